@@ -1,0 +1,58 @@
+/* Sets of planes as 16-bit words: bit p speaks of plane p. Pure C11 and C++17. */
+#ifndef PLANESCHED_BITMAP_H
+#define PLANESCHED_BITMAP_H
+
+#include <assert.h>
+#include <stdint.h>
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
+#define PS_MAX_PLANES 16
+
+/* One contract for "no plane" wherever a plane id is stored in a byte or returned as a number. */
+#define PS_NO_PLANE 255u
+
+static inline uint16_t ps_bit(unsigned plane)
+{
+    assert(plane < PS_MAX_PLANES);
+    return (uint16_t)(1u << plane);
+}
+
+static inline unsigned ps_has(uint16_t planes, unsigned plane)
+{
+    assert(plane < PS_MAX_PLANES);
+    return (unsigned)planes >> plane & 1u;
+}
+
+/* The word of all ones if `condition` holds, else zero: for selecting without a branch. */
+static inline uint16_t ps_when(int condition)
+{
+    return (uint16_t)(0u - (unsigned)(condition != 0));
+}
+
+static inline unsigned ps_lowest(uint16_t planes)
+{
+    assert(planes != 0); /* counting zeros of zero is undefined */
+#if defined(_MSC_VER) && !defined(__clang__)
+    unsigned long index;
+    _BitScanForward(&index, planes);
+    return (unsigned)index;
+#else
+    return (unsigned)__builtin_ctz(planes);
+#endif
+}
+
+static inline unsigned ps_highest(uint16_t planes)
+{
+    assert(planes != 0);
+#if defined(_MSC_VER) && !defined(__clang__)
+    unsigned long index;
+    _BitScanReverse(&index, planes);
+    return (unsigned)index;
+#else
+    return 31u - (unsigned)__builtin_clz(planes);
+#endif
+}
+
+#endif

@@ -1,0 +1,594 @@
+/* The one transition: which plane of a vCPU runs next. Section numbers are those of the rules.
+ *
+ * ps_step is a pure function of the policy and of the 32 bytes of a vCPU. It allocates nothing,
+ * prints nothing and cannot fail: what a guest does wrong is an outcome, what the caller does wrong
+ * is an assertion. Longer than 300 lines because it is one transition and inlines as one.
+ */
+#ifndef PLANESCHED_STEP_H
+#define PLANESCHED_STEP_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "policy.h"
+
+/* Changes whenever struct ps_state, ps_policy or ps_outcome does. */
+#define PS_ABI_VERSION 1
+
+/* One vCPU (1). Equal bytes behave alike for ever, so the padding is always zero. */
+struct ps_state {
+    uint16_t online, runnable, halted, irq, masked, noint, nmi, trap;
+    uint16_t held, edge, locked, vina, vina_asserted, req_exit;
+    int8_t current;
+    uint8_t status;
+    uint8_t pad[2];
+};
+
+#define PS_STATUS_USER 1u
+#define PS_STATUS_BLOCKED 2u
+
+enum ps_event {
+    PS_EVENT_RESCHED, PS_EVENT_IRQ, PS_EVENT_NMI, PS_EVENT_INTERCEPT, PS_EVENT_MASK,
+    PS_EVENT_UNMASK, PS_EVENT_CLI, PS_EVENT_STI, PS_EVENT_HALT, PS_EVENT_CALL, PS_EVENT_RETURN,
+    PS_EVENT_START, PS_EVENT_STOP, PS_EVENT_ENABLE, PS_EVENT_DISABLE, PS_EVENT_LOCK,
+    PS_EVENT_FORCE, PS_EVENT_HOLD, PS_EVENT_RELEASE, PS_EVENT_ENTER, PS_EVENT_VINA_ON,
+    PS_EVENT_VINA_OFF, PS_EVENT_VINA_CLEAR, PS_N_EVENTS
+};
+
+enum ps_reason {
+    PS_REASON_NONE, PS_REASON_CALL, PS_REASON_INTERRUPT, PS_REASON_INTERCEPT, PS_REASON_RETURN,
+    PS_REASON_HALT, PS_REASON_STOP, PS_REASON_START, PS_REASON_FORCE, PS_REASON_USER,
+    PS_REASON_RELAY, PS_REASON_RESCHED, PS_N_REASONS
+};
+
+enum ps_fault {
+    PS_FAULT_NONE, PS_FAULT_UD, PS_FAULT_INVAL, PS_FAULT_PERM, PS_FAULT_PENDING, PS_FAULT_OFFLINE,
+    PS_FAULT_EXISTS, PS_FAULT_BUSY, PS_FAULT_USER, PS_FAULT_BLOCKED, PS_N_FAULTS
+};
+
+#define PS_FLAG_SWITCHED 1u
+#define PS_FLAG_INJECTED 2u
+#define PS_FLAG_NMI 4u
+#define PS_FLAG_VINA 8u
+#define PS_FLAG_BLOCKED 16u
+#define PS_FLAG_USER 32u
+#define PS_FLAG_COALESCED 64u
+#define PS_FLAG_BOUNCED 128u
+
+/* Eight bytes, so that it travels in one register. */
+struct ps_outcome {
+    int8_t was, now;
+    uint8_t reason, fault, flags;
+    uint8_t pad[3];
+};
+
+/* What one event means before dispatch (4): which masks it sets and clears, and its cause. */
+struct ps_effect {
+    uint8_t set, clear, clear_too; /* offsets into ps_state, PS_UNUSED where there is none */
+    uint8_t cause;
+};
+
+/* The padding stands in for "no mask": it is or-ed and and-ed with nothing. */
+#define PS_UNUSED 30u
+#define PS_AT(mask) ((uint8_t)offsetof(struct ps_state, mask))
+
+static const struct ps_effect ps_effects[PS_N_EVENTS] = {
+    /* resched    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* irq        */ {PS_AT(irq), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* nmi        */ {PS_AT(nmi), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* intercept  */ {PS_AT(trap), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* mask       */ {PS_AT(masked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* unmask     */ {PS_UNUSED, PS_AT(masked), PS_UNUSED, PS_REASON_RESCHED},
+    /* cli        */ {PS_AT(noint), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* sti        */ {PS_UNUSED, PS_AT(noint), PS_UNUSED, PS_REASON_RESCHED},
+    /* halt       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_HALT},
+    /* call       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_CALL},
+    /* return     */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RETURN},
+    /* start      */ {PS_AT(runnable), PS_AT(halted), PS_UNUSED, PS_REASON_START},
+    /* stop       */ {PS_UNUSED, PS_AT(runnable), PS_UNUSED, PS_REASON_STOP},
+    /* enable     */ {PS_AT(online), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* disable    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_STOP},
+    /* lock       */ {PS_AT(locked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* force      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_FORCE},
+    /* hold       */ {PS_AT(held), PS_UNUSED, PS_UNUSED, PS_REASON_STOP},
+    /* release    */ {PS_UNUSED, PS_AT(held), PS_UNUSED, PS_REASON_START},
+    /* enter      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_USER},
+    /* vina_on    */ {PS_AT(vina), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
+    /* vina_off   */ {PS_UNUSED, PS_AT(vina), PS_AT(vina_asserted), PS_REASON_RESCHED},
+    /* vina_clear */ {PS_UNUSED, PS_AT(vina_asserted), PS_UNUSED, PS_REASON_RESCHED},
+};
+
+/* Bit e of each word speaks of event e. */
+#define PS_E(event) (1u << PS_EVENT_##event)
+#define PS_GUEST_EVENTS (PS_E(HALT) | PS_E(CALL) | PS_E(RETURN))
+#define PS_COALESCING (PS_E(IRQ) | PS_E(NMI) | PS_E(INTERCEPT))
+#define PS_ALONE (PS_E(RESCHED) | PS_E(HALT) | PS_E(RETURN))
+#define PS_BY_RULE \
+    (PS_GUEST_EVENTS | PS_E(STOP) | PS_E(ENABLE) | PS_E(DISABLE) | PS_E(FORCE) | \
+     PS_E(ENTER))
+
+static inline unsigned ps_among(unsigned events, unsigned event)
+{
+    return events >> event & 1u;
+}
+
+/* Whether an event names a plane; `call` does where the policy hands over. */
+static inline unsigned ps_takes_plane(const struct ps_policy *policy, unsigned event)
+{
+    const unsigned alone = PS_ALONE | (policy->call == PS_CALL_NEXT ? PS_E(CALL) : 0u);
+    return !ps_among(alone, event);
+}
+
+/* ---- Events of a plane, for all planes at once (3.2) ---- */
+
+static inline uint16_t ps_deliverable(const struct ps_state *s)
+{
+    return (uint16_t)(s->nmi | s->trap | (s->irq & ~s->masked));
+}
+
+static inline uint16_t ps_injectable(const struct ps_state *s)
+{
+    return (uint16_t)(s->irq & ~s->masked & ~s->noint);
+}
+
+static inline uint16_t ps_wakes(const struct ps_state *s)
+{
+    return (uint16_t)(s->nmi | s->trap | ps_injectable(s));
+}
+
+/* The planes with an event that counts for a forced entry (3.3). */
+static inline uint16_t ps_counts(const struct ps_policy *policy, const struct ps_state *s)
+{
+    uint16_t irq = s->irq;
+    if (policy->gate == PS_GATE_PRIORITY)
+        irq = (uint16_t)(irq & ~s->masked);
+    if (policy->trigger == PS_TRIGGER_EDGE)
+        irq = (uint16_t)(irq & s->edge);
+    return (uint16_t)(s->nmi | s->trap | irq);
+}
+
+/* The planes that an event brings in, seen from plane `view` (3.3). */
+static inline uint16_t ps_preemptors(const struct ps_policy *policy, const struct ps_state *s,
+                                     unsigned view)
+{
+    const uint16_t able = (uint16_t)(s->online & ~s->held);
+    const uint16_t found =
+        (uint16_t)(able & ps_above(policy, s->locked, view) & ps_counts(policy, s));
+    switch (policy->preempt) {
+    case PS_PREEMPT_TARGET:
+        return found;
+    case PS_PREEMPT_NEAREST:
+        return found ? ps_bit(ps_last(policy, s->locked, found)) : (uint16_t)0;
+    case PS_PREEMPT_MARKER:
+        return (uint16_t)(found & policy->marker_bit);
+    case PS_PREEMPT_RELAY: {
+        const uint16_t relay = (uint16_t)(able & policy->marker_bit & ~ps_bit(view));
+        return found && relay ? relay : found;
+    }
+    default:
+        return 0;
+    }
+}
+
+/* ---- Which plane (3.4, 2 to 5) ---- */
+
+struct ps_pick {
+    uint16_t base;     /* planes that can run of themselves */
+    uint16_t pre;      /* planes that an event brings in */
+    unsigned view;     /* the plane from which events are seen */
+    unsigned plane;    /* what runs, or PS_NO_PLANE */
+    int own;           /* wake = own: a blocked plane looks at nothing but itself (3.4.3) */
+};
+
+/* `unseen`: pending events of other planes are not looked at in this step. */
+static inline struct ps_pick ps_pick(const struct ps_policy *policy, const struct ps_state *s,
+                                     int was_blocked, int unseen)
+{
+    struct ps_pick pick;
+    uint16_t dead = 0;
+    if (policy->idle == PS_IDLE_FALL_THROUGH)
+        dead = (uint16_t)(s->halted & ~ps_wakes(s));
+    pick.base = (uint16_t)(s->runnable & s->online & ~s->held & ~dead);
+    pick.view = (unsigned)s->current;
+    if (!ps_has(pick.base, pick.view) && pick.base)
+        pick.view = ps_first(policy, s->locked, pick.base);
+    pick.pre = 0;
+    pick.own = policy->wake == PS_WAKE_OWN && was_blocked &&
+               ps_has(pick.base, (unsigned)s->current);
+    if (!unseen && !pick.own) {
+        pick.pre = ps_preemptors(policy, s, pick.view);
+        /* A marker that comes in by relay only passes the vCPU on: it may be dead to the world. */
+        if (policy->preempt == PS_PREEMPT_RELAY)
+            dead = (uint16_t)(dead & (uint16_t)~(policy->marker_bit & ~ps_counts(policy, s)));
+        pick.pre = (uint16_t)(pick.pre & ~dead);
+    }
+    const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
+    pick.plane = candidates ? ps_first(policy, s->locked, candidates) : PS_NO_PLANE;
+    return pick;
+}
+
+/* The plane that runs when nothing can (3.4.5, empty = marker), or PS_NO_PLANE. */
+static inline unsigned ps_last_resort(const struct ps_policy *policy, const struct ps_state *s)
+{
+    const unsigned plane = policy->marker_bit ? policy->marker : policy->boot;
+    const uint16_t able = (uint16_t)(s->online & ~s->held);
+    return policy->empty == PS_EMPTY_MARKER && ps_has(able, plane) ? plane : PS_NO_PLANE;
+}
+
+/* The online planes that outrank `plane`: what userspace asks to be told of (3.5). */
+static inline uint16_t ps_requests(const struct ps_policy *policy, const struct ps_state *s,
+                                   unsigned plane)
+{
+    return (uint16_t)(s->online & ps_above(policy, s->locked, plane));
+}
+
+/* Whether a plane that userspace asked for, other than `plane`, has an event (3.4.7, 3.5). */
+static inline int ps_requested(const struct ps_state *s, unsigned plane)
+{
+    return (s->online & ~s->held & ~ps_bit(plane) & s->req_exit & ps_deliverable(s)) != 0;
+}
+
+/* The default userspace scheduler (3.5): the plane to `enter`, or PS_NO_PLANE to wait. Before it
+ * enters, userspace sets req_exit to ps_requests() of that plane. */
+static inline unsigned ps_default_pick(const struct ps_policy *policy, const struct ps_state *s)
+{
+    const struct ps_pick pick = ps_pick(policy, s, 0, 0);
+    return pick.plane != PS_NO_PLANE ? pick.plane : ps_last_resort(policy, s);
+}
+
+/* ---- One step under way ---- */
+
+struct ps_stepping {
+    unsigned event, plane;
+    unsigned was;       /* current before the event */
+    uint16_t gave_up;   /* the plane that gave the vCPU up in this step, as a bit */
+    int was_blocked;
+    uint8_t cause;
+    uint8_t flags;
+};
+
+static inline struct ps_outcome ps_finish(struct ps_state *s, const struct ps_stepping *step,
+                                          unsigned reason, unsigned fault, unsigned flags)
+{
+    struct ps_outcome out = {0, 0, 0, 0, 0, {0, 0, 0}};
+    flags |= s->status & PS_STATUS_USER ? PS_FLAG_USER : 0u;
+    flags |= s->status & PS_STATUS_BLOCKED ? PS_FLAG_BLOCKED : 0u;
+    out.was = (int8_t)step->was;
+    out.now = s->current;
+    out.reason = (uint8_t)reason;
+    out.fault = (uint8_t)fault;
+    out.flags = (uint8_t)flags;
+    return out;
+}
+
+static inline struct ps_outcome ps_exit(struct ps_state *s, const struct ps_stepping *step,
+                                        unsigned reason)
+{
+    s->status = PS_STATUS_USER;
+    return ps_finish(s, step, reason, PS_FAULT_NONE, step->flags);
+}
+
+/* Whether an interrupt for a less privileged plane is to be notified to `plane` (3.6). */
+static inline uint16_t ps_notices(const struct ps_policy *policy, const struct ps_state *s,
+                                  const struct ps_stepping *step, unsigned plane, int entered)
+{
+    uint16_t lower =
+        (uint16_t)(s->online & ps_injectable(s) & ps_below(policy, s->locked, plane));
+    if (policy->vina == PS_VINA_EDGE && !entered) {
+        const unsigned fresh = PS_E(IRQ) | PS_E(UNMASK) | PS_E(STI);
+        lower = ps_among(fresh, step->event) ? (uint16_t)(lower & ps_bit(step->plane))
+                                             : (uint16_t)0;
+    }
+    return lower;
+}
+
+/* Arrival at a plane (3.6). `recheck`: what userspace asked for may take the vCPU out again. */
+static inline struct ps_outcome ps_arrive(const struct ps_policy *policy, struct ps_state *s,
+                                          const struct ps_stepping *step, unsigned plane,
+                                          unsigned reason, int recheck)
+{
+    const uint16_t self = ps_bit(plane);
+    const uint16_t trapped = (uint16_t)(s->trap & self);
+    unsigned flags = step->flags;
+    flags |= plane != step->was ? PS_FLAG_SWITCHED : step->gave_up & self ? PS_FLAG_BOUNCED : 0u;
+    const int entered = (flags & (PS_FLAG_SWITCHED | PS_FLAG_BOUNCED)) != 0;
+    reason = entered ? reason : (unsigned)PS_REASON_NONE;
+
+    s->current = (int8_t)plane;
+    s->status = 0;
+    s->runnable = (uint16_t)(s->runnable | self);
+    s->trap = (uint16_t)(s->trap & ~self);
+    s->edge = (uint16_t)(s->edge & ~self);
+    if (recheck && ps_requested(s, plane)) {
+        s->status = PS_STATUS_USER;
+        return ps_finish(s, step, PS_REASON_INTERRUPT, PS_FAULT_NONE, flags);
+    }
+    if (policy->vina_auto_reset && entered)
+        s->vina_asserted = (uint16_t)(s->vina_asserted & ~self);
+    if (policy->vina != PS_VINA_OFF && s->vina & ~s->vina_asserted & self &&
+        ps_notices(policy, s, step, plane, entered)) {
+        s->vina_asserted = (uint16_t)(s->vina_asserted | self);
+        s->irq = (uint16_t)(s->irq | self);
+        flags |= PS_FLAG_VINA;
+    }
+    const uint16_t relayed = ps_when(reason == PS_REASON_RELAY);
+    s->halted = (uint16_t)(s->halted & ~(self & (ps_wakes(s) | trapped | relayed)));
+    if (s->halted & self) {
+        s->status = PS_STATUS_BLOCKED;
+        return ps_finish(s, step, reason, PS_FAULT_NONE, flags);
+    }
+    const uint16_t injected = (uint16_t)(ps_injectable(s) & self);
+    const uint16_t nmi = (uint16_t)(s->nmi & self);
+    flags |= (injected ? PS_FLAG_INJECTED : 0u) | (nmi ? PS_FLAG_NMI : 0u);
+    s->irq = (uint16_t)(s->irq & ~injected);
+    s->edge = (uint16_t)(s->edge & ~injected);
+    s->nmi = (uint16_t)(s->nmi & ~nmi);
+    return ps_finish(s, step, reason, PS_FAULT_NONE, flags);
+}
+
+/* Nothing can run (3.4.5): leave for userspace or block. The marker's turn is the caller's. */
+static inline struct ps_outcome ps_run_dry(const struct ps_policy *policy, struct ps_state *s,
+                                           const struct ps_stepping *step)
+{
+    if (policy->empty == PS_EMPTY_USER)
+        return ps_exit(s, step, step->cause);
+    s->status = PS_STATUS_BLOCKED;
+    return ps_finish(s, step, PS_REASON_NONE, PS_FAULT_NONE, step->flags);
+}
+
+/* Dispatch (3.4). */
+static inline struct ps_outcome ps_dispatch(const struct ps_policy *policy, struct ps_state *s,
+                                            const struct ps_stepping *step)
+{
+    const int by_user = policy->scheduler == PS_SCHEDULER_USER;
+    const int interrupts_exit = by_user && !ps_among(policy->accelerated, PS_REASON_INTERRUPT);
+    if (policy->trigger == PS_TRIGGER_EDGE && policy->rearm)
+        s->edge = (uint16_t)(s->edge | (step->gave_up & s->irq));
+
+    const struct ps_pick pick = ps_pick(policy, s, step->was_blocked, interrupts_exit);
+    if (policy->trigger == PS_TRIGGER_EDGE && policy->gate == PS_GATE_PRIORITY && !pick.own) {
+        const uint16_t above = ps_above(policy, s->locked, pick.view);
+        s->edge = (uint16_t)(s->edge & ~(above & s->irq & s->masked)); /* one attempt a posting */
+    }
+
+    unsigned plane = pick.plane;
+    unsigned reason = step->cause;
+    if (plane == PS_NO_PLANE) {
+        plane = ps_last_resort(policy, s);
+        if (plane == PS_NO_PLANE)
+            return ps_run_dry(policy, s, step);
+        s->runnable = (uint16_t)(s->runnable | ps_bit(plane));
+    } else if (!ps_has(pick.base, plane)) {
+        if (policy->preempt == PS_PREEMPT_RELAY && !ps_has(ps_counts(policy, s), plane))
+            reason = PS_REASON_RELAY;
+        else
+            reason = ps_has(s->trap, plane) ? PS_REASON_INTERCEPT : PS_REASON_INTERRUPT;
+    }
+
+    int recheck = 0;
+    if (by_user) {
+        if (plane != step->was) {
+            if (!ps_among(policy->accelerated, reason))
+                return ps_exit(s, step, reason);
+            s->req_exit = ps_requests(policy, s, plane);
+            recheck = interrupts_exit;
+        } else if (interrupts_exit && ps_requested(s, plane) &&
+                   !(policy->wake == PS_WAKE_OWN && step->was_blocked)) {
+            return ps_exit(s, step, PS_REASON_INTERRUPT);
+        }
+    }
+    return ps_arrive(policy, s, step, plane, reason, recheck);
+}
+
+/* ---- Events that are more than setting and clearing a bit (4) ---- */
+
+static inline void ps_run_mark(struct ps_state *s, uint16_t planes)
+{
+    s->runnable = (uint16_t)(s->runnable | planes);
+    s->halted = (uint16_t)(s->halted & ~planes);
+}
+
+/* Current leaves runnable by its own event, and so gives the vCPU up. */
+static inline void ps_give_up(struct ps_state *s, struct ps_stepping *step)
+{
+    step->gave_up = (uint16_t)(s->runnable & ps_bit(step->was));
+    s->runnable = (uint16_t)(s->runnable & ~ps_bit(step->was));
+}
+
+static inline unsigned ps_halt(const struct ps_policy *policy, struct ps_state *s,
+                               struct ps_stepping *step)
+{
+    const uint16_t self = ps_bit(step->was);
+    const int leaves = policy->idle == PS_IDLE_LEAVE && self != policy->marker_bit;
+    if (leaves && !(s->online & policy->marker_bit))
+        return PS_FAULT_OFFLINE;
+    s->halted = (uint16_t)(s->halted | self);
+    if (leaves) {
+        ps_give_up(s, step);
+        ps_run_mark(s, policy->marker_bit);
+    }
+    return PS_FAULT_NONE;
+}
+
+static inline unsigned ps_call(const struct ps_policy *policy, struct ps_state *s,
+                               struct ps_stepping *step)
+{
+    if (policy->call == PS_CALL_NEXT) {
+        const uint16_t above = ps_requests(policy, s, step->was);
+        if (!above)
+            return PS_FAULT_UD;
+        ps_run_mark(s, ps_bit(ps_last(policy, s->locked, above)));
+        return PS_FAULT_NONE;
+    }
+    if (policy->call == PS_CALL_DESCEND && step->was != policy->marker)
+        return PS_FAULT_PERM;
+    if (step->plane == step->was)
+        return PS_FAULT_INVAL;
+    if (policy->refuse_pending && ps_has(ps_deliverable(s), step->was))
+        return PS_FAULT_PENDING;
+    ps_give_up(s, step);
+    ps_run_mark(s, ps_bit(step->plane));
+    return PS_FAULT_NONE;
+}
+
+static inline unsigned ps_return(const struct ps_policy *policy, struct ps_state *s,
+                                 struct ps_stepping *step)
+{
+    const uint16_t self = ps_bit(step->was);
+    if (policy->ret == PS_RET_MARKER) {
+        if (self == policy->marker_bit)
+            return PS_FAULT_UD;
+        if (!(s->online & policy->marker_bit))
+            return PS_FAULT_OFFLINE;
+        ps_give_up(s, step);
+        ps_run_mark(s, policy->marker_bit);
+        return PS_FAULT_NONE;
+    }
+    const uint16_t below = (uint16_t)(s->online & ps_below(policy, s->locked, step->was));
+    if (!below)
+        return PS_FAULT_UD;
+    if (policy->ret == PS_RET_RESUME && !(s->runnable & s->online & ~s->held & ~self))
+        return PS_FAULT_UD;
+    ps_give_up(s, step);
+    if (policy->ret == PS_RET_NEXT_ONLINE)
+        s->runnable = (uint16_t)(s->runnable | ps_bit(ps_first(policy, s->locked, below)));
+    if (policy->preempt == PS_PREEMPT_RELAY && self == policy->marker_bit) {
+        const uint16_t waiting = (uint16_t)(below & ~s->held & ps_deliverable(s));
+        if (waiting)
+            s->runnable = (uint16_t)(s->runnable | ps_bit(ps_first(policy, s->locked, waiting)));
+    }
+    return PS_FAULT_NONE;
+}
+
+static inline unsigned ps_disable(struct ps_state *s, uint16_t self)
+{
+    if (s->online == self)
+        return PS_FAULT_INVAL;
+    const uint16_t others = (uint16_t)~self;
+    s->online &= others;
+    s->runnable &= others;
+    s->halted &= others;
+    s->irq &= others;
+    s->masked &= others;
+    s->noint &= others;
+    s->nmi &= others;
+    s->trap &= others;
+    s->held &= others;
+    s->edge &= others;
+    s->locked &= others;
+    s->vina &= others;
+    s->vina_asserted &= others;
+    return PS_FAULT_NONE;
+}
+
+static inline unsigned ps_force(const struct ps_policy *policy, struct ps_state *s,
+                                struct ps_stepping *step)
+{
+    const uint16_t self = ps_bit(step->plane);
+    if (policy->force == PS_FORCE_NONE ||
+        (policy->force == PS_FORCE_MARKER && self != policy->marker_bit))
+        return PS_FAULT_PERM;
+    if (step->plane == step->was) {
+        step->cause = PS_REASON_RESCHED;
+        return policy->force_self == PS_FORCE_SELF_IGNORE ? PS_FAULT_NONE : PS_FAULT_INVAL;
+    }
+    s->runnable = (uint16_t)(s->runnable & ~ps_above(policy, s->locked, step->plane));
+    ps_run_mark(s, self);
+    return PS_FAULT_NONE;
+}
+
+static inline unsigned ps_by_rule(const struct ps_policy *policy, struct ps_state *s,
+                                  struct ps_stepping *step)
+{
+    switch (step->event) {
+    case PS_EVENT_HALT:
+        return ps_halt(policy, s, step);
+    case PS_EVENT_CALL:
+        return ps_call(policy, s, step);
+    case PS_EVENT_RETURN:
+        return ps_return(policy, s, step);
+    case PS_EVENT_STOP: /* its bit goes with the plain effects */
+        step->gave_up = (uint16_t)(s->runnable & ps_bit(step->plane) & ps_bit(step->was));
+        return PS_FAULT_NONE;
+    case PS_EVENT_ENABLE:
+        return ps_has(s->online, step->plane) ? PS_FAULT_EXISTS : PS_FAULT_NONE;
+    case PS_EVENT_DISABLE:
+        return ps_disable(s, ps_bit(step->plane));
+    case PS_EVENT_FORCE:
+        return ps_force(policy, s, step);
+    default: /* enter */
+        if (!(s->status & PS_STATUS_USER))
+            return PS_FAULT_INVAL;
+        return ps_has(s->held, step->plane) ? PS_FAULT_BUSY : PS_FAULT_NONE;
+    }
+}
+
+/* Faults that are looked for before those of the event itself (4). */
+static inline unsigned ps_refused(const struct ps_policy *policy, const struct ps_state *s,
+                                  unsigned event, unsigned plane)
+{
+    if (s->status && ps_among(PS_GUEST_EVENTS, event))
+        return s->status & PS_STATUS_USER ? PS_FAULT_USER : PS_FAULT_BLOCKED;
+    if (event != PS_EVENT_ENABLE && ps_takes_plane(policy, event) && !ps_has(s->online, plane))
+        return PS_FAULT_OFFLINE;
+    return PS_FAULT_NONE;
+}
+
+static inline uint16_t ps_mask_at(const struct ps_state *s, unsigned offset)
+{
+    uint16_t mask;
+    memcpy(&mask, (const char *)s + offset, sizeof mask);
+    return mask;
+}
+
+static inline void ps_mask_put(struct ps_state *s, unsigned offset, uint16_t mask)
+{
+    memcpy((char *)s + offset, &mask, sizeof mask);
+}
+
+/* Set and clear the bits that the table names; flag what was pending already. */
+static inline void ps_plain_effects(const struct ps_policy *policy, struct ps_state *s,
+                                    struct ps_stepping *step)
+{
+    const struct ps_effect effect = ps_effects[step->event];
+    const uint16_t self = ps_bit(step->plane);
+    const uint16_t before = ps_mask_at(s, effect.set);
+    if (ps_among(PS_COALESCING, step->event) && before & self)
+        step->flags = PS_FLAG_COALESCED;
+    ps_mask_put(s, effect.set, (uint16_t)(before | (self & ps_when(effect.set != PS_UNUSED))));
+    ps_mask_put(s, effect.clear, (uint16_t)(ps_mask_at(s, effect.clear) & ~self));
+    ps_mask_put(s, effect.clear_too, (uint16_t)(ps_mask_at(s, effect.clear_too) & ~self));
+    if (policy->trigger == PS_TRIGGER_EDGE && step->event == PS_EVENT_IRQ)
+        s->edge = (uint16_t)(s->edge | self);
+}
+
+/* ---- The transition (5) ---- */
+
+/* One event on one vCPU. `plane` is looked at where the event takes one; it is below
+ * PS_MAX_PLANES in any case. */
+static inline struct ps_outcome ps_step(const struct ps_policy *policy, struct ps_state *s,
+                                        unsigned event, unsigned plane)
+{
+    assert(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
+    assert(s->current >= 0 && s->current < PS_MAX_PLANES);
+    assert(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
+    struct ps_stepping step = {event, plane, (unsigned)s->current, 0, 0, 0, 0};
+    step.was_blocked = (s->status & PS_STATUS_BLOCKED) != 0;
+    step.cause = ps_effects[event].cause;
+
+    unsigned fault = ps_refused(policy, s, event, plane);
+    if (!fault && ps_among(PS_BY_RULE, event))
+        fault = ps_by_rule(policy, s, &step);
+    if (fault)
+        return ps_finish(s, &step, PS_REASON_NONE, fault, 0);
+    ps_plain_effects(policy, s, &step);
+
+    if (!(s->status & PS_STATUS_USER))
+        return ps_dispatch(policy, s, &step);
+    if (event != PS_EVENT_ENTER)
+        return ps_finish(s, &step, PS_REASON_NONE, PS_FAULT_NONE, step.flags);
+    return ps_arrive(policy, s, &step, plane, PS_REASON_USER,
+                     policy->scheduler == PS_SCHEDULER_USER);
+}
+
+#endif
