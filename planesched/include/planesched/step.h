@@ -1,4 +1,4 @@
-/* The one transition: which plane of a vCPU runs next. Section numbers are those of the rules.
+/* The one transition of a vCPU. Section numbers are those of the rules.
  *
  * ps_step is a pure function of the policy and of the 32 bytes of a vCPU. It allocates nothing,
  * prints nothing and cannot fail: what a guest does wrong is an outcome, what the caller does wrong
@@ -10,57 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "policy.h"
-
-/* Changes whenever struct ps_state, ps_policy or ps_outcome does. */
-#define PS_ABI_VERSION 1
-
-/* One vCPU (1). Equal bytes behave alike for ever, so the padding is always zero. */
-struct ps_state {
-    uint16_t online, runnable, halted, irq, masked, noint, nmi, trap;
-    uint16_t held, edge, locked, vina, vina_asserted, req_exit;
-    int8_t current;
-    uint8_t status;
-    uint8_t pad[2];
-};
-
-#define PS_STATUS_USER 1u
-#define PS_STATUS_BLOCKED 2u
-
-enum ps_event {
-    PS_EVENT_RESCHED, PS_EVENT_IRQ, PS_EVENT_NMI, PS_EVENT_INTERCEPT, PS_EVENT_MASK,
-    PS_EVENT_UNMASK, PS_EVENT_CLI, PS_EVENT_STI, PS_EVENT_HALT, PS_EVENT_CALL, PS_EVENT_RETURN,
-    PS_EVENT_START, PS_EVENT_STOP, PS_EVENT_ENABLE, PS_EVENT_DISABLE, PS_EVENT_LOCK,
-    PS_EVENT_FORCE, PS_EVENT_HOLD, PS_EVENT_RELEASE, PS_EVENT_ENTER, PS_EVENT_VINA_ON,
-    PS_EVENT_VINA_OFF, PS_EVENT_VINA_CLEAR, PS_N_EVENTS
-};
-
-enum ps_reason {
-    PS_REASON_NONE, PS_REASON_CALL, PS_REASON_INTERRUPT, PS_REASON_INTERCEPT, PS_REASON_RETURN,
-    PS_REASON_HALT, PS_REASON_STOP, PS_REASON_START, PS_REASON_FORCE, PS_REASON_USER,
-    PS_REASON_RELAY, PS_REASON_RESCHED, PS_N_REASONS
-};
-
-enum ps_fault {
-    PS_FAULT_NONE, PS_FAULT_UD, PS_FAULT_INVAL, PS_FAULT_PERM, PS_FAULT_PENDING, PS_FAULT_OFFLINE,
-    PS_FAULT_EXISTS, PS_FAULT_BUSY, PS_FAULT_USER, PS_FAULT_BLOCKED, PS_N_FAULTS
-};
-
-#define PS_FLAG_SWITCHED 1u
-#define PS_FLAG_INJECTED 2u
-#define PS_FLAG_NMI 4u
-#define PS_FLAG_VINA 8u
-#define PS_FLAG_BLOCKED 16u
-#define PS_FLAG_USER 32u
-#define PS_FLAG_COALESCED 64u
-#define PS_FLAG_BOUNCED 128u
-
-/* Eight bytes, so that it travels in one register. */
-struct ps_outcome {
-    int8_t was, now;
-    uint8_t reason, fault, flags;
-    uint8_t pad[3];
-};
+#include "pick.h"
 
 /* What one event means before dispatch (4): which masks it sets and clears, and its cause. */
 struct ps_effect {
@@ -97,144 +47,6 @@ static const struct ps_effect ps_effects[PS_N_EVENTS] = {
     /* vina_off   */ {PS_UNUSED, PS_AT(vina), PS_AT(vina_asserted), PS_REASON_RESCHED},
     /* vina_clear */ {PS_UNUSED, PS_AT(vina_asserted), PS_UNUSED, PS_REASON_RESCHED},
 };
-
-/* Bit e of each word speaks of event e. */
-#define PS_E(event) (1u << PS_EVENT_##event)
-#define PS_GUEST_EVENTS (PS_E(HALT) | PS_E(CALL) | PS_E(RETURN))
-#define PS_COALESCING (PS_E(IRQ) | PS_E(NMI) | PS_E(INTERCEPT))
-#define PS_ALONE (PS_E(RESCHED) | PS_E(HALT) | PS_E(RETURN))
-#define PS_BY_RULE \
-    (PS_GUEST_EVENTS | PS_E(STOP) | PS_E(ENABLE) | PS_E(DISABLE) | PS_E(FORCE) | \
-     PS_E(ENTER))
-
-static inline unsigned ps_among(unsigned events, unsigned event)
-{
-    return events >> event & 1u;
-}
-
-/* Whether an event names a plane; `call` does where the policy hands over. */
-static inline unsigned ps_takes_plane(const struct ps_policy *policy, unsigned event)
-{
-    const unsigned alone = PS_ALONE | (policy->call == PS_CALL_NEXT ? PS_E(CALL) : 0u);
-    return !ps_among(alone, event);
-}
-
-/* ---- Events of a plane, for all planes at once (3.2) ---- */
-
-static inline uint16_t ps_deliverable(const struct ps_state *s)
-{
-    return (uint16_t)(s->nmi | s->trap | (s->irq & ~s->masked));
-}
-
-static inline uint16_t ps_injectable(const struct ps_state *s)
-{
-    return (uint16_t)(s->irq & ~s->masked & ~s->noint);
-}
-
-static inline uint16_t ps_wakes(const struct ps_state *s)
-{
-    return (uint16_t)(s->nmi | s->trap | ps_injectable(s));
-}
-
-/* The planes with an event that counts for a forced entry (3.3). */
-static inline uint16_t ps_counts(const struct ps_policy *policy, const struct ps_state *s)
-{
-    uint16_t irq = s->irq;
-    if (policy->gate == PS_GATE_PRIORITY)
-        irq = (uint16_t)(irq & ~s->masked);
-    if (policy->trigger == PS_TRIGGER_EDGE)
-        irq = (uint16_t)(irq & s->edge);
-    return (uint16_t)(s->nmi | s->trap | irq);
-}
-
-/* The planes that an event brings in, seen from plane `view` (3.3). */
-static inline uint16_t ps_preemptors(const struct ps_policy *policy, const struct ps_state *s,
-                                     unsigned view)
-{
-    const uint16_t able = (uint16_t)(s->online & ~s->held);
-    const uint16_t found =
-        (uint16_t)(able & ps_above(policy, s->locked, view) & ps_counts(policy, s));
-    switch (policy->preempt) {
-    case PS_PREEMPT_TARGET:
-        return found;
-    case PS_PREEMPT_NEAREST:
-        return found ? ps_bit(ps_last(policy, s->locked, found)) : (uint16_t)0;
-    case PS_PREEMPT_MARKER:
-        return (uint16_t)(found & policy->marker_bit);
-    case PS_PREEMPT_RELAY: {
-        const uint16_t relay = (uint16_t)(able & policy->marker_bit & ~ps_bit(view));
-        return found && relay ? relay : found;
-    }
-    default:
-        return 0;
-    }
-}
-
-/* ---- Which plane (3.4, 2 to 5) ---- */
-
-struct ps_pick {
-    uint16_t base;     /* planes that can run of themselves */
-    uint16_t pre;      /* planes that an event brings in */
-    unsigned view;     /* the plane from which events are seen */
-    unsigned plane;    /* what runs, or PS_NO_PLANE */
-    int own;           /* wake = own: a blocked plane looks at nothing but itself (3.4.3) */
-};
-
-/* `unseen`: pending events of other planes are not looked at in this step. */
-static inline struct ps_pick ps_pick(const struct ps_policy *policy, const struct ps_state *s,
-                                     int was_blocked, int unseen)
-{
-    struct ps_pick pick;
-    uint16_t dead = 0;
-    if (policy->idle == PS_IDLE_FALL_THROUGH)
-        dead = (uint16_t)(s->halted & ~ps_wakes(s));
-    pick.base = (uint16_t)(s->runnable & s->online & ~s->held & ~dead);
-    pick.view = (unsigned)s->current;
-    if (!ps_has(pick.base, pick.view) && pick.base)
-        pick.view = ps_first(policy, s->locked, pick.base);
-    pick.pre = 0;
-    pick.own = policy->wake == PS_WAKE_OWN && was_blocked &&
-               ps_has(pick.base, (unsigned)s->current);
-    if (!unseen && !pick.own) {
-        pick.pre = ps_preemptors(policy, s, pick.view);
-        /* A marker that comes in by relay only passes the vCPU on: it may be dead to the world. */
-        if (policy->preempt == PS_PREEMPT_RELAY)
-            dead = (uint16_t)(dead & (uint16_t)~(policy->marker_bit & ~ps_counts(policy, s)));
-        pick.pre = (uint16_t)(pick.pre & ~dead);
-    }
-    const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
-    pick.plane = candidates ? ps_first(policy, s->locked, candidates) : PS_NO_PLANE;
-    return pick;
-}
-
-/* The plane that runs when nothing can (3.4.5, empty = marker), or PS_NO_PLANE. */
-static inline unsigned ps_last_resort(const struct ps_policy *policy, const struct ps_state *s)
-{
-    const unsigned plane = policy->marker_bit ? policy->marker : policy->boot;
-    const uint16_t able = (uint16_t)(s->online & ~s->held);
-    return policy->empty == PS_EMPTY_MARKER && ps_has(able, plane) ? plane : PS_NO_PLANE;
-}
-
-/* The online planes that outrank `plane`: what userspace asks to be told of (3.5). */
-static inline uint16_t ps_requests(const struct ps_policy *policy, const struct ps_state *s,
-                                   unsigned plane)
-{
-    return (uint16_t)(s->online & ps_above(policy, s->locked, plane));
-}
-
-/* Whether a plane that userspace asked for, other than `plane`, has an event (3.4.7, 3.5). */
-static inline int ps_requested(const struct ps_state *s, unsigned plane)
-{
-    return (s->online & ~s->held & ~ps_bit(plane) & s->req_exit & ps_deliverable(s)) != 0;
-}
-
-/* The default userspace scheduler (3.5): the plane to `enter`, or PS_NO_PLANE to wait. Before it
- * enters, userspace sets req_exit to ps_requests() of that plane. */
-static inline unsigned ps_default_pick(const struct ps_policy *policy, const struct ps_state *s)
-{
-    const struct ps_pick pick = ps_pick(policy, s, 0, 0);
-    return pick.plane != PS_NO_PLANE ? pick.plane : ps_last_resort(policy, s);
-}
 
 /* ---- One step under way ---- */
 
@@ -345,7 +157,7 @@ static inline struct ps_outcome ps_dispatch(const struct ps_policy *policy, stru
     if (policy->trigger == PS_TRIGGER_EDGE && policy->rearm)
         s->edge = (uint16_t)(s->edge | (step->gave_up & s->irq));
 
-    const struct ps_pick pick = ps_pick(policy, s, step->was_blocked, interrupts_exit);
+    const struct ps_choice pick = ps_pick(policy, s, step->was_blocked, interrupts_exit);
     if (policy->trigger == PS_TRIGGER_EDGE && policy->gate == PS_GATE_PRIORITY && !pick.own) {
         const uint16_t above = ps_above(policy, s->locked, pick.view);
         s->edge = (uint16_t)(s->edge & ~(above & s->irq & s->masked)); /* one attempt a posting */

@@ -1,0 +1,78 @@
+/* One vCPU in 32 bytes, and the numbers of events, reasons, faults and flags (rules, 1 and 4). */
+#ifndef PLANESCHED_STATE_H
+#define PLANESCHED_STATE_H
+
+#include "policy.h"
+
+/* Changes whenever struct ps_state, ps_policy or ps_outcome does. */
+#define PS_ABI_VERSION 1
+
+/* One vCPU (1). Equal bytes behave alike for ever, so the padding is always zero. */
+struct ps_state {
+    uint16_t online, runnable, halted, irq, masked, noint, nmi, trap;
+    uint16_t held, edge, locked, vina, vina_asserted, req_exit;
+    int8_t current;
+    uint8_t status;
+    uint8_t pad[2];
+};
+
+#define PS_STATUS_USER 1u
+#define PS_STATUS_BLOCKED 2u
+
+enum ps_event {
+    PS_EVENT_RESCHED, PS_EVENT_IRQ, PS_EVENT_NMI, PS_EVENT_INTERCEPT, PS_EVENT_MASK,
+    PS_EVENT_UNMASK, PS_EVENT_CLI, PS_EVENT_STI, PS_EVENT_HALT, PS_EVENT_CALL, PS_EVENT_RETURN,
+    PS_EVENT_START, PS_EVENT_STOP, PS_EVENT_ENABLE, PS_EVENT_DISABLE, PS_EVENT_LOCK,
+    PS_EVENT_FORCE, PS_EVENT_HOLD, PS_EVENT_RELEASE, PS_EVENT_ENTER, PS_EVENT_VINA_ON,
+    PS_EVENT_VINA_OFF, PS_EVENT_VINA_CLEAR, PS_N_EVENTS
+};
+
+enum ps_reason {
+    PS_REASON_NONE, PS_REASON_CALL, PS_REASON_INTERRUPT, PS_REASON_INTERCEPT, PS_REASON_RETURN,
+    PS_REASON_HALT, PS_REASON_STOP, PS_REASON_START, PS_REASON_FORCE, PS_REASON_USER,
+    PS_REASON_RELAY, PS_REASON_RESCHED, PS_N_REASONS
+};
+
+enum ps_fault {
+    PS_FAULT_NONE, PS_FAULT_UD, PS_FAULT_INVAL, PS_FAULT_PERM, PS_FAULT_PENDING, PS_FAULT_OFFLINE,
+    PS_FAULT_EXISTS, PS_FAULT_BUSY, PS_FAULT_USER, PS_FAULT_BLOCKED, PS_N_FAULTS
+};
+
+#define PS_FLAG_SWITCHED 1u
+#define PS_FLAG_INJECTED 2u
+#define PS_FLAG_NMI 4u
+#define PS_FLAG_VINA 8u
+#define PS_FLAG_BLOCKED 16u
+#define PS_FLAG_USER 32u
+#define PS_FLAG_COALESCED 64u
+#define PS_FLAG_BOUNCED 128u
+
+/* Eight bytes, so that it travels in one register. */
+struct ps_outcome {
+    int8_t was, now;
+    uint8_t reason, fault, flags;
+    uint8_t pad[3];
+};
+
+/* Bit e of each word speaks of event e. */
+#define PS_E(event) (1u << PS_EVENT_##event)
+#define PS_GUEST_EVENTS (PS_E(HALT) | PS_E(CALL) | PS_E(RETURN))
+#define PS_COALESCING (PS_E(IRQ) | PS_E(NMI) | PS_E(INTERCEPT))
+#define PS_ALONE (PS_E(RESCHED) | PS_E(HALT) | PS_E(RETURN))
+#define PS_BY_RULE \
+    (PS_GUEST_EVENTS | PS_E(STOP) | PS_E(ENABLE) | PS_E(DISABLE) | PS_E(FORCE) | \
+     PS_E(ENTER))
+
+static inline unsigned ps_among(unsigned events, unsigned event)
+{
+    return events >> event & 1u;
+}
+
+/* Whether an event names a plane; `call` does where the policy hands over. */
+static inline unsigned ps_takes_plane(const struct ps_policy *policy, unsigned event)
+{
+    const unsigned alone = PS_ALONE | (policy->call == PS_CALL_NEXT ? PS_E(CALL) : 0u);
+    return !ps_among(alone, event);
+}
+
+#endif
