@@ -121,4 +121,16 @@ static inline unsigned ps_default_pick(const struct ps_policy *policy, const str
     return pick.plane != PS_NO_PLANE ? pick.plane : ps_last_resort(policy, s);
 }
 
+/* How a vCPU with these planes begins: the boot plane runs (2, 3.5). */
+static inline struct ps_state ps_boot(const struct ps_policy *policy, uint16_t online)
+{
+    struct ps_state s = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0}};
+    s.online = online;
+    s.runnable = ps_bit(policy->boot);
+    s.current = (int8_t)policy->boot;
+    if (policy->scheduler == PS_SCHEDULER_USER)
+        s.req_exit = ps_requests(policy, &s, policy->boot);
+    return s;
+}
+
 #endif

@@ -1,0 +1,52 @@
+/* The records that vm.run reads and writes, and the check that they pass before anything changes. */
+#ifndef PLANESCHED_RECORDS_H
+#define PLANESCHED_RECORDS_H
+
+#include "planesched/step.h"
+
+/* planesched.EVENT: 16 bytes. */
+struct ps_event_record {
+    int64_t time_ns;
+    uint32_t vcpu;
+    uint8_t kind, plane;
+    uint16_t arg;
+};
+
+/* planesched.OUTCOME: 32 bytes. */
+struct ps_outcome_record {
+    int64_t record, time_ns;
+    uint32_t vcpu;
+    uint8_t kind, plane;
+    int8_t was, now;
+    uint8_t reason, fault, flags;
+    uint8_t pad[5];
+};
+
+/* What is wrong with a record; the order is that in which the fields are looked at. */
+enum ps_mistake {
+    PS_MISTAKE_NONE,
+    PS_MISTAKE_TIME,
+    PS_MISTAKE_VCPU,
+    PS_MISTAKE_KIND,
+    PS_MISTAKE_PLANE,
+    PS_MISTAKE_SUPERFLUOUS
+};
+
+/* The index of the first wrong record, or n; `mistake` says what is wrong with it. */
+uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
+                         const struct ps_policy *policy, unsigned n_planes, uint64_t n_vcpus,
+                         int64_t start_ns, enum ps_mistake *mistake);
+
+/* The index of the first state that no vCPU of `n_planes` planes can have, or n. */
+uint64_t ps_states_check(const struct ps_state *states, uint64_t n, unsigned n_planes);
+
+static inline void ps_prefetch(const void *address)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(address, 1, 3);
+#else
+    (void)address;
+#endif
+}
+
+#endif

@@ -1,0 +1,63 @@
+# The counting and record code of csrc/, for the drivers inside this package only.
+
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from planesched.csched cimport ps_outcome, ps_policy, ps_state
+
+cdef extern from "figures.h" nogil:
+    enum:
+        PS_N_BUCKETS
+        PS_UNKNOWN_NS
+
+    struct ps_figures:
+        pass
+
+    struct ps_ledger:
+        ps_figures *figures
+        uint64_t *latency
+        int64_t *clocks
+        unsigned n_planes
+
+    struct ps_before:
+        pass
+
+    int64_t *ps_clock(const ps_ledger *ledger, uint64_t vcpu) noexcept
+    ps_before ps_look(const ps_state *s) noexcept
+    void ps_count(
+        const ps_ledger *ledger, const ps_before *before, const ps_state *s, ps_outcome out,
+        unsigned event, unsigned plane, uint64_t now_ns, int64_t *clock
+    ) noexcept
+    void ps_figures_open(
+        const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t start_ns
+    ) noexcept
+    void ps_figures_close(
+        const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t end_ns
+    ) noexcept
+
+cdef extern from "records.h" nogil:
+    struct ps_event_record:
+        int64_t time_ns
+        uint32_t vcpu
+        uint8_t kind, plane
+        uint16_t arg
+
+    struct ps_outcome_record:
+        int64_t record, time_ns
+        uint32_t vcpu
+        uint8_t kind, plane
+        int8_t was, now
+        uint8_t reason, fault, flags
+        uint8_t pad[5]
+
+    enum ps_mistake:
+        PS_MISTAKE_TIME
+        PS_MISTAKE_VCPU
+        PS_MISTAKE_KIND
+        PS_MISTAKE_PLANE
+
+    uint64_t ps_events_check(
+        const ps_event_record *events, uint64_t n, const ps_policy *policy, unsigned n_planes,
+        uint64_t n_vcpus, int64_t start_ns, ps_mistake *mistake
+    ) noexcept
+    uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
+    void ps_prefetch(const void *address) noexcept

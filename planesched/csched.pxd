@@ -1,0 +1,47 @@
+# The C core as Cython sees it: declarations of the header functions, nothing else.
+
+from libc.stdint cimport int8_t, uint8_t, uint16_t
+
+cdef extern from "planesched/step.h" nogil:
+    enum:
+        PS_ABI_VERSION
+        PS_MAX_PLANES
+        PS_NO_PLANE
+        PS_N_EVENTS
+        PS_STATUS_USER
+        PS_STATUS_BLOCKED
+        PS_FLAG_SWITCHED
+        PS_FLAG_VINA
+        PS_FLAG_USER
+        PS_EVENT_ENTER
+
+    struct ps_policy:
+        uint8_t direction, marker, rank, preempt, gate, trigger, rearm, call
+        uint8_t refuse_pending, ret, idle, empty, wake, force, force_self, vina
+        uint8_t vina_auto_reset, scheduler, boot
+        uint16_t accelerated
+
+    struct ps_state:
+        uint16_t online, runnable, halted, irq, masked, noint, nmi, trap
+        uint16_t held, edge, locked, vina, vina_asserted, req_exit
+        int8_t current
+        uint8_t status
+
+    struct ps_outcome:
+        int8_t was, now
+        uint8_t reason, fault, flags
+
+    ps_policy ps_policy_default() noexcept
+    int ps_policy_prepare(ps_policy *policy) noexcept
+    uint16_t ps_demoted(const ps_policy *policy, uint16_t locked) noexcept
+    uint16_t ps_above(const ps_policy *policy, uint16_t locked, unsigned plane) noexcept
+    uint16_t ps_below(const ps_policy *policy, uint16_t locked, unsigned plane) noexcept
+    unsigned ps_first(const ps_policy *policy, uint16_t locked, uint16_t planes) noexcept
+    unsigned ps_last(const ps_policy *policy, uint16_t locked, uint16_t planes) noexcept
+    unsigned ps_takes_plane(const ps_policy *policy, unsigned event) noexcept
+    ps_state ps_boot(const ps_policy *policy, uint16_t online) noexcept
+    uint16_t ps_requests(const ps_policy *policy, const ps_state *s, unsigned plane) noexcept
+    unsigned ps_default_pick(const ps_policy *policy, const ps_state *s) noexcept
+    ps_outcome ps_step(
+        const ps_policy *policy, ps_state *s, unsigned event, unsigned plane
+    ) noexcept
