@@ -1,0 +1,68 @@
+# The developer's commands. `make` alone lists them; .ci/run calls the same ones.
+PYTHON ?= python3
+V := .venv/bin
+D := .venv-debug/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+# C, as strict as it gets: for our own C only, generated Cython code is not held to it.
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
+C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
+C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
+C_DEPS := $(wildcard csrc/*.[ch] planesched/include/planesched/*.h)
+COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
+
+# Python itself leaks by design, and knows nothing of the sanitizers: they must be there first.
+# Without pymalloc every object has its own red zone. -P: the installed package, not the checkout.
+PRELOAD := $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name=libubsan.so)
+UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
+
+.PHONY: help build test debug ctest lint stubs bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+$(V)/python:
+	$(PYTHON) -m venv .venv
+
+build: $(V)/python  ## Build in place and install for development into .venv
+	$(V)/pip install -q -e '.[dev,bench]'
+
+test: build  ## Run the tests
+	$(V)/pytest -q
+
+debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
+	$(PYTHON) -m venv .venv-debug
+	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
+	$(UNDER_ASAN) $(D)/pytest -q -m 'not wheel' -p no:cacheprovider
+
+ctest: $(C_BINS)  ## Compile the C with strict warnings; run its tests under ASan and UBSan
+	@for t in $(C_BINS); do echo "$$t" && ./$$t || exit 1; done
+
+define C_RULE
+build/ctest/%.$(1): csrc/tests/%.c $(C_DEPS)
+	@mkdir -p build/ctest
+	$(1) -std=c11 -O1 -g $$(WARN) $$(SANITIZE) -Iplanesched/include -Icsrc \
+		-o $$@ $$< $$(wildcard csrc/*.c) -lm -pthread
+endef
+$(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
+
+lint: build  ## ruff, mypy --strict, cython-lint
+	$(V)/ruff check .
+	$(V)/ruff format --check .
+	$(V)/mypy
+	$(V)/cython-lint planesched
+
+stubs: build  ## Compare the .pyi of each compiled module with the module
+	$(V)/python -m mypy.stubtest --mypy-config-file pyproject.toml \
+		--allowlist tests/stubtest-allow.txt --ignore-unused-allowlist $(COMPILED)
+
+bench: build  ## Run the benchmarks
+	$(V)/pytest benches --benchmark-only --benchmark-columns=min,median,rounds
+
+clean:  ## Remove everything that was built
+	rm -rf build dist *.egg-info .venv .venv-debug planesched/_version.py
+	find planesched -name '*.so' -delete

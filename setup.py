@@ -1,0 +1,84 @@
+"""Build one extension module for every .pyx of the package; the rest is in pyproject.toml.
+
+PLANESCHED_DEBUG=1 makes a debug build: C asserts, Cython's bound checks, ASan and UBSan. It uses
+its own build folder, and belongs into its own environment (`make debug`).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# The files of csrc/ that a module is linked with. A module that needs none has no row.
+CSRC: dict[str, list[str]] = {}
+# The modules that use numpy's C API (`cimport numpy`, numpy/random/*.h).
+USES_NUMPY: set[str] = set()
+
+DEBUG = os.environ.get("PLANESCHED_DEBUG", "0") not in ("", "0")
+BUILD = "build/debug" if DEBUG else "build"
+HEADERS = [*Path("planesched/include").rglob("*.h"), *Path("csrc").glob("*.h")]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,
+    "boundscheck": DEBUG,
+    "cdivision": True,
+    "embedsignature": True,
+    "freethreading_compatible": True,
+    "initializedcheck": DEBUG,
+    "wraparound": False,
+}
+# ISO mode (not gnu11) also keeps the compiler from fusing a*b+c: the same seed, the same bytes.
+UNIX_FLAGS = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden"]
+DEBUG_FLAGS = ["-std=c11", "-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+MSVC_FLAGS = ["/std:c11", "/O2"]
+
+
+class Build(build_ext):
+    """Choose the flags once the compiler is known."""
+
+    def build_extensions(self) -> None:
+        """Give every extension the flags of this compiler and this kind of build."""
+        msvc = self.compiler.compiler_type == "msvc"
+        if DEBUG and msvc:
+            sys.exit("PLANESCHED_DEBUG=1 needs GCC or Clang: found MSVC")
+        for ext in self.extensions:
+            if msvc:
+                ext.extra_compile_args = MSVC_FLAGS
+            elif DEBUG:
+                ext.extra_compile_args = DEBUG_FLAGS + SANITIZE
+                ext.extra_link_args = SANITIZE
+            else:
+                ext.extra_compile_args = UNIX_FLAGS
+        super().build_extensions()
+
+
+def extension(pyx: Path) -> Extension:
+    """Describe the extension module of one .pyx."""
+    name = ".".join(pyx.with_suffix("").parts)
+    include_dirs = ["planesched/include", "csrc"]
+    if name in USES_NUMPY:
+        import numpy as np
+
+        include_dirs.append(np.get_include())
+    return Extension(
+        name,
+        sources=[str(pyx), *(f"csrc/{source}" for source in CSRC.get(name, []))],
+        include_dirs=include_dirs,
+        depends=[str(header) for header in HEADERS],
+    )
+
+
+setup(
+    cmdclass={"build_ext": Build},
+    ext_modules=cythonize(
+        [extension(pyx) for pyx in sorted(Path("planesched").rglob("*.pyx"))],
+        build_dir=f"{BUILD}/cython",
+        compiler_directives=DIRECTIVES,
+    ),
+    options={"build": {"build_base": BUILD}},
+)

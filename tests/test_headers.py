@@ -1,0 +1,46 @@
+"""Every installed header compiles alone, as C11 and as C++17, with no warning at all."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import planesched
+import pytest
+
+INCLUDE = Path(planesched.__file__).parent / "include"
+HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob("*.h"))
+COMPILERS = [
+    (cc, language, standard)
+    for cc in ("gcc", "clang")
+    if shutil.which(cc)
+    for language, standard in (("c", "c11"), ("c++", "c++17"))
+]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
+
+
+def test_there_is_something_to_compile():
+    assert {"planesched/bitmap.h", "planesched/policy.h", "planesched/step.h"} <= set(HEADERS)
+    assert COMPILERS
+
+
+@pytest.mark.parametrize("assertions", ["-UNDEBUG", "-DNDEBUG"])
+@pytest.mark.parametrize(("cc", "language", "standard"), COMPILERS)
+@pytest.mark.parametrize("header", HEADERS)
+def test_header_alone(header, cc, language, standard, assertions, tmp_path, tool_env):
+    source = tmp_path / "alone.c"
+    source.write_text(f"#include <{header}>\n#include <{header}>\nint main(void) {{ return 0; }}\n")
+    done = subprocess.run(
+        [cc, "-x", language, f"-std={standard}", "-O2", "-c", assertions, *WARNINGS]
+        + [f"-I{INCLUDE}", "-o", "alone.o", str(source)],
+        cwd=tmp_path,
+        env=tool_env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_headers_know_no_python():
+    for header in HEADERS:
+        assert "Py" not in (INCLUDE / header).read_text().replace("Python", "")
