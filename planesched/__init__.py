@@ -1,8 +1,17 @@
 """Which privilege plane of a virtual CPU runs next."""
 
+from pathlib import Path
+
+from .core import VCPU, VM, Outcome, pick_many
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
 from .policy import MAX_PLANES, Policy
 from .presets import Preset, presets
+from .stats import Stats
+
+try:
+    from ._version import __version__
+except ImportError:  # a source tree that was never built
+    __version__ = "0+unknown"
 
 __all__ = [
     "EVENT",
@@ -10,11 +19,23 @@ __all__ = [
     "MAX_PLANES",
     "OUTCOME",
     "STATE",
+    "VCPU",
+    "VM",
     "Event",
     "Fault",
     "Flags",
+    "Outcome",
     "Policy",
     "Preset",
     "Reason",
+    "Stats",
+    "__version__",
+    "get_include",
+    "pick_many",
     "presets",
 ]
+
+
+def get_include() -> str:
+    """Give the folder to put on a C compiler's include path for ``planesched/step.h``."""
+    return str(Path(__file__).parent / "include")

@@ -1,0 +1,391 @@
+"""The figures of the rules' section 6, as every driver with a clock reports them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .events import Event, Fault, Reason
+from .policy import MAX_PLANES
+
+__all__ = ["FIGURES", "LATENCY_ERROR", "Stats", "bucket_floor"]
+
+_PENDING = 3
+_WIDE = np.dtype([("lo", "<u8"), ("hi", "<u8")])
+_PLANES = (MAX_PLANES,)
+
+FIGURES = np.dtype(
+    [
+        ("steps", "<u8", (len(Event), MAX_PLANES)),
+        ("faults", "<u8", (len(Event), len(Fault))),
+        ("entries", "<u8", (MAX_PLANES, MAX_PLANES)),
+        ("reasons", "<u8", (len(Reason),)),
+        ("exits", "<u8", (len(Reason),)),
+        ("coalesced", "<u8", (_PENDING, MAX_PLANES)),
+        ("taken", "<u8", (_PENDING, MAX_PLANES)),
+        ("dropped", "<u8", (_PENDING, MAX_PLANES)),
+        ("pending_before", "<u8", (_PENDING, MAX_PLANES)),
+        ("pending", "<u8", (_PENDING, MAX_PLANES)),
+        ("vina", "<u8", _PLANES),
+        ("vina_set", "<u8", _PLANES),
+        ("time_ns", _WIDE, (3, MAX_PLANES)),
+        ("suspended_ns", _WIDE, _PLANES),
+        ("latency_ns", _WIDE, _PLANES),
+        ("latency_min_ns", "<u8", _PLANES),
+        ("latency_max_ns", "<u8", _PLANES),
+        ("longest_ns", "<u8", _PLANES),
+        ("age_ns", "<u8", _PLANES),
+    ]
+)
+"""The layout of ``struct ps_figures`` in csrc/figures.h."""
+
+_SUMMED = FIGURES.names[: FIGURES.names.index("time_ns")] if FIGURES.names else ()
+_SUMMED_WIDE = ("time_ns", "suspended_ns", "latency_ns")
+_SUB_BITS = 6
+
+LATENCY_ERROR = 1 / 128
+"""A quantile read from a histogram is off by at most this part of itself."""
+
+
+def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
+    """Give the least value, in ns, of histogram buckets (csrc/histogram.h)."""
+    bucket = np.asarray(bucket, dtype=np.uint64)
+    octave = bucket >> np.uint64(_SUB_BITS)
+    shift = octave - (octave > 0)
+    return (bucket - (shift << np.uint64(_SUB_BITS))) << shift
+
+
+class Stats:
+    """Figures of one run, or of several merged.
+
+    Counts are exact. Times are sums over all vCPUs, exact whole nanoseconds. Latency runs from
+    the delivery of an interrupt (of coalesced ones, the first) to its injection.
+
+    Parameters
+    ----------
+    figures : ndarray, shape (), dtype FIGURES
+        The counters.
+    latency : ndarray of uint64, shape (planes, buckets)
+        Injections by plane and latency bucket.
+    elapsed_ns : int
+        How long the run took, in its own time.
+    vcpus : int
+        How many vCPUs were counted.
+    logged : int
+        How many outcomes were worth a log entry, while a log was asked for.
+    """
+
+    def __init__(
+        self,
+        figures: NDArray[np.void],
+        latency: NDArray[np.uint64],
+        *,
+        elapsed_ns: int,
+        vcpus: int,
+        logged: int = 0,
+    ) -> None:
+        self.figures = figures
+        self.latency = latency
+        self.elapsed_ns = elapsed_ns
+        self.vcpus = vcpus
+        self.logged = logged
+
+    @property
+    def planes(self) -> int:
+        """How many planes each vCPU has."""
+        return int(self.latency.shape[0])
+
+    def _counts(self, name: str, *index: int) -> NDArray[np.uint64]:
+        array: NDArray[np.uint64] = self.figures[name][index]
+        return array[..., : self.planes]
+
+    def _wide(self, name: str, *index: int) -> tuple[int, ...]:
+        words = self.figures[name][index][: self.planes]
+        return tuple(_to_int(lo, hi) for lo, hi in words.tolist())
+
+    @property
+    def events(self) -> int:
+        """Steps taken, refused ones included."""
+        return int(self.figures["steps"].sum() + self.figures["faults"].sum())
+
+    @property
+    def entries(self) -> NDArray[np.uint64]:
+        """Entries by plane left and plane entered, shape (planes, planes); bounces diagonal."""
+        matrix: NDArray[np.uint64] = self.figures["entries"]
+        return matrix[: self.planes, : self.planes]
+
+    @property
+    def switches(self) -> int:
+        """Times that the current plane changed."""
+        return int(self.entries.sum()) - self.bounces
+
+    @property
+    def bounces(self) -> int:
+        """Times that a plane gave the vCPU up and got it back in the same step."""
+        return int(np.trace(self.entries))
+
+    @property
+    def entries_by_reason(self) -> dict[str, int]:
+        """Entries, bounces included, by reason."""
+        return _named(Reason, self.figures["reasons"])
+
+    @property
+    def exits_by_reason(self) -> dict[str, int]:
+        """Exits to userspace by reason."""
+        return _named(Reason, self.figures["exits"])
+
+    @property
+    def exits(self) -> int:
+        """Exits to userspace."""
+        return sum(self.exits_by_reason.values())
+
+    @property
+    def faults_by_code(self) -> dict[str, int]:
+        """Refused events by fault."""
+        return _named(Fault, self.figures["faults"].sum(axis=0))
+
+    @property
+    def refused_forces(self) -> int:
+        """Forced entries that were refused."""
+        return int(self.figures["faults"][Event.FORCE].sum())
+
+    @property
+    def delivered(self) -> NDArray[np.uint64]:
+        """Interrupts delivered per plane, coalesced ones included."""
+        return self._counts("steps", Event.IRQ)
+
+    @property
+    def injected(self) -> NDArray[np.uint64]:
+        """Interrupts injected per plane."""
+        return self._counts("taken", 0)
+
+    @property
+    def nmis(self) -> NDArray[np.uint64]:
+        """NMIs injected per plane."""
+        return self._counts("taken", 1)
+
+    @property
+    def intercepts(self) -> NDArray[np.uint64]:
+        """Intercepts delivered per plane."""
+        return self._counts("taken", 2)
+
+    @property
+    def coalesced(self) -> NDArray[np.uint64]:
+        """Interrupts per plane that found one pending."""
+        return self._counts("coalesced", 0)
+
+    @property
+    def dropped(self) -> NDArray[np.uint64]:
+        """Pending interrupts per plane that went with the plane."""
+        return self._counts("dropped", 0)
+
+    @property
+    def pending(self) -> NDArray[np.uint64]:
+        """Interrupts per plane still pending at the end."""
+        return self._counts("pending", 0)
+
+    @property
+    def vina(self) -> NDArray[np.uint64]:
+        """VINA notifications per plane."""
+        return self._counts("vina")
+
+    @property
+    def running_ns(self) -> tuple[int, ...]:
+        """Time that each plane ran."""
+        return self._wide("time_ns", 0)
+
+    @property
+    def userspace_ns(self) -> tuple[int, ...]:
+        """Time that the vCPU was in userspace, by the plane that was current."""
+        return self._wide("time_ns", 1)
+
+    @property
+    def blocked_ns(self) -> tuple[int, ...]:
+        """Time that the vCPU was blocked, by the plane that was current."""
+        return self._wide("time_ns", 2)
+
+    @property
+    def suspended_ns(self) -> tuple[int, ...]:
+        """Time that each plane was runnable while another was current."""
+        return self._wide("suspended_ns")
+
+    @property
+    def intervals(self) -> NDArray[np.uint64]:
+        """Intervals per plane, from entry to leaving, that ended."""
+        entries = self.entries
+        return entries.sum(axis=1) - np.diagonal(entries)
+
+    @property
+    def longest_ns(self) -> NDArray[np.uint64]:
+        """The longest interval per plane that ended."""
+        return self._counts("longest_ns")
+
+    @property
+    def age_ns(self) -> NDArray[np.uint64]:
+        """The age of the oldest interval per plane that had not ended."""
+        return self._counts("age_ns")
+
+    def latency_mean_ns(self, plane: int) -> float:
+        """Give the mean latency of a plane; NaN where nothing was injected."""
+        count = int(self.injected[plane])
+        return self._wide("latency_ns")[plane] / count if count else float("nan")
+
+    def latency_max_ns(self, plane: int) -> int | None:
+        """Give the greatest latency of a plane; None where nothing was injected."""
+        return int(self._counts("latency_max_ns")[plane]) if self.injected[plane] else None
+
+    def latency_min_ns(self, plane: int) -> int | None:
+        """Give the least latency of a plane; None where nothing was injected."""
+        return int(self._counts("latency_min_ns")[plane]) if self.injected[plane] else None
+
+    def latency_quantile_ns(self, plane: int, quantile: float) -> float | None:
+        """Give a quantile of a plane's latency, off by at most 1/128 of itself.
+
+        Parameters
+        ----------
+        plane : int
+            Which plane.
+        quantile : float
+            In 0..1; 0 and 1 give the exact extremes.
+
+        Returns
+        -------
+        float or None
+            Nanoseconds; None where nothing was injected.
+
+        Raises
+        ------
+        ValueError
+            If `quantile` is not in 0..1.
+        """
+        low, high = self.latency_min_ns(plane), self.latency_max_ns(plane)
+        if not 0 <= quantile <= 1:
+            raise ValueError(f"quantile={quantile} is not in 0..1")
+        if low is None or high is None:
+            return None
+        return histogram_quantile(self.latency[plane], quantile, low, high)
+
+    def balance(self, kind: int = 0) -> NDArray[np.int64]:
+        """Give deliveries minus what became of them, per plane: zero, or a bug.
+
+        Parameters
+        ----------
+        kind : int
+            0 interrupts, 1 NMIs, 2 intercepts.
+        """
+        counts = {name: self._counts(name, kind).astype(np.int64) for name in _BALANCED}
+        came = self._counts("steps", Event.IRQ + kind).astype(np.int64) + counts["pending_before"]
+        if kind == 0:
+            came = came + self._counts("vina_set").astype(np.int64)
+        return came - sum(counts[name] for name in _BALANCED if name != "pending_before")
+
+    def merge(self, other: "Stats") -> "Stats":
+        """Give the figures of both together: counts and times add up, extremes are kept.
+
+        Raises
+        ------
+        ValueError
+            If the two have different numbers of planes.
+        """
+        if self.planes != other.planes:
+            raise ValueError(f"planes={other.planes} cannot be merged with planes={self.planes}")
+        merged = np.zeros((), dtype=FIGURES)
+        mine, theirs = self.figures, other.figures
+        for name in _SUMMED:
+            merged[name] = mine[name] + theirs[name]
+        for name in _SUMMED_WIDE:
+            merged[name] = _wide_sum(mine[name], theirs[name])
+        for name in ("latency_max_ns", "longest_ns", "age_ns"):
+            merged[name] = np.maximum(mine[name], theirs[name])
+        merged["latency_min_ns"] = np.minimum(mine["latency_min_ns"], theirs["latency_min_ns"])
+        return Stats(
+            merged,
+            self.latency + other.latency,
+            elapsed_ns=max(self.elapsed_ns, other.elapsed_ns),
+            vcpus=self.vcpus + other.vcpus,
+            logged=self.logged + other.logged,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain numbers, lists and dicts, as JSON holds them."""
+        out: dict[str, Any] = {"planes": self.planes}
+        for name in ("vcpus", "events", "elapsed_ns", "switches", "bounces", "exits"):
+            out[name] = getattr(self, name)
+        for name in ("entries_by_reason", "exits_by_reason", "faults_by_code"):
+            out[name] = getattr(self, name)
+        out["refused_forces"] = self.refused_forces
+        out["entries"] = self.entries.tolist()
+        for name in _PER_PLANE:
+            out[name] = [int(value) for value in getattr(self, name)]
+        out["latency_ns"] = [self._latency_dict(plane) for plane in range(self.planes)]
+        return out
+
+    def _latency_dict(self, plane: int) -> dict[str, Any]:
+        quantiles = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
+        count = int(self.injected[plane])
+        return {
+            "count": count,
+            "mean": self.latency_mean_ns(plane) if count else None,
+            "min": self.latency_min_ns(plane),
+            **{name: self.latency_quantile_ns(plane, q) for name, q in quantiles.items()},
+            "max": self.latency_max_ns(plane),
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"<Stats of {self.events} events: {self.switches} switches, {self.bounces} bounces, "
+            f"{self.exits} exits, {int(self.injected.sum())} interrupts injected>"
+        )
+
+
+_BALANCED = ("pending_before", "coalesced", "taken", "dropped", "pending")
+_PER_PLANE = (
+    "delivered",
+    "injected",
+    "coalesced",
+    "pending",
+    "dropped",
+    "nmis",
+    "intercepts",
+    "vina",
+    "running_ns",
+    "blocked_ns",
+    "userspace_ns",
+    "suspended_ns",
+    "intervals",
+    "longest_ns",
+    "age_ns",
+)
+
+
+def histogram_quantile(counts: NDArray[np.uint64], quantile: float, low: int, high: int) -> float:
+    """Give a quantile of a histogram of times, between its exact extremes `low` and `high`."""
+    cumulated = np.cumsum(counts)
+    rank = quantile * int(cumulated[-1])
+    if quantile == 0:
+        return float(low)
+    if quantile == 1:
+        return float(high)
+    bucket = int(np.searchsorted(cumulated, rank))
+    floor = int(bucket_floor(bucket))
+    shift = max(0, (bucket >> _SUB_BITS) - 1)
+    middle = floor + (2**shift - 1) / 2
+    return float(min(max(middle, low), high))
+
+
+def _named(enum: Any, counts: Sequence[int] | NDArray[np.uint64]) -> dict[str, int]:
+    """Name the counts that are not zero; number 0 stands for none."""
+    return {item.name.lower(): int(counts[item]) for item in enum if item and counts[item]}
+
+
+def _to_int(lo: int, hi: int) -> int:
+    value = hi << 64 | lo
+    return value - (1 << 128) if value >> 127 else value
+
+
+def _wide_sum(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.void]:
+    out = np.empty_like(a)
+    out["lo"] = a["lo"] + b["lo"]
+    out["hi"] = a["hi"] + b["hi"] + (out["lo"] < a["lo"])
+    return out
