@@ -20,6 +20,12 @@ static inline void ps_wide_add(struct ps_wide *sum, uint64_t value)
     sum->hi += sum->lo < value;
 }
 
+static inline void ps_wide_add_wide(struct ps_wide *sum, struct ps_wide value)
+{
+    ps_wide_add(sum, value.lo);
+    sum->hi += value.hi;
+}
+
 static inline void ps_wide_sub(struct ps_wide *sum, uint64_t value)
 {
     sum->hi -= sum->lo < value;
@@ -56,15 +62,35 @@ struct ps_figures {
 struct ps_ledger {
     struct ps_figures *figures;
     uint64_t *latency; /* [n_planes][PS_N_BUCKETS] */
-    int64_t *clocks;   /* [n_vcpus][1 + n_planes]: when current was entered, when irqs were posted */
+    int64_t *clocks;   /* [n_vcpus][PS_CLOCK_SLOTS(n_planes)] */
     unsigned n_planes;
 };
 
+/* The clock of a vCPU: when current was entered; when the interrupt that is pending on each plane
+ * was posted; and a slot that takes what is to go nowhere, so that nobody has to ask. */
+#define PS_CLOCK_SLOTS(n_planes) ((n_planes) + 2u)
 #define PS_UNKNOWN_NS (-1)
 
 static inline int64_t *ps_clock(const struct ps_ledger *ledger, uint64_t vcpu)
 {
-    return ledger->clocks + vcpu * (1u + ledger->n_planes);
+    return ledger->clocks + vcpu * PS_CLOCK_SLOTS(ledger->n_planes);
+}
+
+static inline void ps_prefetch(const void *address)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(address, 1, 3);
+#else
+    (void)address;
+#endif
+}
+
+/* Fetch a clock, which may lie across two cache lines, before it is needed. */
+static inline void ps_prefetch_clock(const struct ps_ledger *ledger, uint64_t vcpu)
+{
+    const int64_t *clock = ps_clock(ledger, vcpu);
+    ps_prefetch(clock);
+    ps_prefetch(clock + ledger->n_planes);
 }
 
 /* What has to be known of a state before its step. */
@@ -89,6 +115,15 @@ static inline void ps_count_suspended(struct ps_figures *f, uint16_t ended, uint
         ps_wide_sub(&f->suspended_ns[ps_lowest(begun)], now_ns);
 }
 
+/* An interval of plane `was` ends and another plane's begins. */
+static inline void ps_count_interval(struct ps_figures *f, unsigned was, uint64_t now_ns,
+                                     int64_t *clock)
+{
+    const uint64_t length = now_ns - (uint64_t)clock[0];
+    clock[0] = (int64_t)now_ns;
+    f->longest_ns[was] = length > f->longest_ns[was] ? length : f->longest_ns[was];
+}
+
 static inline void ps_count_time(struct ps_figures *f, const struct ps_before *before,
                                  const struct ps_state *s, struct ps_outcome out, uint64_t now_ns,
                                  int64_t *clock)
@@ -103,16 +138,13 @@ static inline void ps_count_time(struct ps_figures *f, const struct ps_before *b
         return;
     ps_wide_add(&f->time_ns[before->status][was], now_ns);
     ps_wide_sub(&f->time_ns[s->status][now], now_ns);
-    if (was != now) {
-        const uint64_t length = now_ns - (uint64_t)clock[0];
-        clock[0] = (int64_t)now_ns;
-        f->longest_ns[was] = length > f->longest_ns[was] ? length : f->longest_ns[was];
-    }
+    if (was != now)
+        ps_count_interval(f, was, now_ns, clock);
 }
 
-/* Latency from the first delivery of what is pending to its injection; returns it, or 0. */
-static inline uint64_t ps_count_latency(const struct ps_ledger *ledger, unsigned plane,
-                                        uint64_t injected, uint64_t now_ns, const int64_t *clock)
+/* Latency from the first delivery of what is pending to its injection (`injected`: 0 or 1). */
+static inline void ps_count_latency(const struct ps_ledger *ledger, unsigned plane,
+                                    uint64_t injected, uint64_t now_ns, const int64_t *clock)
 {
     struct ps_figures *f = ledger->figures;
     const uint64_t all = 0u - injected;
@@ -124,21 +156,67 @@ static inline uint64_t ps_count_latency(const struct ps_ledger *ledger, unsigned
         f->latency_min_ns[plane] = low;
     if (latency > f->latency_max_ns[plane])
         f->latency_max_ns[plane] = latency;
-    return latency;
 }
 
 /* What is pending goes by `disable`, or an intercept is taken: seldom. */
 static inline void ps_count_gone(struct ps_figures *f, const struct ps_before *before,
-                                 unsigned event, unsigned plane, uint16_t traps)
+                                 unsigned event, unsigned plane, uint16_t traps, uint64_t n)
 {
     if (event == PS_EVENT_DISABLE) {
-        f->dropped[PS_PENDING_IRQ][plane] += ps_has(before->irq, plane);
-        f->dropped[PS_PENDING_NMI][plane] += ps_has(before->nmi, plane);
-        f->dropped[PS_PENDING_TRAP][plane] += ps_has(before->trap, plane);
+        f->dropped[PS_PENDING_IRQ][plane] += n * ps_has(before->irq, plane);
+        f->dropped[PS_PENDING_NMI][plane] += n * ps_has(before->nmi, plane);
+        f->dropped[PS_PENDING_TRAP][plane] += n * ps_has(before->trap, plane);
         traps = (uint16_t)(traps & ~ps_bit(plane));
     }
     for (; traps; traps = (uint16_t)(traps & (traps - 1u)))
-        f->taken[PS_PENDING_TRAP][ps_lowest(traps)]++;
+        f->taken[PS_PENDING_TRAP][ps_lowest(traps)] += n;
+}
+
+/* Whether this step posted an interrupt that was not pending, and whether VINA did. */
+static inline int ps_posted(const struct ps_before *before, unsigned event, unsigned plane)
+{
+    return event == PS_EVENT_IRQ && !ps_has(before->irq, plane);
+}
+
+static inline int ps_vina_posted(const struct ps_before *before, struct ps_outcome out,
+                                 unsigned event, unsigned plane)
+{
+    const unsigned now = (unsigned)out.now;
+    return out.flags & PS_FLAG_VINA && !ps_has(before->irq, now) &&
+           !(event == PS_EVENT_IRQ && plane == now);
+}
+
+/* Count `n` equal steps: everything but time. */
+static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *before,
+                                  const struct ps_state *s, struct ps_outcome out, unsigned event,
+                                  unsigned plane, uint64_t n)
+{
+    if (out.fault) {
+        f->faults[event][out.fault] += n;
+        return;
+    }
+    const unsigned was = (unsigned)out.was;
+    const unsigned now = (unsigned)out.now;
+    const unsigned flags = out.flags;
+    const uint64_t entered = n * ((flags | flags >> 7) & 1u); /* switched or bounced */
+    f->steps[event][plane] += n;
+    f->entries[was][now] += entered;
+    f->reasons[out.reason] += entered;
+    /* In userspace nothing has a reason, so a reason beside the flag is an exit. */
+    f->exits[out.reason] += n * (flags >> 5 & 1u);
+    f->taken[PS_PENDING_IRQ][now] += n * (flags >> 1 & 1u);
+    f->taken[PS_PENDING_NMI][now] += n * (flags >> 2 & 1u);
+    if (ps_among(PS_COALESCING, event))
+        f->coalesced[event - PS_EVENT_IRQ][plane] += n * (flags >> 6 & 1u);
+    if (flags & PS_FLAG_VINA) {
+        f->vina[now] += n;
+        f->vina_set[now] += n * (unsigned)ps_vina_posted(before, out, event, plane);
+    }
+    const uint16_t trapped =
+        (uint16_t)(before->trap | (event == PS_EVENT_INTERCEPT ? ps_bit(plane) : 0u));
+    const uint16_t gone = (uint16_t)(trapped & ~s->trap);
+    if (gone || event == PS_EVENT_DISABLE)
+        ps_count_gone(f, before, event, plane, gone, n);
 }
 
 /* Count one step. `now_ns` is not negative and not before that of the vCPU's last step. */
@@ -146,42 +224,15 @@ static inline void ps_count(const struct ps_ledger *ledger, const struct ps_befo
                             const struct ps_state *s, struct ps_outcome out, unsigned event,
                             unsigned plane, uint64_t now_ns, int64_t *clock)
 {
-    struct ps_figures *f = ledger->figures;
-    if (out.fault) {
-        f->faults[event][out.fault]++;
+    ps_count_steps(ledger->figures, before, s, out, event, plane, 1);
+    if (out.fault)
         return;
-    }
-    const unsigned was = (unsigned)out.was;
     const unsigned now = (unsigned)out.now;
-    const unsigned flags = out.flags;
-    const unsigned entered = (flags | flags >> 7) & 1u; /* switched or bounced */
-    const uint64_t injected = flags >> 1 & 1u;
-    f->steps[event][plane]++;
-    f->entries[was][now] += entered;
-    f->reasons[out.reason] += entered;
-    /* In userspace nothing has a reason, so a reason beside the flag is an exit. */
-    f->exits[out.reason] += flags >> 5 & 1u;
-    f->taken[PS_PENDING_IRQ][now] += injected;
-    f->taken[PS_PENDING_NMI][now] += flags >> 2 & 1u;
-    if (ps_among(PS_COALESCING, event))
-        f->coalesced[event - PS_EVENT_IRQ][plane] += flags >> 6 & 1u;
-
-    const int posted = event == PS_EVENT_IRQ && !ps_has(before->irq, plane);
-    clock[1 + plane] = posted ? (int64_t)now_ns : clock[1 + plane];
-    if (flags & PS_FLAG_VINA) {
-        const int pending = ps_has(before->irq, now) || (posted && plane == now);
-        f->vina[now]++;
-        f->vina_set[now] += !pending;
-        clock[1 + now] = pending ? clock[1 + now] : (int64_t)now_ns;
-    }
-    ps_count_latency(ledger, now, injected, now_ns, clock);
-
-    const uint16_t trapped =
-        (uint16_t)(before->trap | (event == PS_EVENT_INTERCEPT ? ps_bit(plane) : 0u));
-    const uint16_t gone = (uint16_t)(trapped & ~s->trap);
-    if (gone || event == PS_EVENT_DISABLE)
-        ps_count_gone(f, before, event, plane, gone);
-    ps_count_time(f, before, s, out, now_ns, clock);
+    clock[1 + plane] = ps_posted(before, event, plane) ? (int64_t)now_ns : clock[1 + plane];
+    if (ps_vina_posted(before, out, event, plane))
+        clock[1 + now] = (int64_t)now_ns;
+    ps_count_latency(ledger, now, (uint64_t)(out.flags >> 1 & 1u), now_ns, clock);
+    ps_count_time(ledger->figures, before, s, out, now_ns, clock);
 }
 
 /* Begin and end a stretch of counting over all vCPUs. Opening: spells begin at `start_ns`, and what

@@ -40,13 +40,4 @@ uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
 /* The index of the first state that no vCPU of `n_planes` planes can have, or n. */
 uint64_t ps_states_check(const struct ps_state *states, uint64_t n, unsigned n_planes);
 
-static inline void ps_prefetch(const void *address)
-{
-#if defined(__GNUC__)
-    __builtin_prefetch(address, 1, 3);
-#else
-    (void)address;
-#endif
-}
-
 #endif

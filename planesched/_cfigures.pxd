@@ -21,6 +21,9 @@ cdef extern from "figures.h" nogil:
     struct ps_before:
         pass
 
+    unsigned PS_CLOCK_SLOTS(unsigned n_planes) noexcept
+    void ps_prefetch(const void *address) noexcept
+    void ps_prefetch_clock(const ps_ledger *ledger, uint64_t vcpu) noexcept
     int64_t *ps_clock(const ps_ledger *ledger, uint64_t vcpu) noexcept
     ps_before ps_look(const ps_state *s) noexcept
     void ps_count(
@@ -60,4 +63,3 @@ cdef extern from "records.h" nogil:
         uint64_t n_vcpus, int64_t start_ns, ps_mistake *mistake
     ) noexcept
     uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
-    void ps_prefetch(const void *address) noexcept

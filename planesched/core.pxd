@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
+from planesched._cautomaton cimport ps_automaton
 from planesched.csched cimport ps_outcome, ps_policy, ps_state
 
 
@@ -13,6 +14,7 @@ cdef class VM:
     cdef ps_policy c_policy
     cdef ps_state *states
     cdef int64_t *clocks
+    cdef ps_automaton *automaton
     cdef readonly unsigned planes
     cdef uint64_t n_vcpus
     cdef int64_t clock_ns

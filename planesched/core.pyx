@@ -9,11 +9,10 @@ import numpy as np
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from planesched cimport _cautomaton as table
 from planesched cimport _cfigures as figures
 from planesched.csched cimport (
     PS_EVENT_ENTER,
-    PS_FLAG_SWITCHED,
-    PS_FLAG_VINA,
     PS_MAX_PLANES,
     PS_N_EVENTS,
     PS_NO_PLANE,
@@ -21,7 +20,6 @@ from planesched.csched cimport (
     PS_STATUS_USER,
     ps_boot,
     ps_default_pick,
-    ps_demoted,
     ps_first,
     ps_outcome,
     ps_policy,
@@ -31,6 +29,7 @@ from planesched.csched cimport (
     ps_state,
     ps_step,
     ps_takes_plane,
+    ps_worth_logging,
 )
 
 from .events import EVENT, MASKS, NO_PLANE, OUTCOME, STATE, Event, Fault, Flags, Reason
@@ -43,6 +42,8 @@ __all__ = ["VCPU", "VM", "Outcome", "pick_many"]
 cdef uint64_t BLOCK = 1 << 21
 # The state of the event this far ahead is fetched while the present one is worked on.
 cdef uint64_t AHEAD = 12
+# How much memory a VM spends on transitions that were worked out once, in bytes.
+cdef uint64_t TABLE = 64 << 20
 
 cdef dict EVENT_NUMBERS = {event.name.lower(): int(event) for event in Event}
 
@@ -219,13 +220,19 @@ cdef class VM:
         )
         self.n_vcpus = vcpus
         self._state = _aligned_zeros(vcpus, STATE)
-        self._clock = np.full(vcpus * (1 + planes), figures.PS_UNKNOWN_NS, dtype=np.int64)
+        self._clock = np.full(vcpus * figures.PS_CLOCK_SLOTS(planes), figures.PS_UNKNOWN_NS, dtype=np.int64)
         self.states = <ps_state *><size_t>self._state.ctypes.data
         self.clocks = <int64_t *><size_t>self._clock.ctypes.data
         self.clock_ns = figures.PS_UNKNOWN_NS
         self._last_run = None
+        self.automaton = table.ps_automaton_create(&self.c_policy, planes, TABLE)
+        if self.automaton is NULL:
+            raise MemoryError
         self.states[0] = boot
         self._state[:] = self._state[0]
+
+    def __dealloc__(self):
+        table.ps_automaton_destroy(self.automaton)
 
     @property
     def policy(self):
@@ -279,7 +286,7 @@ cdef class VM:
         cdef ps_state *s = &self.states[vcpu]
         cdef uint16_t irq = s.irq
         cdef ps_outcome out = ps_step(&self.c_policy, s, event, plane)
-        cdef int64_t *clock = self.clocks + vcpu * (1 + self.planes)
+        cdef int64_t *clock = self.clocks + vcpu * figures.PS_CLOCK_SLOTS(self.planes)
         if out.was != out.now:
             clock[0] = self.clock_ns
         cdef uint16_t fresh = s.irq & ~irq
@@ -337,30 +344,29 @@ cdef class VM:
         ledger.latency = <uint64_t *><size_t>latency.ctypes.data
         ledger.clocks = self.clocks
         ledger.n_planes = self.planes
-        cdef int64_t start_ns = self.clock_ns
+        cdef int64_t end_ns, start_ns = self.clock_ns
         if start_ns == figures.PS_UNKNOWN_NS:
             start_ns = records[0].time_ns if n else 0
-        cdef uint64_t done = 0, logged = 0
-        cdef uint64_t end
+        cdef Progress at
+        at.n = n
+        at.n_log = n_log
+        at.done = at.logged = 0
         with nogil:
             figures.ps_figures_open(&ledger, self.states, self.n_vcpus, start_ns)
         try:
-            while done < n:
-                end = min(done + BLOCK, n)
-                with nogil:
-                    logged = run_block(self, &ledger, records, done, end, n, out, n_log, logged)
-                done = end
-                PyErr_CheckSignals()
+            if n >= self.n_vcpus and self.automaton is not NULL:
+                run_known(self, &ledger, records, out, &at)
+            run_plain(self, &ledger, records, out, &at)
         finally:
+            end_ns = records[at.done - 1].time_ns if at.done else start_ns
             if n:
-                self.clock_ns = records[done - 1].time_ns if done else start_ns
+                self.clock_ns = end_ns
             with nogil:
-                figures.ps_figures_close(
-                    &ledger, self.states, self.n_vcpus, self.clock_ns if n else start_ns
-                )
-            elapsed = int(self.clock_ns - start_ns) if n else 0
-            self._last_run = Stats(totals, latency, elapsed_ns=elapsed, vcpus=int(self.n_vcpus),
-                                   logged=int(logged))
+                figures.ps_figures_close(&ledger, self.states, self.n_vcpus, end_ns)
+            self._last_run = Stats(
+                totals, latency, elapsed_ns=int(end_ns - start_ns), vcpus=int(self.n_vcpus),
+                logged=int(at.logged),
+            )
         return self._last_run
 
 def _rebuild(planes, vcpus, policy, state, clock, clock_ns):
@@ -428,52 +434,153 @@ cdef int check_run(VM vm, const figures.ps_event_record *records, uint64_t n) ex
     )
 
 
-cdef uint64_t run_block(
+cdef struct Progress:
+    uint64_t n, done  # records there are, records run
+    uint64_t n_log, logged  # log entries there is room for, entries that there were
+
+
+cdef int run_plain(
     VM vm,
     const figures.ps_ledger *ledger,
     const figures.ps_event_record *records,
-    uint64_t begin,
-    uint64_t end,
-    uint64_t n,
     figures.ps_outcome_record *log,
-    uint64_t n_log,
-    uint64_t logged,
+    Progress *at,
+) except -1:
+    """Run what is left of the records, asking step each time."""
+    cdef uint64_t end
+    while at.done < at.n:
+        end = min(at.done + BLOCK, at.n)
+        with nogil:
+            plain_block(vm, ledger, records, end, log, at)
+        PyErr_CheckSignals()
+    return 0
+
+
+cdef void plain_block(
+    VM vm,
+    const figures.ps_ledger *ledger,
+    const figures.ps_event_record *records,
+    uint64_t end,
+    figures.ps_outcome_record *log,
+    Progress *at,
 ) noexcept nogil:
-    """Run records begin..end-1 of n; give how many outcomes were worth a log entry so far."""
     cdef uint64_t i, ahead
     cdef unsigned event, plane
-    cdef uint32_t vcpu
     cdef ps_state *s
     cdef int64_t *clock
     cdef figures.ps_before before
     cdef ps_outcome out
-    for i in range(begin, end):
-        ahead = records[min(i + AHEAD, n - 1)].vcpu
+    for i in range(at.done, end):
+        ahead = records[min(i + AHEAD, at.n - 1)].vcpu
         figures.ps_prefetch(&vm.states[ahead])
-        clock = figures.ps_clock(ledger, ahead)
-        figures.ps_prefetch(clock)
-        figures.ps_prefetch(clock + ledger.n_planes)
-        vcpu = records[i].vcpu
+        figures.ps_prefetch_clock(ledger, ahead)
         event = records[i].kind
-        plane = records[i].plane & (PS_MAX_PLANES - 1) if ps_takes_plane(&vm.c_policy, event) else 0
-        s = &vm.states[vcpu]
+        plane = records[i].plane if ps_takes_plane(&vm.c_policy, event) else 0
+        s = &vm.states[records[i].vcpu]
+        clock = figures.ps_clock(ledger, records[i].vcpu)
         before = figures.ps_look(s)
         out = ps_step(&vm.c_policy, s, event, plane)
         figures.ps_count(
-            ledger, &before, s, out, event, plane,
+            ledger, &before, s, out, event, plane, <uint64_t>records[i].time_ns, clock
+        )
+        if log is not NULL and ps_worth_logging(out):
+            write_log(log, at, i, &records[i], out)
+    at.done = end
+
+
+cdef int run_known(
+    VM vm,
+    const figures.ps_ledger *ledger,
+    const figures.ps_event_record *records,
+    figures.ps_outcome_record *log,
+    Progress *at,
+) except -1:
+    """Run records by looking transitions up, until all are run or looking up does not pay."""
+    cdef uint32_t[::1] numbers = np.empty(vm.n_vcpus, dtype=np.uint32)
+    cdef uint64_t end, filled, before
+    cdef bint pays
+    with nogil:
+        pays = number_states(vm, numbers)
+    try:
+        # A first short block shows whether the guests keep to few states.
+        end = min(at.n, <uint64_t>1 << 14)
+        while pays and at.done < at.n:
+            filled = vm.automaton.n_filled
+            before = at.done
+            with nogil:
+                pays = known_block(vm, ledger, &numbers[0], records, end, log, at)
+            pays = pays and (vm.automaton.n_filled - filled) * 4 <= at.done - before + 4096
+            end = min(at.n, end + BLOCK)
+            PyErr_CheckSignals()
+    finally:
+        if at.done:
+            with nogil:
+                restore_states(vm, numbers)
+                table.ps_automaton_fold(vm.automaton, ledger.figures)
+        if not pays:
+            table.ps_automaton_destroy(vm.automaton)
+            vm.automaton = NULL
+    return 0
+
+
+cdef bint number_states(VM vm, uint32_t[::1] numbers) noexcept nogil:
+    """Give every vCPU the number of its state; False where there are more than the table holds."""
+    cdef uint64_t vcpu
+    cdef uint32_t number = table.PS_NO_STATE
+    for vcpu in range(vm.n_vcpus):
+        number = table.ps_automaton_number(vm.automaton, &vm.states[vcpu])
+        if number == table.PS_NO_STATE:
+            return False
+        numbers[vcpu] = number
+    return True
+
+
+cdef void restore_states(VM vm, uint32_t[::1] numbers) noexcept nogil:
+    cdef uint64_t vcpu
+    for vcpu in range(vm.n_vcpus):
+        vm.states[vcpu] = vm.automaton.states[numbers[vcpu]]
+
+
+cdef bint known_block(
+    VM vm,
+    const figures.ps_ledger *ledger,
+    uint32_t *numbers,
+    const figures.ps_event_record *records,
+    uint64_t end,
+    figures.ps_outcome_record *log,
+    Progress *at,
+) noexcept nogil:
+    """Run records up to `end`; False where the table is full before that."""
+    cdef uint64_t i, ahead, vcpu
+    cdef const table.ps_edge *edge
+    for i in range(at.done, end):
+        ahead = records[min(i + AHEAD, at.n - 1)].vcpu
+        figures.ps_prefetch(&numbers[ahead])
+        figures.ps_prefetch_clock(ledger, ahead)
+        vcpu = records[i].vcpu
+        edge = table.ps_automaton_step(
+            vm.automaton, ledger, &numbers[vcpu], records[i].kind, records[i].plane,
             <uint64_t>records[i].time_ns, figures.ps_clock(ledger, vcpu),
         )
-        if log is not NULL and (out.fault or out.flags & (PS_FLAG_SWITCHED | PS_FLAG_VINA)):
-            if logged < n_log:
-                write_log(&log[logged], i, &records[i], out)
-            logged += 1
-    return logged
+        if edge is NULL:
+            at.done = i
+            return False
+        if log is not NULL and edge.bits & table.PS_EDGE_LOGGED:
+            write_log(
+                log, at, i, &records[i], vm.automaton.outcomes[edge - vm.automaton.edges]
+            )
+    at.done = end
+    return True
 
 
 cdef void write_log(
-    figures.ps_outcome_record *entry, uint64_t i, const figures.ps_event_record *record,
-    ps_outcome out
+    figures.ps_outcome_record *log, Progress *at, uint64_t i,
+    const figures.ps_event_record *record, ps_outcome out
 ) noexcept nogil:
+    cdef figures.ps_outcome_record *entry = &log[at.logged]
+    at.logged += 1
+    if at.logged > at.n_log:
+        return
     entry.record = <int64_t>i
     entry.time_ns = record.time_ns
     entry.vcpu = record.vcpu

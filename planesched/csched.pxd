@@ -10,9 +10,6 @@ cdef extern from "planesched/step.h" nogil:
         PS_N_EVENTS
         PS_STATUS_USER
         PS_STATUS_BLOCKED
-        PS_FLAG_SWITCHED
-        PS_FLAG_VINA
-        PS_FLAG_USER
         PS_EVENT_ENTER
 
     struct ps_policy:
@@ -33,6 +30,7 @@ cdef extern from "planesched/step.h" nogil:
 
     ps_policy ps_policy_default() noexcept
     int ps_policy_prepare(ps_policy *policy) noexcept
+    int ps_worth_logging(ps_outcome out) noexcept
     uint16_t ps_demoted(const ps_policy *policy, uint16_t locked) noexcept
     uint16_t ps_above(const ps_policy *policy, uint16_t locked, unsigned plane) noexcept
     uint16_t ps_below(const ps_policy *policy, uint16_t locked, unsigned plane) noexcept

@@ -54,6 +54,12 @@ struct ps_outcome {
     uint8_t pad[3];
 };
 
+/* Whether an outcome switched, faulted or notified: what a log of outcomes holds. */
+static inline int ps_worth_logging(struct ps_outcome out)
+{
+    return out.fault != PS_FAULT_NONE || (out.flags & (PS_FLAG_SWITCHED | PS_FLAG_VINA)) != 0;
+}
+
 /* Bit e of each word speaks of event e. */
 #define PS_E(event) (1u << PS_EVENT_##event)
 #define PS_GUEST_EVENTS (PS_E(HALT) | PS_E(CALL) | PS_E(RETURN))
