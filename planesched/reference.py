@@ -216,11 +216,12 @@ class Rules:
         return pre
 
     def picked(self, planes: int) -> int:
-        """Give the first of `planes`; where there is none, the plane that ``empty`` names."""
+        """Give the first of `planes`; where there is none, ``empty`` may start one (3.4.5)."""
         if planes or self.policy.empty != Empty.marker:
             return self.first(planes)
-        resort = self.marker or bit(self.policy.boot)
-        return self.first(resort & self.online & ~self.held)
+        resort = (self.marker or bit(self.policy.boot)) & self.online & ~self.held
+        self.runnable |= resort
+        return self.first(resort)
 
     def why_entered(self, pick: int) -> int:
         """Give the reason of an entry that an event forced (3.4.6)."""
@@ -437,6 +438,7 @@ class Rules:
             self.flags |= Flags.COALESCED
 
     def effect_of_halt(self) -> int:
+        """Halt the current plane; the marker may take over."""
         self.halted |= bit(self.current)
         if self.leaves_on_halt():
             self.runnable &= ~bit(self.current)
@@ -444,6 +446,7 @@ class Rules:
         return Reason.HALT
 
     def effect_of_call(self) -> int:
+        """Start the plane that the guest switches to."""
         if self.policy.call == Call.next:
             self.start(bit(self.last(self.online & self.outranking(self.current))))
         else:
@@ -452,6 +455,7 @@ class Rules:
         return Reason.CALL
 
     def effect_of_return(self) -> int:
+        """Stop the current plane, and start what the return goes to."""
         policy, below = self.policy, self.online & self.below(self.current)
         self.runnable &= ~bit(self.current)
         if policy.ret == Return.marker:
@@ -466,6 +470,7 @@ class Rules:
         return Reason.RETURN
 
     def start(self, p: int) -> None:
+        """Make planes runnable and not halted."""
         self.runnable |= p
         self.halted &= ~p
 
