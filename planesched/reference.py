@@ -1,0 +1,712 @@
+"""The slow model: the rules (docs/rules.md) in plain Python, to be read beside them.
+
+A set of planes is an int whose bit p speaks of plane p. A method that is named after a property
+gives the set of planes that have it; one that names a single plane gives its id, or `NOBODY`.
+
+Longer than 300 lines because it is one text: every rule of sections 3 and 4 stands here once.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .events import MASKS, STATE, Event, Fault, Flags, Reason, event_number, takes_plane
+from .policy import (
+    MAX_PLANES,
+    Call,
+    Direction,
+    Empty,
+    Force,
+    ForceSelf,
+    Gate,
+    Idle,
+    Policy,
+    Preempt,
+    Rank,
+    Return,
+    Scheduler,
+    Trigger,
+    Vina,
+    Wake,
+    plane_count,
+)
+
+__all__ = ["Outcome", "Reference", "Values", "boot_state", "default_pick", "prepare", "step"]
+
+ALL = 0xFFFF
+NOBODY = -1
+USER, BLOCKED = 1, 2
+
+Values = tuple[int, ...]
+"""A state as plain ints: the masks in the order of `MASKS`, then ``current`` and ``status``."""
+
+
+class Outcome(NamedTuple):
+    """What one step did: the plane before and after, why, what was refused, what happened."""
+
+    was: int
+    now: int
+    reason: Reason
+    fault: Fault
+    flags: Flags
+
+
+def bit(plane: int) -> int:
+    """Give the set that holds `plane` alone."""
+    return 1 << plane
+
+
+class Rules:
+    """One vCPU under a policy: the state of section 1, and sections 3 and 4 as its methods."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.marker = 0 if policy.marker is None else bit(policy.marker)
+        self.accelerated = sum(bit(reason) for reason in Reason if reason in policy.accelerated)
+        # Section 1, the state.
+        self.online = self.runnable = self.halted = self.irq = self.masked = self.noint = 0
+        self.nmi = self.trap = self.held = self.edge = self.locked = 0
+        self.vina = self.vina_asserted = self.req_exit = 0
+        self.current = 0
+        self.user = self.blocked = False
+        # The step that is under way.
+        self.event = self.plane = self.was = 0
+        self.was_blocked = self.gave_up = False
+        self.reason = self.fault = self.flags = 0
+
+    # 3.1 Rank
+
+    def demoted(self) -> int:
+        """Planes that are not locked in, where that counts."""
+        if self.policy.rank != Rank.locked:
+            return 0
+        return ALL & ~(self.marker | bit(self.policy.boot) | self.locked)
+
+    def before(self, plane: int) -> int:
+        """Planes that come before `plane` in the order: marker, not demoted, demoted."""
+        if bit(plane) == self.marker:
+            return 0
+        lower = bit(plane) - 1
+        if self.policy.direction == Direction.lowest_first:
+            ahead = lower
+        else:
+            ahead = ALL & ~lower & ~bit(plane)
+        demoted = self.demoted()
+        if demoted & bit(plane):
+            return self.marker | ALL & ~demoted | ahead & demoted
+        return self.marker | ahead & ~demoted
+
+    def outranking(self, plane: int) -> int:
+        """Planes that outrank `plane`."""
+        if self.policy.rank == Rank.siblings:
+            return self.marker & ~bit(plane)
+        return self.before(plane)
+
+    def below(self, plane: int) -> int:
+        """Planes that `plane` outranks."""
+        if self.policy.rank == Rank.siblings and bit(plane) != self.marker:
+            return 0
+        return ALL & ~self.before(plane) & ~bit(plane)
+
+    def first(self, planes: int) -> int:
+        """Give the plane of `planes` that no other of them comes before."""
+        for plane in range(MAX_PLANES):
+            if planes & bit(plane) and not planes & self.before(plane):
+                return plane
+        return NOBODY
+
+    def last(self, planes: int) -> int:
+        """Give the least privileged of `planes`: all others come before it."""
+        for plane in range(MAX_PLANES):
+            if planes & bit(plane) and not planes & ~self.before(plane) & ~bit(plane):
+                return plane
+        return NOBODY
+
+    # 3.2 Events of a plane
+
+    def deliverable(self) -> int:
+        """Planes whose event may bring them in; ``noint`` holds none back."""
+        return self.nmi | self.trap | self.irq & ~self.masked
+
+    def injectable(self) -> int:
+        """Planes that could take their interrupt now."""
+        return self.irq & ~self.masked & ~self.noint
+
+    def woken(self) -> int:
+        """Planes that an event would wake from a halt."""
+        return self.nmi | self.trap | self.injectable()
+
+    # 3.3 Preemptors
+
+    def counting(self) -> int:
+        """Planes with an event that may force an entry."""
+        irq = self.irq
+        if self.policy.gate == Gate.priority:
+            irq &= ~self.masked
+        if self.policy.trigger == Trigger.edge:
+            irq &= self.edge
+        return self.nmi | self.trap | irq
+
+    def preemptors(self, view: int) -> int:
+        """Planes that would take the vCPU from the plane `view`."""
+        able = self.online & ~self.held
+        wanting = able & self.outranking(view) & self.counting()
+        if not wanting or self.policy.preempt == Preempt.none:
+            return 0
+        if self.policy.preempt == Preempt.nearest:
+            return bit(self.last(wanting))
+        if self.policy.preempt == Preempt.marker:
+            return wanting & self.marker
+        if self.policy.preempt == Preempt.relay:
+            return able & self.marker & ~bit(view) or wanting
+        return wanting
+
+    # 3.4 Dispatch
+
+    def dispatch(self, cause: int) -> None:
+        """Choose the plane that runs now and arrive there, or block, or leave for userspace."""
+        policy = self.policy
+        self.blocked = False
+        if self.gave_up and policy.trigger == Trigger.edge and policy.rearm:  # 1
+            self.edge |= self.irq & bit(self.current)
+        base = self.base()  # 2
+        view = self.view(base)  # 3
+        deaf = policy.wake == Wake.own and self.was_blocked and base & bit(self.current) != 0
+        pre = 0 if deaf else self.entering(view)
+        if policy.trigger == Trigger.edge and policy.gate == Gate.priority and not deaf:  # 4
+            self.edge &= ~(self.outranking(view) & self.irq & self.masked)
+        pick = self.picked(base | pre)  # 5
+        if pick == NOBODY:
+            if policy.empty == Empty.user:
+                self.leave(cause)
+            else:
+                self.blocked = True
+            return
+        if pre & ~base & bit(pick):  # 6
+            self.go(pick, self.why_entered(pick))
+        else:
+            self.go(pick, cause)
+
+    def base(self) -> int:
+        """Planes that can run (3.4.2)."""
+        planes = self.runnable & self.online & ~self.held
+        return planes & ~self.asleep() if self.policy.idle == Idle.fall_through else planes
+
+    def asleep(self) -> int:
+        """Halted planes that nothing wakes."""
+        return self.halted & ~self.woken()
+
+    def view(self, base: int) -> int:
+        """Give the plane from which preemptors are seen (3.4.3)."""
+        if base & bit(self.current) or not base:
+            return self.current
+        return self.first(base)
+
+    def entering(self, view: int) -> int:
+        """Preemptors that this policy lets in (3.4.3, but for ``wake``)."""
+        policy = self.policy
+        if policy.scheduler == Scheduler.user and not self.accelerates(Reason.INTERRUPT):
+            return 0
+        pre = self.preemptors(view)
+        if policy.idle == Idle.fall_through:
+            relayed = self.marker & ~self.counting() if policy.preempt == Preempt.relay else 0
+            pre &= ~self.asleep() | relayed
+        return pre
+
+    def picked(self, planes: int) -> int:
+        """Give the first of `planes`; where there is none, ``empty`` may start one (3.4.5)."""
+        if planes or self.policy.empty != Empty.marker:
+            return self.first(planes)
+        resort = (self.marker or bit(self.policy.boot)) & self.online & ~self.held
+        self.runnable |= resort
+        return self.first(resort)
+
+    def why_entered(self, pick: int) -> int:
+        """Give the reason of an entry that an event forced (3.4.6)."""
+        if self.policy.preempt == Preempt.relay and not self.counting() & bit(pick):
+            return Reason.RELAY
+        return Reason.INTERCEPT if self.trap & bit(pick) else Reason.INTERRUPT
+
+    def go(self, pick: int, reason: int) -> None:
+        """Arrive at the pick, unless userspace is to be asked first (3.4.7)."""
+        policy = self.policy
+        if policy.scheduler == Scheduler.kernel:
+            self.arrive(pick, reason, False)
+            return
+        asks = not self.accelerates(Reason.INTERRUPT)
+        if pick != self.current:
+            if not self.accelerates(reason):
+                self.leave(reason)
+                return
+            self.req_exit = self.online & self.outranking(pick)
+            self.arrive(pick, reason, asks)
+            return
+        unheard = policy.wake == Wake.own and self.was_blocked
+        if asks and not unheard and self.wanted_in_userspace(pick):
+            self.leave(Reason.INTERRUPT)
+            return
+        self.arrive(pick, reason, False)
+
+    # 3.5 Userspace
+
+    def accelerates(self, reason: int) -> bool:
+        """Tell whether the kernel makes switches for this reason itself."""
+        return self.accelerated & bit(reason) != 0
+
+    def leave(self, reason: int) -> None:
+        """Exit to userspace; the current plane stays."""
+        self.user, self.blocked = True, False
+        self.reason = reason
+
+    def wanted_in_userspace(self, running: int) -> bool:
+        """Tell whether a plane other than `running` was asked for and has an event."""
+        others = self.online & ~self.held & ~bit(running)
+        return others & self.req_exit & self.deliverable() != 0
+
+    # 3.6 Arrival
+
+    def arrive(self, plane: int, reason: int, recheck: bool) -> None:
+        """Run `plane`: notify it, wake it, inject; with `recheck` it may exit again at once."""
+        me = bit(plane)
+        moved = plane != self.was or self.gave_up
+        self.current = plane
+        self.runnable |= me
+        if moved:
+            self.flags |= Flags.SWITCHED if plane != self.was else Flags.BOUNCED
+            self.reason = reason
+        trapped = self.trap & me
+        self.trap &= ~me
+        self.edge &= ~me
+        if recheck and self.wanted_in_userspace(plane):
+            self.leave(Reason.INTERRUPT)
+            return
+        if moved and self.policy.vina_auto_reset:
+            self.vina_asserted &= ~me
+        if me & self.vina & ~self.vina_asserted and self.notifying(plane, moved):
+            self.vina_asserted |= me
+            self.irq |= me
+            self.flags |= Flags.VINA
+        if me & self.woken() or trapped or self.reason == Reason.RELAY:
+            self.halted &= ~me
+        if me & self.halted:
+            self.blocked = True
+        else:
+            self.inject(me)
+
+    def notifying(self, plane: int, moved: bool) -> int:
+        """Planes below `plane` with an interrupt of which it is to be told."""
+        planes = self.online & self.below(plane) & self.injectable()
+        if self.policy.vina == Vina.off:
+            return 0
+        if self.policy.vina == Vina.edge and not moved:
+            raised = self.event in (Event.IRQ, Event.UNMASK, Event.STI)
+            return planes & bit(self.plane) if raised else 0
+        return planes
+
+    def inject(self, me: int) -> None:
+        """Let the plane of the set `me` take what is pending for it."""
+        if me & self.nmi:
+            self.nmi &= ~me
+            self.flags |= Flags.NMI
+        if me & self.injectable():
+            self.irq &= ~me
+            self.edge &= ~me
+            self.flags |= Flags.INJECTED
+
+    # 4 Events
+
+    def step(self, event: int, plane: int = NOBODY) -> None:
+        """Do one step; `was`, `reason`, `fault` and `flags` hold its outcome."""
+        self.event, self.plane = event, plane
+        self.was, self.was_blocked = self.current, self.blocked
+        self.reason, self.flags = Reason.NONE, 0
+        self.fault = self.refusal()
+        if not self.fault:
+            self.take()
+        if self.user:
+            self.flags |= Flags.USER
+        if self.blocked:
+            self.flags |= Flags.BLOCKED
+
+    def take(self) -> None:
+        """Do what the event does, then dispatch, or arrive, or neither in userspace."""
+        could_give_up = self.event in (Event.HALT, Event.CALL, Event.RETURN, Event.STOP)
+        ran = self.runnable & bit(self.current)
+        cause = self.effect()
+        self.gave_up = could_give_up and ran & ~self.runnable != 0
+        if self.event == Event.ENTER:
+            self.user = False
+            self.arrive(self.plane, Reason.USER, self.policy.scheduler == Scheduler.user)
+        elif not self.user:
+            self.dispatch(cause)
+
+    def refusal(self) -> int:
+        """Give the first fault that the event meets; it is looked for before anything changes."""
+        event, policy, named = self.event, self.policy, self.plane != NOBODY
+        if event in (Event.HALT, Event.CALL, Event.RETURN):
+            if self.user:
+                return Fault.USER
+            if self.blocked:
+                return Fault.BLOCKED
+        p = bit(self.plane) if named else 0
+        if named and event != Event.ENABLE and not p & self.online:
+            return Fault.OFFLINE
+        if event == Event.HALT and self.leaves_on_halt() and not self.marker & self.online:
+            return Fault.OFFLINE
+        if event == Event.CALL:
+            return self.refusal_of_call()
+        if event == Event.RETURN:
+            return self.refusal_of_return()
+        if event == Event.ENABLE and p & self.online:
+            return Fault.EXISTS
+        if event == Event.DISABLE and p == self.online:
+            return Fault.INVAL
+        if event == Event.FORCE:
+            if policy.force == Force.none or (policy.force == Force.marker and p != self.marker):
+                return Fault.PERM
+            if self.plane == self.current and policy.force_self == ForceSelf.fault:
+                return Fault.INVAL
+        if event == Event.ENTER:
+            if not self.user:
+                return Fault.INVAL
+            if p & self.held:
+                return Fault.BUSY
+        return Fault.NONE
+
+    def refusal_of_call(self) -> int:
+        """Give the fault of a guest's switch request."""
+        me, policy = bit(self.current), self.policy
+        if policy.call == Call.next:
+            return Fault.NONE if self.online & self.outranking(self.current) else Fault.UD
+        if policy.call == Call.descend and me != self.marker:
+            return Fault.PERM
+        if self.plane == self.current:
+            return Fault.INVAL
+        if policy.refuse_pending and me & self.deliverable():
+            return Fault.PENDING
+        return Fault.NONE
+
+    def refusal_of_return(self) -> int:
+        """Give the fault of a return."""
+        me, policy = bit(self.current), self.policy
+        if policy.ret == Return.marker:
+            if me == self.marker:
+                return Fault.UD
+            return Fault.NONE if self.marker & self.online else Fault.OFFLINE
+        if not self.online & self.below(self.current):
+            return Fault.UD
+        if policy.ret == Return.resume and not self.runnable & self.online & ~self.held & ~me:
+            return Fault.UD
+        return Fault.NONE
+
+    def leaves_on_halt(self) -> bool:
+        """Tell whether a halt of the current plane hands the vCPU to the marker."""
+        return self.policy.idle == Idle.leave and bit(self.current) != self.marker
+
+    def effect(self) -> int:
+        """Do what the event does to the state before dispatch; give the cause of this step."""
+        event = self.event
+        if event in (Event.IRQ, Event.NMI, Event.INTERCEPT):
+            self.deliver(bit(self.plane))
+            return Reason.RESCHED
+        if event == Event.HALT:
+            return self.effect_of_halt()
+        if event == Event.CALL:
+            return self.effect_of_call()
+        if event == Event.RETURN:
+            return self.effect_of_return()
+        if event in (Event.RESCHED, Event.ENTER):
+            return Reason.RESCHED
+        return self.effect_on(bit(self.plane))
+
+    def deliver(self, p: int) -> None:
+        """Deliver an interrupt, an NMI or an intercept."""
+        if self.event == Event.IRQ:
+            pending = self.irq
+            self.irq |= p
+            if self.policy.trigger == Trigger.edge:
+                self.edge |= p
+        elif self.event == Event.NMI:
+            pending = self.nmi
+            self.nmi |= p
+        else:
+            pending = self.trap
+            self.trap |= p
+        if pending & p:
+            self.flags |= Flags.COALESCED
+
+    def effect_of_halt(self) -> int:
+        """Halt the current plane; the marker may take over."""
+        self.halted |= bit(self.current)
+        if self.leaves_on_halt():
+            self.runnable &= ~bit(self.current)
+            self.start(self.marker)
+        return Reason.HALT
+
+    def effect_of_call(self) -> int:
+        """Start the plane that the guest switches to."""
+        if self.policy.call == Call.next:
+            self.start(bit(self.last(self.online & self.outranking(self.current))))
+        else:
+            self.start(bit(self.plane))
+            self.runnable &= ~bit(self.current)
+        return Reason.CALL
+
+    def effect_of_return(self) -> int:
+        """Stop the current plane, and start what the return goes to."""
+        policy, below = self.policy, self.online & self.below(self.current)
+        self.runnable &= ~bit(self.current)
+        if policy.ret == Return.marker:
+            self.start(self.marker)
+            return Reason.RETURN
+        if policy.ret == Return.next_online:
+            self.runnable |= bit(self.first(below))
+        if policy.preempt == Preempt.relay and bit(self.current) == self.marker:
+            waiting = below & ~self.held & self.deliverable()
+            if waiting:
+                self.runnable |= bit(self.first(waiting))
+        return Reason.RETURN
+
+    def start(self, p: int) -> None:
+        """Make planes runnable and not halted."""
+        self.runnable |= p
+        self.halted &= ~p
+
+    def effect_on(self, p: int) -> int:
+        """Do the events that change the plane of the set `p` whatever plane runs."""
+        event, cause = self.event, Reason.RESCHED
+        if event == Event.MASK:
+            self.masked |= p
+        elif event == Event.UNMASK:
+            self.masked &= ~p
+        elif event == Event.CLI:
+            self.noint |= p
+        elif event == Event.STI:
+            self.noint &= ~p
+        elif event == Event.START:
+            self.start(p)
+            cause = Reason.START
+        elif event == Event.STOP:
+            self.runnable &= ~p
+            cause = Reason.STOP
+        elif event == Event.ENABLE:
+            self.online |= p
+        elif event == Event.DISABLE:
+            self.disable(p)
+            cause = Reason.STOP
+        elif event == Event.LOCK:
+            self.locked |= p
+        elif event == Event.FORCE and self.plane != self.current:
+            self.runnable &= ~self.outranking(self.plane)
+            self.start(p)
+            cause = Reason.FORCE
+        elif event == Event.HOLD:
+            self.held |= p
+            cause = Reason.STOP
+        elif event == Event.RELEASE:
+            self.held &= ~p
+            cause = Reason.START
+        elif event == Event.VINA_ON:
+            self.vina |= p
+        elif event == Event.VINA_OFF:
+            self.vina &= ~p
+            self.vina_asserted &= ~p
+        elif event == Event.VINA_CLEAR:
+            self.vina_asserted &= ~p
+        return cause
+
+    def disable(self, p: int) -> None:
+        """Take every bit of the plane but ``req_exit``, which is userspace's own."""
+        self.online &= ~p
+        self.runnable &= ~p
+        self.halted &= ~p
+        self.irq &= ~p
+        self.masked &= ~p
+        self.noint &= ~p
+        self.nmi &= ~p
+        self.trap &= ~p
+        self.held &= ~p
+        self.edge &= ~p
+        self.locked &= ~p
+        self.vina &= ~p
+        self.vina_asserted &= ~p
+
+    # The state as values, and the outcome
+
+    def load(self, values: Iterable[int]) -> None:
+        """Take over a state."""
+        *masks, current, status = values
+        for name, mask in zip(MASKS, masks, strict=True):
+            setattr(self, name, mask)
+        self.current = current
+        self.user, self.blocked = bool(status & USER), bool(status & BLOCKED)
+
+    def values(self) -> Values:
+        """Give the state."""
+        status = USER * self.user + BLOCKED * self.blocked
+        return (*(getattr(self, name) for name in MASKS), self.current, status)
+
+    def outcome(self) -> Outcome:
+        """Give the outcome of the last step."""
+        fault, flags = Fault(self.fault), Flags(self.flags)
+        return Outcome(self.was, self.current, Reason(self.reason), fault, flags)
+
+
+def step(policy: Policy, state: Values, event: int, plane: int = NOBODY) -> tuple[Values, Outcome]:
+    """Do one step of a vCPU as a pure function (rules, section 5).
+
+    Parameters
+    ----------
+    policy : Policy
+        How the planes are scheduled.
+    state : tuple of int
+        The masks in the order of `planesched.events.MASKS`, then ``current`` and ``status``.
+    event : int
+        An `Event`.
+    plane : int
+        The plane that the event names, -1 where it names none; not checked.
+
+    Returns
+    -------
+    state, outcome : tuple of int, Outcome
+        The state after the step, and what it did.
+    """
+    rules = Rules(policy)
+    rules.load(state)
+    rules.step(event, plane)
+    return rules.values(), rules.outcome()
+
+
+def boot_state(policy: Policy, planes: int, online: Iterable[int] | None = None) -> Values:
+    """Give the state at boot: the boot plane is runnable and current (rules, 2 and 3.5).
+
+    Raises
+    ------
+    ValueError
+        If the policy's marker or boot plane does not exist, or the boot plane is not online.
+    IndexError
+        If `online` holds a plane that does not exist.
+    """
+    planes = plane_count(planes)
+    policy.check_planes(planes)
+    rules = Rules(policy)
+    for plane in range(planes) if online is None else online:
+        rules.online |= bit(_checked(plane, planes, "online"))
+    if not rules.online & bit(policy.boot):
+        raise ValueError(f"online={online!r} does not hold the boot plane {policy.boot}")
+    rules.runnable, rules.current = bit(policy.boot), policy.boot
+    if policy.scheduler == Scheduler.user:
+        rules.req_exit = rules.online & rules.outranking(policy.boot)
+    return rules.values()
+
+
+def default_pick(policy: Policy, state: Values) -> int | None:
+    """Give the plane that the default userspace scheduler enters, if any (rules, 3.5)."""
+    rules = Rules(policy.replace(scheduler=Scheduler.kernel))
+    rules.load(state)
+    base = rules.base()
+    pick = rules.picked(base | rules.entering(rules.view(base)))
+    return None if pick == NOBODY else pick
+
+
+def prepare(policy: Policy, state: Values, plane: int) -> Values:
+    """Set ``req_exit`` as the default userspace scheduler does before it enters `plane`."""
+    rules = Rules(policy)
+    rules.load(state)
+    rules.req_exit = rules.online & rules.outranking(plane)
+    return rules.values()
+
+
+class Reference:
+    """One vCPU of the slow model, with the surface of one vCPU of the core.
+
+    Every event is a method too: ``vcpu.irq(1)``, ``vcpu.halt()``, ``vcpu.return_()``.
+
+    Parameters
+    ----------
+    policy : Policy or str
+        How the planes are scheduled, or the name of a preset.
+    planes : int
+        How many planes the VM has, 1..16.
+    online : iterable of int, optional
+        The planes that exist on this vCPU; all, unless given.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As `boot_state`.
+    """
+
+    def __init__(
+        self, policy: Policy | str, planes: int, online: Iterable[int] | None = None
+    ) -> None:
+        self.policy = Policy.preset(policy, planes) if isinstance(policy, str) else policy
+        self.planes = planes
+        self._rules = Rules(self.policy)
+        self._rules.load(boot_state(self.policy, planes, online))
+
+    def step(self, event: str | int, plane: int | None = None) -> Outcome:
+        """Do one step.
+
+        Raises
+        ------
+        ValueError
+            If there is no such event, or it lacks a plane, or has one too many.
+        IndexError
+            If the VM has no such plane.
+        """
+        number = event_number(event)
+        name = Event(number).name.lower()
+        if not takes_plane(number, call_takes_plane=self.policy.hands_over):
+            if plane is not None:
+                raise ValueError(f"event {name!r} takes no plane, but plane={plane!r}")
+            self._rules.step(number)
+        elif plane is None:
+            raise ValueError(f"event {name!r} needs a plane")
+        else:
+            self._rules.step(number, _checked(plane, self.planes, "plane"))
+        return self._rules.outcome()
+
+    def __getattr__(self, verb: str) -> Callable[..., Outcome]:
+        """Give an event as a method; ``return_`` stands for ``return``."""
+        name = "return" if verb == "return_" else verb
+        if name.upper() in Event.__members__ and name.islower() and verb != "return":
+            return partial(self.step, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {verb!r}")
+
+    @property
+    def current(self) -> int:
+        """The plane that runs, or ran last."""
+        return self._rules.current
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the current plane is halted, or nothing can run."""
+        return self._rules.blocked
+
+    @property
+    def user(self) -> bool:
+        """Whether the vCPU is in userspace."""
+        return self._rules.user
+
+    @property
+    def state(self) -> Any:
+        """The state as a record of `planesched.events.STATE` (a copy); may be set from one."""
+        record = np.zeros((), STATE)
+        for name, value in zip(STATE.names or (), self._rules.values(), strict=False):
+            record[name] = value
+        return record
+
+    @state.setter
+    def state(self, record: Any) -> None:
+        self._rules.load(int(record[name]) for name in (*MASKS, "current", "status"))
+
+
+def _checked(plane: int, planes: int, name: str) -> int:
+    if isinstance(plane, bool) or not hasattr(plane, "__index__"):
+        raise TypeError(f"{name}={plane!r} is not a plane id (a whole number)")
+    if not 0 <= int(plane) < planes:
+        raise IndexError(f"{name}={plane} is not in 0..{planes - 1}")
+    return int(plane)

@@ -1,0 +1,83 @@
+"""Which policies the two models are compared on, and from which states."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from planesched import reference
+from planesched.events import MASKS, Reason
+from planesched.policy import ENUMS, Policy, Rank, Scheduler, Vina, field_names
+from planesched.presets import presets
+
+N_PLANES = 2
+
+
+def changes(planes: int) -> Iterator[tuple[str, Any]]:
+    """Give every value of every field of a policy, one field at a time."""
+    for name in field_names():
+        if name in ENUMS:
+            values: list[Any] = list(ENUMS[name])
+        elif name in ("marker", "boot"):
+            values = [*range(planes), None][: planes + (name == "marker")]
+        elif name == "accelerated":
+            values = [frozenset({reason}) for reason in Reason if reason]
+        else:
+            values = [False, True]
+        for value in values:
+            yield name, value
+
+
+def neighbours() -> tuple[Policy, ...]:
+    """Give every preset of 2 planes, and every valid policy that is one field away from one."""
+    found: dict[Policy, None] = {}
+    for preset in presets():
+        policy = Policy.preset(preset, N_PLANES)
+        found[policy] = None
+        for name, value in changes(N_PLANES):
+            try:
+                found[policy.replace(**{name: value})] = None
+            except ValueError:
+                continue
+    return tuple(found)
+
+
+def seeds(policy: Policy) -> list[reference.Values]:
+    """Give the boot state; with every `req_exit` where userspace schedules, for it may set any."""
+    boot = reference.boot_state(policy, N_PLANES)
+    if policy.scheduler == Scheduler.kernel:
+        return [boot]
+    at = MASKS.index("req_exit")
+    return [(*boot[:at], mask, *boot[at + 1 :]) for mask in range(1 << N_PLANES)]
+
+
+def followed(policy: Policy) -> tuple[int, int]:
+    """Give the planes whose `locked` bit, and those whose `vina` bit, can change a decision.
+
+    The rules look at `locked` with ``rank = locked`` only, and not at the boot plane's or the
+    marker's (3.1); at `vina` unless it is off, and of a plane that outranks another only (3.6).
+    Not followed, a bit stays clear in every state that is compared.
+    """
+    planes = range(N_PLANES)
+    lock = vina = 0
+    if policy.rank == Rank.locked:
+        lock = sum(1 << p for p in planes if p not in (policy.boot, policy.marker))
+    if policy.vina != Vina.off:
+        last = policy.order(planes)[-1]
+        vina = sum(1 << p for p in planes if p != last or policy.rank == Rank.locked)
+    return lock, vina
+
+
+def any_policy(draw: random.Random, planes: int) -> Policy:
+    """Draw a valid policy, every field at random."""
+    while True:
+        fields: dict[str, Any] = {name: draw.choice(list(enum)) for name, enum in ENUMS.items()}
+        fields["marker"] = draw.choice([None, *range(planes)])
+        fields["boot"] = draw.randrange(planes)
+        for name in ("rearm", "refuse_pending", "vina_auto_reset"):
+            fields[name] = draw.random() < 0.5
+        reasons = [reason for reason in Reason if reason]
+        fields["accelerated"] = draw.sample(reasons, draw.choice([0, 1, 3, 6, 11]))
+        try:
+            return Policy(**fields)
+        except ValueError:
+            continue
