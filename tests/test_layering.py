@@ -12,18 +12,20 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "planesched"
 
 NAMES = {"events", "policy", "presets"}
-CORE = NAMES | {"csched", "core", "stats"}
+CORE = NAMES | {"_cfigures", "csched", "core", "stats"}
 
 # A package is one room: traces/kvm.py is `traces`. `_version` is written by the build.
 PYTHON = {
+    "errors": set(),
     "events": set(),
     "presets": set(),
     "policy": {"events", "presets"},
     "csched": {f"planesched/{name}.h" for name in ("bitmap", "policy", "state", "pick", "step")},
-    "core": NAMES | {"csched", "stats"},
+    "_cfigures": {"csched"},
+    "core": NAMES | {"_cfigures", "csched", "stats"},
     "reference": NAMES,
     "stats": NAMES,
-    "traces": NAMES,
+    "traces": NAMES | {"errors"},
     "workload": NAMES,
     "simulation": CORE | {"workload", "traces"},
     "checker": CORE,

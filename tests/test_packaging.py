@@ -119,4 +119,4 @@ def test_cython_consumer(python, run, tmp_path):
     shutil.copytree(CONSUMERS / "cython", consumer)
     run(python, "setup.py", "-q", "build_ext", "--inplace", cwd=consumer)
     code = "import consumer; print(*consumer.script())"
-    assert run(python, "-c", code, cwd=consumer) == "1 0\n"
+    assert run(python, "-c", code, cwd=consumer) == "1 0 1 0 1\n"
