@@ -54,7 +54,7 @@ lint: build  ## ruff, mypy --strict, cython-lint
 	$(V)/ruff check .
 	$(V)/ruff format --check .
 	$(V)/mypy
-	$(V)/cython-lint planesched
+	PATH="$(CURDIR)/$(V):$$PATH" cython-lint planesched
 
 stubs: build  ## Compare the .pyi of each compiled module with the module
 	$(V)/python -m mypy.stubtest --mypy-config-file pyproject.toml \

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.wheel
 ROOT = Path(__file__).parents[1]
 CONSUMERS = ROOT / "tests" / "consumers"
 NOT_SOURCE = shutil.ignore_patterns(
-    ".git", ".venv*", "build", "dist", "*.egg-info", "*.so", "__pycache__", "_version.py", ".*_cache"
+    *(".git", ".venv*", ".*_cache", "build", "dist", "*.egg-info"),
+    *("*.so", "__pycache__", "_version.py"),
 )
 
 
