@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "planesched"
 
 NAMES = {"events", "policy", "presets"}
-CORE = NAMES | {"_cfigures", "csched", "core", "stats"}
+CORE = NAMES | {"_cautomaton", "_cfigures", "csched", "core", "stats"}
 
 # A package is one room: traces/kvm.py is `traces`. `_version` is written by the build.
 PYTHON = {
@@ -22,7 +22,8 @@ PYTHON = {
     "policy": {"events", "presets"},
     "csched": {f"planesched/{name}.h" for name in ("bitmap", "policy", "state", "pick", "step")},
     "_cfigures": {"csched"},
-    "core": NAMES | {"_cfigures", "csched", "stats"},
+    "_cautomaton": {"_cfigures", "csched"},
+    "core": NAMES | {"_cautomaton", "_cfigures", "csched", "stats"},
     "reference": NAMES,
     "stats": NAMES,
     "traces": NAMES | {"errors"},
