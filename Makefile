@@ -11,7 +11,10 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
-C_DEPS := $(wildcard csrc/*.[ch] planesched/include/planesched/*.h)
+C_SOURCES := $(wildcard csrc/*.c)
+HEADERS := $(patsubst planesched/include/%,%,$(wildcard planesched/include/planesched/*.h)) \
+	$(notdir $(wildcard csrc/*.h))
+C_DEPS := $(C_SOURCES) $(wildcard csrc/*.h planesched/include/planesched/*.h)
 COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
 
 # Python itself leaks by design, and knows nothing of the sanitizers: they must be there first.
@@ -39,14 +42,16 @@ debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
 	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
 	$(UNDER_ASAN) $(D)/pytest -q -m 'not wheel' -p no:cacheprovider
 
-ctest: $(C_BINS)  ## Compile the C with strict warnings; run its tests under ASan and UBSan
-	@for t in $(C_BINS); do echo "$$t" && ./$$t || exit 1; done
+ctest: $(C_BINS)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan
+	@for cc in $(CCS); do for h in $(HEADERS); do for as in "c -std=c11" "c++ -std=c++17"; do \
+		echo "$$cc -x $$as $$h"; echo "#include <$$h>" | \
+		$$cc -x $$as $(WARN) -Iplanesched/include -Icsrc -fsyntax-only - || exit 1; done; done; done
+	@for t in $(C_BINS); do echo "$$t"; ./$$t || exit 1; done
 
 define C_RULE
 build/ctest/%.$(1): csrc/tests/%.c $(C_DEPS)
 	@mkdir -p build/ctest
-	$(1) -std=c11 -O1 -g $$(WARN) $$(SANITIZE) -Iplanesched/include -Icsrc \
-		-o $$@ $$< $$(wildcard csrc/*.c) -lm -pthread
+	$(1) -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc -o $$@ $$< $(C_SOURCES) -lm
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
 
@@ -54,7 +59,7 @@ lint: build  ## ruff, mypy --strict, cython-lint
 	$(V)/ruff check .
 	$(V)/ruff format --check .
 	$(V)/mypy
-	$(V)/cython-lint planesched
+	PATH="$(CURDIR)/$(V):$$PATH" cython-lint planesched
 
 stubs: build  ## Compare the .pyi of each compiled module with the module
 	$(V)/python -m mypy.stubtest --mypy-config-file pyproject.toml \

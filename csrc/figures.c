@@ -8,8 +8,8 @@ static void count_pending(uint64_t counts[PS_N_PENDING][PS_MAX_PLANES], const st
             counts[kind][ps_lowest(left)]++;
 }
 
-void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states, uint64_t n_vcpus,
-                     int64_t start_ns)
+void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states,
+                     uint64_t n_vcpus, int64_t start_ns)
 {
     struct ps_figures *f = ledger->figures;
     memset(f, 0, sizeof *f);

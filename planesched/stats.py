@@ -53,7 +53,8 @@ def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
     bucket = np.asarray(bucket, dtype=np.uint64)
     octave = bucket >> np.uint64(_SUB_BITS)
     shift = octave - (octave > 0)
-    return (bucket - (shift << np.uint64(_SUB_BITS))) << shift
+    floor: NDArray[np.uint64] = (bucket - (shift << np.uint64(_SUB_BITS))) << shift
+    return floor
 
 
 class Stats:
@@ -214,7 +215,8 @@ class Stats:
     def intervals(self) -> NDArray[np.uint64]:
         """Intervals per plane, from entry to leaving, that ended."""
         entries = self.entries
-        return entries.sum(axis=1) - np.diagonal(entries)
+        left: NDArray[np.uint64] = entries.sum(axis=1) - np.diagonal(entries)
+        return left
 
     @property
     def longest_ns(self) -> NDArray[np.uint64]:

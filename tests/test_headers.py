@@ -4,8 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import planesched
 import pytest
+
+import planesched
 
 INCLUDE = Path(planesched.__file__).parent / "include"
 HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob("*.h"))
@@ -30,8 +31,10 @@ def test_header_alone(header, cc, language, standard, assertions, tmp_path, tool
     source = tmp_path / "alone.c"
     source.write_text(f"#include <{header}>\n#include <{header}>\nint main(void) {{ return 0; }}\n")
     done = subprocess.run(
-        [cc, "-x", language, f"-std={standard}", "-O2", "-c", assertions, *WARNINGS]
-        + [f"-I{INCLUDE}", "-o", "alone.o", str(source)],
+        [
+            *(cc, "-x", language, f"-std={standard}", "-O2", assertions, *WARNINGS),
+            *(f"-I{INCLUDE}", "-c", str(source)),
+        ],
         cwd=tmp_path,
         env=tool_env,
         capture_output=True,

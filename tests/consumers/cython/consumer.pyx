@@ -1,34 +1,22 @@
-"""Schedules two planes of one vCPU through another package's inline functions."""
+"""Schedules two planes of one vCPU with another package's class, and with its C functions."""
 
-from libc.string cimport memset
+from planesched import Event
 
-from planesched.csched cimport (
-    PS_EVENT_IRQ,
-    PS_EVENT_RETURN,
-    PS_HIGHEST_FIRST,
-    PS_RET_NEXT_ONLINE,
-    ps_outcome,
-    ps_policy,
-    ps_policy_default,
-    ps_policy_prepare,
-    ps_state,
-    ps_step,
-)
+from planesched.core cimport VM
+from planesched.csched cimport ps_boot, ps_first, ps_outcome, ps_state, ps_step
 
 
 def script():
-    """Give the current plane after an interrupt for plane 1, and after its return."""
-    cdef ps_policy policy = ps_policy_default()
-    cdef ps_state vcpu
-    cdef ps_outcome entered, returned
-    policy.direction = PS_HIGHEST_FIRST
-    policy.ret = PS_RET_NEXT_ONLINE
-    if ps_policy_prepare(&policy) != 0:
-        raise ValueError("policy")
-    memset(&vcpu, 0, sizeof(vcpu))
-    vcpu.online = 3
-    vcpu.runnable = 1
+    """Give the current plane after an interrupt for plane 1 and after its return, in both ways."""
+    cdef VM vm = VM(planes=2, vcpus=1, policy="vsm")
+    cdef ps_state vcpu = ps_boot(&vm.c_policy, 3)
+    cdef unsigned irq = Event.IRQ, leave = Event.RETURN, first
+    cdef ps_outcome of_class[2]
+    cdef ps_outcome of_function[2]
     with nogil:
-        entered = ps_step(&policy, &vcpu, PS_EVENT_IRQ, 1)
-        returned = ps_step(&policy, &vcpu, PS_EVENT_RETURN, 0)
-    return entered.now, returned.now
+        of_class[0] = vm.step_vcpu(0, irq, 1)
+        of_class[1] = vm.step_vcpu(0, leave, 0)
+        of_function[0] = ps_step(&vm.c_policy, &vcpu, irq, 1)
+        of_function[1] = ps_step(&vm.c_policy, &vcpu, leave, 0)
+        first = ps_first(&vm.c_policy, 0, vcpu.online)
+    return of_class[0].now, of_class[1].now, of_function[0].now, of_function[1].now, first

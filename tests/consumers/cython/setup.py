@@ -1,8 +1,9 @@
 """A package of somebody else that compiles against an installed planesched."""
 
-import planesched
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+
+import planesched
 
 setup(
     name="consumer",
