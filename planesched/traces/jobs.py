@@ -6,7 +6,9 @@ plane (level 0), which the arrival that ended the halt brings. That arrival is
 - after a wake-up, the first one for the base plane since the halt began and before the vCPU enters
   the guest: KVM accepts the interrupt of its own timer only after the wake-up;
 - if the halt did not last (an interrupt was already pending, no wake-up is seen), the oldest one
-  for the base plane that has not been injected.
+  for the base plane that had not been injected when it began.
+
+Each is also asked for where the other is missing.
 
 Where there is none (another plane's vector, a PV kick or SIPI ended the halt, or the vCPU was busy
 when it was first seen), a job with source `WAKE` at the begin of the busy period brings the work.
@@ -59,7 +61,7 @@ class _Job:
 class _VCPU:
     """One vCPU: whether it is busy, since when, and which job brings the work."""
 
-    __slots__ = ("begin", "carrier", "first", "id", "pending", "state", "table", "wake")
+    __slots__ = ("begin", "carrier", "first", "id", "left", "pending", "state", "table", "wake")
 
     def __init__(self, vcpu: int, table: list[int]) -> None:
         self.id = vcpu
@@ -68,20 +70,21 @@ class _VCPU:
         self.begin = 0
         self.carrier: _Job | None = None
         self.wake: _Job | None = None
-        # Candidates: the first arrival since the halt began, and by vector those not yet injected.
-        self.first: _Job | None = None
+        # By vector, the arrivals that are not yet injected.
         self.pending: dict[int, _Job] = {}
+        # Who may have ended the halt: the first arrival since it began, the oldest that was left.
+        self.first: _Job | None = None
+        self.left: _Job | None = None
 
-    def oldest(self, until: int) -> _Job | None:
-        """Give the oldest arrival that is pending and has not been given out."""
-        return next((job for job in self.pending.values() if job.time >= until), None)
+    def rest(self, until: int) -> None:
+        """Begin a halt; jobs before `until` have been given out already."""
+        held = (job for job in self.pending.values() if job.time >= until)
+        self.first, self.left = None, next(held, None)
 
-    def holds(self, until: int) -> int | None:
+    def holds(self) -> int | None:
         """Give the time of the oldest job whose service is not known yet."""
-        if self.state is _State.BUSY:
-            return self.carrier.time if self.carrier else None
-        held = (self.first, self.oldest(until), self.wake)
-        return min((job.time for job in held if job is not None), default=None)
+        open_jobs = (self.carrier, self.first, self.left, self.wake)
+        return min((job.time for job in open_jobs if job is not None), default=None)
 
 
 def jobs(
@@ -153,6 +156,7 @@ class JobStream:
         self._look_ahead = look_ahead
         self._until = 0
         self._held: deque[_Job] = deque()
+        self._ready: list[tuple[int, int, int, int, int, int]] = []
         self._vcpus: dict[int, _VCPU] = {}
         # Wake-ups of threads whose vCPU only their next entry will tell.
         self._unknown: dict[int, _Job] = {}
@@ -164,7 +168,7 @@ class JobStream:
             for record in chunk.tolist():
                 self._take(record)
                 if len(self._held) > self._look_ahead:
-                    self._cut(record[0])
+                    self._make_room(record[0])
             now = int(chunk["time_ns"][-1])
             yield self._give(self._watermark(now))
         end = self.reader.last_ns - self.reader.first_ns
@@ -216,14 +220,14 @@ class JobStream:
         if vcpu.state is _State.BUSY:
             self._close(vcpu, now)
         vcpu.state = _State.HALTED
-        vcpu.first = None
+        vcpu.rest(self._until)
 
     def _wakeup(self, vcpu: _VCPU, now: int, wait: int) -> None:
         # A halt that no line told of (the line was lost, or the vCPU waited for its SIPI) began
         # when the wait did. A second wake-up without an entry between: the first was for nothing.
         if vcpu.state is _State.BUSY:
             self._close(vcpu, max(vcpu.begin, now - wait))
-            vcpu.first = None
+            vcpu.rest(self._until)
         vcpu.state = _State.WOKEN
         vcpu.begin = now
         vcpu.wake = self._placeholder(now, vcpu.id)
@@ -239,9 +243,9 @@ class JobStream:
             return
         carrier = None
         if vcpu.state is _State.WOKEN:
-            carrier = vcpu.first or vcpu.oldest(self._until)
+            carrier = vcpu.first or vcpu.left
         elif vcpu.state is _State.HALTED:
-            carrier = vcpu.oldest(self._until) or vcpu.first
+            carrier = vcpu.left or vcpu.first
         if vcpu.state is not _State.WOKEN:
             vcpu.begin = now
         if carrier is None:
@@ -249,7 +253,7 @@ class JobStream:
             carrier.live = True
             self.wakes += 1
         vcpu.state, vcpu.carrier = _State.BUSY, carrier
-        vcpu.first = vcpu.wake = None
+        vcpu.first = vcpu.left = vcpu.wake = None
 
     def _close(self, vcpu: _VCPU, now: int) -> None:
         assert vcpu.carrier is not None
@@ -264,34 +268,44 @@ class JobStream:
         self._held.append(job)
         return job
 
+    def _make_room(self, now: int) -> None:
+        self._release(self._watermark(now))
+        if len(self._held) > self._look_ahead:
+            self._cut(now)
+            self._release(now)
+
     def _cut(self, now: int) -> None:
         """Settle every job before `now`, so that all of them may be given out."""
         self._unknown.clear()
         for vcpu in self._vcpus.values():
-            if vcpu.state is _State.WOKEN:
-                self._run(vcpu, now)
-            if vcpu.state is _State.BUSY:
+            if vcpu.wake is not None and vcpu.wake.time < now:
+                vcpu.wake = self._placeholder(now, vcpu.id)
+            if vcpu.carrier is not None and vcpu.carrier.time < now:
                 self._close(vcpu, now)
                 vcpu.carrier = self._placeholder(now, vcpu.id)
                 vcpu.carrier.live = True
                 vcpu.begin = now
                 self.cuts += 1
-            vcpu.first = None
+            vcpu.first = vcpu.left = None
             vcpu.pending.clear()
 
     def _watermark(self, now: int) -> int:
-        holds = (vcpu.holds(self._until) for vcpu in self._vcpus.values())
+        holds = (vcpu.holds() for vcpu in self._vcpus.values())
         unknown = (job.time for job in self._unknown.values())
         return min((now, *(time for time in holds if time is not None), *unknown))
 
-    def _give(self, until: int) -> tuple[NDArray[np.void], int]:
-        rows = []
+    def _release(self, until: int) -> None:
         while self._held and self._held[0].time < until:
             job = self._held.popleft()
             if job.live:
-                rows.append(job.row())
+                self._ready.append(job.row())
         self._until = until
-        return _sorted(np.array(rows, dtype=JOB)), until
+
+    def _give(self, until: int) -> tuple[NDArray[np.void], int]:
+        self._release(until)
+        rows = np.array(self._ready, dtype=JOB)
+        self._ready.clear()
+        return _sorted(rows), until
 
 
 def resolve(jobs: NDArray[np.void], planes: NDArray[np.uint8]) -> NDArray[np.void]:
