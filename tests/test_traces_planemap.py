@@ -12,7 +12,13 @@ def names(plane_map):
 
 def test_rules():
     plane_map = PlaneMap.parse(
-        ["0xec=level1", "0x20-0x2f=level2", "253=plane3", "call_function = level1", "vcpu1:0x26=level1"]
+        [
+            "0xec=level1",
+            "0x20-0x2f=level2",
+            "253=plane3",
+            "call_function = level1",
+            "vcpu1:0x26=level1",
+        ]
     )
     assert names(plane_map) == ["level0", "level1", "level2", "plane3"]
     table = plane_map.table(0)

@@ -31,7 +31,7 @@ PRODUCERS = {
 
 
 def table():
-    """The rows of the README's table of whole files: name, events, span, vCPUs, counts."""
+    """Read the README's table of whole files: name, events, span, vCPUs, counts."""
     for line in (DATA / "README.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if re.match(r"k\d", cells[0]) and "*" not in cells[0]:

@@ -1,12 +1,10 @@
-"""Small texts: every way a line is printed, every pitfall, and what is wrong named with its place."""
+"""Small texts: every way to print a line, every pitfall, and errors with their place."""
 
 import numpy as np
 import pytest
 
 from planesched import TraceError, traces
 from planesched.traces import Kind, PlaneMap
-
-T = " qemu-system-x86-134     [001] d..1.    {}: {}"
 
 PREFIXES = {
     "tracefs": [

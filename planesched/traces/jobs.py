@@ -17,12 +17,12 @@ So the base plane's jobs last as long, in sum, as the vCPUs were busy, to the na
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..events import JOB
+from .busy import VCPU, Job, State
 from .planemap import PlaneMap
 from .reader import Reader
 from .record import NO_VCPU, Kind
@@ -34,57 +34,6 @@ WAKE = 256
 
 _BASE = 0
 _Record = tuple[int, int, int, int, int, int, int]
-
-
-class _State(Enum):
-    UNSEEN = 0
-    HALTED = 1
-    WOKEN = 2
-    BUSY = 3
-
-
-class _Job:
-    __slots__ = ("live", "plane", "service", "source", "time", "vcpu")
-
-    def __init__(self, time: int, service: int, vcpu: int, source: int, plane: int) -> None:
-        self.time = time
-        self.service = service
-        self.vcpu = vcpu
-        self.source = source
-        self.plane = plane
-        self.live = True
-
-    def row(self) -> tuple[int, int, int, int, int, int]:
-        return self.time, self.service, self.vcpu, self.source, self.plane, 0
-
-
-class _VCPU:
-    """One vCPU: whether it is busy, since when, and which job brings the work."""
-
-    __slots__ = ("begin", "carrier", "first", "id", "left", "pending", "state", "table", "wake")
-
-    def __init__(self, vcpu: int, table: list[int]) -> None:
-        self.id = vcpu
-        self.table = table
-        self.state = _State.UNSEEN
-        self.begin = 0
-        self.carrier: _Job | None = None
-        self.wake: _Job | None = None
-        # By vector, the arrivals that are not yet injected.
-        self.pending: dict[int, _Job] = {}
-        # Who may have ended the halt: the first arrival since it began, the oldest that was left.
-        self.first: _Job | None = None
-        self.left: _Job | None = None
-
-    def rest(self, until: int) -> None:
-        """Begin a halt; jobs before `until` have been given out already."""
-        held = (job for job in self.pending.values() if job.time >= until)
-        self.first, self.left = None, next(held, None)
-
-    def holds(self) -> int | None:
-        """Give the time of the oldest job whose service is not known yet."""
-        open_jobs = (self.carrier, self.first, self.left, self.wake)
-        return min((job.time for job in open_jobs if job is not None), default=None)
 
 
 def jobs(
@@ -155,11 +104,11 @@ class JobStream:
         self._service = _service_times(plane_map, service)
         self._look_ahead = look_ahead
         self._until = 0
-        self._held: deque[_Job] = deque()
+        self._held: deque[Job] = deque()
         self._ready: list[tuple[int, int, int, int, int, int]] = []
-        self._vcpus: dict[int, _VCPU] = {}
+        self._vcpus: dict[int, VCPU] = {}
         # Wake-ups of threads whose vCPU only their next entry will tell.
-        self._unknown: dict[int, _Job] = {}
+        self._unknown: dict[int, Job] = {}
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.void], int]]:
         now = 0
@@ -173,9 +122,9 @@ class JobStream:
             yield self._give(self._watermark(now))
         end = self.reader.last_ns - self.reader.first_ns
         for vcpu in self._vcpus.values():
-            if vcpu.state is _State.WOKEN:
+            if vcpu.state is State.WOKEN:
                 self._run(vcpu, end)
-            if vcpu.state is _State.BUSY:
+            if vcpu.state is State.BUSY:
                 self._close(vcpu, end)
         yield self._give(end + 1)
 
@@ -187,7 +136,7 @@ class JobStream:
             return
         vcpu = self._vcpus.get(vcpu_id)
         if vcpu is None:
-            vcpu = self._vcpus[vcpu_id] = _VCPU(vcpu_id, self.plane_map.table(vcpu_id))
+            vcpu = self._vcpus[vcpu_id] = VCPU(vcpu_id, self.plane_map.table(vcpu_id))
         if kind in (Kind.ARRIVAL, Kind.POSTED):
             self._arrive(vcpu, now, vector, kind)
         elif kind in (Kind.INJECT, Kind.REINJECT):
@@ -201,69 +150,69 @@ class JobStream:
                 self._recognise(vcpu, thread)
             self._run(vcpu, now)
 
-    def _arrive(self, vcpu: _VCPU, now: int, vector: int, kind: int) -> None:
+    def _arrive(self, vcpu: VCPU, now: int, vector: int, kind: int) -> None:
         plane = vcpu.table[vector]
-        job = _Job(now, self._service[plane], vcpu.id, vector, plane)
+        job = Job(now, self._service[plane], vcpu.id, vector, plane)
         self._held.append(job)
         self.arrivals += 1
         if plane != _BASE:
             return
-        if vcpu.first is None and vcpu.state is not _State.BUSY:
+        if vcpu.first is None and vcpu.state is not State.BUSY:
             vcpu.first = job
         if kind == Kind.ARRIVAL:
             vcpu.pending.setdefault(vector, job)
 
-    def _halt(self, vcpu: _VCPU, now: int) -> None:
+    def _halt(self, vcpu: VCPU, now: int) -> None:
         # A wake-up and then HLT again: the entry between them was lost.
-        if vcpu.state is _State.WOKEN:
+        if vcpu.state is State.WOKEN:
             self._run(vcpu, now)
-        if vcpu.state is _State.BUSY:
+        if vcpu.state is State.BUSY:
             self._close(vcpu, now)
-        vcpu.state = _State.HALTED
+        vcpu.state = State.HALTED
         vcpu.rest(self._until)
 
-    def _wakeup(self, vcpu: _VCPU, now: int, wait: int) -> None:
+    def _wakeup(self, vcpu: VCPU, now: int, wait: int) -> None:
         # A halt that no line told of (the line was lost, or the vCPU waited for its SIPI) began
         # when the wait did. A second wake-up without an entry between: the first was for nothing.
-        if vcpu.state is _State.BUSY:
+        if vcpu.state is State.BUSY:
             self._close(vcpu, max(vcpu.begin, now - wait))
             vcpu.rest(self._until)
-        vcpu.state = _State.WOKEN
+        vcpu.state = State.WOKEN
         vcpu.begin = now
         vcpu.wake = self._placeholder(now, vcpu.id)
 
-    def _recognise(self, vcpu: _VCPU, thread: int) -> None:
+    def _recognise(self, vcpu: VCPU, thread: int) -> None:
         wake = self._unknown.pop(thread, None)
-        if wake is not None and vcpu.state is _State.UNSEEN:
+        if wake is not None and vcpu.state is State.UNSEEN:
             wake.vcpu = vcpu.id
-            vcpu.state, vcpu.begin, vcpu.wake = _State.WOKEN, wake.time, wake
+            vcpu.state, vcpu.begin, vcpu.wake = State.WOKEN, wake.time, wake
 
-    def _run(self, vcpu: _VCPU, now: int) -> None:
-        if vcpu.state is _State.BUSY:
+    def _run(self, vcpu: VCPU, now: int) -> None:
+        if vcpu.state is State.BUSY:
             return
         carrier = None
-        if vcpu.state is _State.WOKEN:
+        if vcpu.state is State.WOKEN:
             carrier = vcpu.first or vcpu.left
-        elif vcpu.state is _State.HALTED:
+        elif vcpu.state is State.HALTED:
             carrier = vcpu.left or vcpu.first
-        if vcpu.state is not _State.WOKEN:
+        if vcpu.state is not State.WOKEN:
             vcpu.begin = now
         if carrier is None:
             carrier = vcpu.wake or self._placeholder(now, vcpu.id)
             carrier.live = True
             self.wakes += 1
-        vcpu.state, vcpu.carrier = _State.BUSY, carrier
+        vcpu.state, vcpu.carrier = State.BUSY, carrier
         vcpu.first = vcpu.left = vcpu.wake = None
 
-    def _close(self, vcpu: _VCPU, now: int) -> None:
+    def _close(self, vcpu: VCPU, now: int) -> None:
         assert vcpu.carrier is not None
         vcpu.carrier.service += now - vcpu.begin
         self.busy_ns += now - vcpu.begin
         vcpu.carrier = None
 
-    def _placeholder(self, now: int, vcpu: int) -> _Job:
+    def _placeholder(self, now: int, vcpu: int) -> Job:
         """Hold a place for a `WAKE` job, so that what is held stays sorted by time."""
-        job = _Job(now, 0, vcpu, WAKE, _BASE)
+        job = Job(now, 0, vcpu, WAKE, _BASE)
         job.live = False
         self._held.append(job)
         return job

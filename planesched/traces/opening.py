@@ -5,7 +5,8 @@ import io
 import lzma
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ..errors import TraceError
@@ -29,7 +30,7 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def line_blocks(path: str) -> Iterator[list[bytes]]:
+def line_blocks(path: str) -> Generator[list[bytes], None, None]:
     """Yield the lines of `path`, without their ends, some thousand at a time.
 
     Of a line that is far over `MAX_LINE` bytes the middle may be missing; it is still over
@@ -50,12 +51,12 @@ def line_blocks(path: str) -> Iterator[list[bytes]]:
     if path == "-":
         yield from _lines(_blocks(_buffered(sys.stdin.buffer), path))
         return
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         yield from _lines(_blocks(file, path))
 
 
 def _buffered(stream: Any) -> BinaryIO:
-    return stream if hasattr(stream, "peek") else io.BufferedReader(stream)  # type: ignore[return-value]
+    return stream if hasattr(stream, "peek") else io.BufferedReader(stream)
 
 
 def _blocks(raw: Any, path: str) -> Iterator[bytes]:

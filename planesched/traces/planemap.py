@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
@@ -51,7 +52,7 @@ LEVEL0 = Target("level", 0)
 
 @dataclass(frozen=True)
 class Rule:
-    """Vectors `first` to `last`, on every vCPU or on one, are for `target`; as the user wrote it."""
+    """Vectors `first` to `last`, on every vCPU or on one, are for `target`."""
 
     first: int
     last: int
@@ -133,8 +134,7 @@ class PlaneMap:
             If two rules overlap.
         """
         name = os.fspath(path)
-        with open(path, "rb") as file:
-            data = file.read()
+        data = Path(name).read_bytes()
         try:
             text = data.decode()
             table = tomllib.loads(text).get("map")
