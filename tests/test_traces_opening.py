@@ -1,6 +1,5 @@
 """Opening: compressions, files cut short or corrupt, standard input, and hostile bytes."""
 
-import bz2
 import gzip
 import io
 import lzma
@@ -21,6 +20,7 @@ DATA = Path(__file__).parent / "data" / "traces"
 with lzma.open(DATA / "k61-disk-2vcpu.tracefs.txt.xz", "rb") as file:
     LINES = file.read(400_000).splitlines(True)[:3000]
 TEXT = b"".join(LINES)
+EVENTS = sum(not line.startswith(b"#") for line in LINES)
 SAMPLES = [
     TEXT,
     (DATA / "k61.perf-script-us-head.txt").read_bytes(),
@@ -45,7 +45,7 @@ def n_events(path):
 def test_recognised_by_bytes_not_by_name(tmp_path, kind):
     path = tmp_path / "trace.dat"
     path.write_bytes(COMPRESS[kind](TEXT))
-    assert n_events(path) == len(LINES) - 11
+    assert n_events(path) == EVENTS
 
 
 @pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
@@ -54,7 +54,7 @@ def test_two_members(tmp_path, kind):
     half = len(LINES) // 2
     parts = [b"".join(LINES[:half]), b"".join(LINES[half:])]
     path.write_bytes(b"".join(COMPRESS[kind](part) for part in parts))
-    assert n_events(path) == len(LINES) - 11
+    assert n_events(path) == EVENTS
 
 
 @pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
@@ -81,7 +81,7 @@ def test_corrupt(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("start", "found"),
-    [(b"\x17\x08\x44tracing", "trace.dat"), (b"PERFILE2", "perf.data"), (bz2.compress(TEXT), "")],
+    [(b"\x17\x08\x44tracing", "trace.dat"), (b"PERFILE2", "perf.data"), (b"BZh91AY", "BZh91AY")],
 )
 def test_binary_files(tmp_path, start, found):
     path = tmp_path / "t"
@@ -94,7 +94,7 @@ def test_binary_files(tmp_path, start, found):
 def test_standard_input(monkeypatch, kind):
     data = COMPRESS[kind](TEXT)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-    assert n_events("-") == len(LINES) - 11
+    assert n_events("-") == EVENTS
 
 
 def test_zstandard_is_optional(tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_zstandard_is_optional(tmp_path, monkeypatch):
         with pytest.raises(TraceError, match="the package zstandard"):
             traces.read(path)
     else:
-        assert n_events(path) == len(LINES) - 11
+        assert n_events(path) == EVENTS
 
 
 def test_lines_of_any_block_size(tmp_path):

@@ -95,8 +95,8 @@ def test_the_same_vector_on_two_vcpus_is_two_devices():
 def test_kernel_age_is_recognised():
     old = traces.read(DATA / "k510-disk-2vcpu.tracefs.txt.xz")
     new = traces.read(DATA / "k612-mix-2vcpu.tracefs.txt.xz")
-    for _ in old, new:
-        sum(len(chunk) for chunk in _)
+    for reader in old, new:
+        assert sum(len(chunk) for chunk in reader) > 0
     assert "kvm_inj_virq in decimal: <= 5.19" in old.kernel
     assert "4 flags a line: < 5.17" in old.kernel
     assert "kvm_inj_virq in hexadecimal: >= 6.0" in new.kernel
@@ -155,7 +155,7 @@ def test_busy_time_is_conserved(name, look_ahead):
     assert total == stream.busy_ns == busy_by_hand(DATA / name)
     assert arrivals == stream.arrivals
     assert until == reader.last_ns - reader.first_ns + 1
-    assert (stream.cuts > 0) == (look_ahead == 300 and stream.cuts > 0)
+    assert stream.cuts == 0 or look_ahead == 300
 
 
 def test_look_ahead_only_cuts():
