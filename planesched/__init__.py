@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .core import VCPU, VM, Outcome, pick_many
+from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
 from .policy import MAX_PLANES, Policy
 from .presets import Preset, presets
@@ -29,6 +30,7 @@ __all__ = [
     "Preset",
     "Reason",
     "Stats",
+    "TraceError",
     "__version__",
     "get_include",
     "pick_many",

@@ -1,0 +1,50 @@
+"""What every format is turned into: one record layout, and the names of its kinds."""
+
+from enum import IntEnum
+
+import numpy as np
+
+__all__ = ["MAX_VCPUS", "NO_VCPU", "RECORD", "Kind"]
+
+MAX_VCPUS = 16384
+"""vCPU ids lie below this: KVM_MAX_VCPUS (4096) times KVM_VCPU_ID_RATIO (4), asm/kvm_host.h."""
+
+NO_VCPU = 0xFFFFFFFF
+"""The vCPU of a record whose thread has not shown yet which vCPU it runs."""
+
+
+class Kind(IntEnum):
+    """What one record of a trace says."""
+
+    ARRIVAL = 0
+    """An APIC took a vector (Fixed, LowPrio) for a vCPU: an interrupt arrives."""
+    POSTED = 1
+    """The same through APICv or AVIC: no injection, and often no EOI, will be seen."""
+    KICK = 2
+    """Something that is no vector came (PV kick, SMI, NMI, INIT, SIPI, ExtINT): at most a wake."""
+    INJECT = 3
+    """The vCPU's thread injected a vector."""
+    REINJECT = 4
+    """It injected the same vector again, because the first attempt was cut short."""
+    EOI = 5
+    """The guest ended the interrupt."""
+    HALT = 6
+    """The vCPU left the guest because it executed HLT."""
+    WAKEUP = 7
+    """The host woke the vCPU's thread; ``arg`` is how long it had waited, in ns."""
+    RUN = 8
+    """The vCPU runs, seen for the first time or for the first time after a halt."""
+
+
+RECORD = np.dtype(
+    [
+        ("time_ns", "<i8"),
+        ("arg", "<i8"),
+        ("thread", "<i8"),
+        ("vcpu", "<u4"),
+        ("vector", "<i2"),
+        ("kind", "u1"),
+        ("pad", "u1"),
+    ]
+)
+"""One record: 32 bytes. ``time_ns`` is the trace's own clock; ``vector`` is -1 where none is."""
