@@ -172,15 +172,17 @@ class Reader:
                 continue
             if previous < 0:
                 self.first_ns = now
-            self._previous = self.last_ns = previous = now
+            previous = now
             handler = handlers.get(event)
             if handler is not None:
                 try:
                     handler(line, found.end(), now, thread)
                 except BadBody as bad:
-                    if not self._raw(bad, number, line, found):
+                    if not self._raw(bad, number, line, found, now):
                         continue
             counts[event] += 1
+        if previous >= 0:
+            self._previous = self.last_ns = previous
 
     def _recognise(self, lines: list[bytes]) -> Match:
         """Choose the family by the first line that is an event in one; else match nothing."""
@@ -217,13 +219,15 @@ class Reader:
             found = f"time {_seconds(now)} s after {_seconds(previous)} s"
             self._report(number, found, "times that do not go back")
 
-    def _raw(self, bad: BadBody, number: int, line: bytes, found: "re.Match[bytes]") -> bool:
+    def _raw(
+        self, bad: BadBody, number: int, line: bytes, found: "re.Match[bytes]", now: int
+    ) -> bool:
         """Try what a user-space decoder printed raw; report and give False if that fails too."""
         event, body = found[4], line[found.end() :]
         text = bodies.kernel_text(event, body) if bodies.RAW in body else None
         if text is not None:
             try:
-                self._decoder.handlers[event](text, 0, self.last_ns, found[1])
+                self._decoder.handlers[event](text, 0, now, found[1])
                 return True
             except BadBody as again:
                 bad = again
