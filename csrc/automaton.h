@@ -13,33 +13,37 @@
 
 #define PS_NO_STATE UINT32_MAX
 
-/* What is to be done on one (state, event): 16 bytes. Slots are those of a vCPU's clock. */
+/* What is to be done on one (state, event): 16 bytes. Slots are those of a vCPU's clock. A state's
+ * row begins with an edge that is none: its `count` is the time spent in the state. */
 struct ps_edge {
-    uint32_t next;         /* state number; PS_NO_STATE until it is worked out */
-    uint8_t post, notify;  /* slot that takes the time, for the event's irq and for VINA's */
-    uint8_t plane;         /* current afterwards */
-    uint8_t bits;          /* PS_EDGE_* */
+    uint32_t next;        /* row of the state that follows; PS_NO_STATE until it is worked out */
+    uint8_t post, notify; /* slots that take the time, for the event's irq and for VINA's */
+    uint8_t planes;       /* current afterwards, and times 16 before */
+    uint8_t bits;         /* PS_EDGE_* */
     uint64_t count;
 };
 
 #define PS_EDGE_INJECTED 1u
 #define PS_EDGE_SWITCHED 2u
-#define PS_EDGE_LOGGED 4u /* switched, faulted or notified */
+#define PS_EDGE_LOGGED 4u
+
+/* Where the edge of an event stands in a row: `code`, and the plane where the event takes one. */
+struct ps_code {
+    uint16_t code, takes; /* `takes` is all ones or zero */
+};
 
 struct ps_automaton {
     struct ps_policy policy;
     unsigned n_planes;
-    unsigned n_codes;                   /* pairs of event and plane that exist */
-    uint8_t bare[PS_N_EVENTS];          /* the plane is taken from the record, or zero */
-    uint16_t codes[PS_N_EVENTS];        /* code of an event with plane 0 */
-    uint32_t n_states, room, most;      /* states known, allocated, allowed */
-    uint64_t n_filled;                  /* pairs worked out so far */
-    struct ps_state *states;            /* [room] */
-    struct ps_wide *spent_ns;           /* [room], time in each state */
-    struct ps_edge *edges;              /* [room][n_codes] */
-    struct ps_outcome *outcomes;        /* [room][n_codes] */
-    uint32_t *slots;                    /* open addressing: state numbers by hash */
-    uint32_t n_slots;                   /* a power of two, twice `most` or more */
+    uint32_t width;                    /* edges in a row */
+    struct ps_code codes[PS_N_EVENTS];
+    uint32_t n_states, room, most;     /* states known, allocated, allowed */
+    uint64_t n_filled;                 /* pairs worked out so far */
+    struct ps_state *states;           /* [room] */
+    struct ps_edge *edges;             /* [room][width] */
+    struct ps_outcome *outcomes;       /* [room][width] */
+    uint32_t *slots;                   /* open addressing: state numbers by hash */
+    uint32_t n_slots;                  /* a power of two, twice `most` or more */
 };
 
 /* A table for a policy, or NULL without memory. `bytes` bounds it. */
@@ -47,60 +51,81 @@ struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigne
                                          uint64_t bytes);
 void ps_automaton_destroy(struct ps_automaton *automaton);
 
-/* The number of a state, made known if need be; PS_NO_STATE where the table is full. */
-uint32_t ps_automaton_number(struct ps_automaton *automaton, const struct ps_state *state);
+/* The row of a state, made known if need be; PS_NO_STATE where the table is full. */
+uint32_t ps_automaton_row(struct ps_automaton *automaton, const struct ps_state *state);
+
+static inline const struct ps_state *ps_automaton_state(const struct ps_automaton *automaton,
+                                                        uint32_t row)
+{
+    return &automaton->states[row / automaton->width];
+}
 
 /* Work out one pair. Returns its edge, or NULL where the table is full. */
-struct ps_edge *ps_automaton_fill(struct ps_automaton *automaton, uint32_t number, unsigned code);
+struct ps_edge *ps_automaton_fill(struct ps_automaton *automaton, uint32_t row, unsigned event,
+                                  unsigned plane);
 
-/* Move what was counted into the figures and begin again from zero. */
+/* Move what was counted into the figures and begin again from zero. The time spent in each state
+ * has to be complete: ps_automaton_leave was called for every vCPU. */
 void ps_automaton_fold(struct ps_automaton *automaton, struct ps_figures *figures);
 
 static inline unsigned ps_automaton_code(const struct ps_automaton *automaton, unsigned event,
                                          unsigned plane)
 {
-    return automaton->codes[event] + (automaton->bare[event] ? 0u : plane);
+    const struct ps_code code = automaton->codes[event];
+    return code.code + (plane & code.takes);
 }
 
 /* In a debug build, every look-up is checked against step. */
-static inline int ps_automaton_agrees(const struct ps_automaton *automaton, uint32_t number,
+static inline int ps_automaton_agrees(const struct ps_automaton *automaton, uint32_t row,
                                       unsigned event, unsigned plane, const struct ps_edge *edge)
 {
-    struct ps_state s = automaton->states[number];
+    struct ps_state s = *ps_automaton_state(automaton, row);
     const struct ps_outcome out =
-        ps_step(&automaton->policy, &s, event, automaton->bare[event] ? 0u : plane);
+        ps_step(&automaton->policy, &s, event, plane & automaton->codes[event].takes);
     const struct ps_outcome *known = &automaton->outcomes[edge - automaton->edges];
-    return memcmp(&s, &automaton->states[edge->next], sizeof s) == 0 &&
+    return memcmp(&s, ps_automaton_state(automaton, edge->next), sizeof s) == 0 &&
            memcmp(&out, known, sizeof out) == 0;
 }
 
-/* Let one event happen to a vCPU in state `*number`. Returns the edge, or NULL where the table is
- * full and nothing has happened. */
+/* A vCPU that begins in `row` at `since_ns`, or ends there: times count from the same origin, and
+ * all vCPUs together spend less than 2^64 ns. */
+static inline void ps_automaton_join(struct ps_automaton *automaton, uint32_t row,
+                                     uint64_t since_ns)
+{
+    automaton->edges[row].count -= since_ns;
+}
+
+static inline void ps_automaton_leave(struct ps_automaton *automaton, uint32_t row,
+                                      uint64_t until_ns)
+{
+    automaton->edges[row].count += until_ns;
+}
+
+/* Let one event happen to a vCPU in `*row`. Returns the edge, or NULL where the table is full and
+ * nothing has happened. */
 static inline const struct ps_edge *ps_automaton_step(struct ps_automaton *automaton,
                                                       const struct ps_ledger *ledger,
-                                                      uint32_t *number, unsigned event,
+                                                      uint32_t *row, unsigned event,
                                                       unsigned plane, uint64_t now_ns,
                                                       int64_t *clock)
 {
-    const unsigned code = ps_automaton_code(automaton, event, plane);
-    struct ps_edge *edge = &automaton->edges[(size_t)*number * automaton->n_codes + code];
+    struct ps_edge *edge = &automaton->edges[*row + ps_automaton_code(automaton, event, plane)];
     if (edge->next == PS_NO_STATE) {
-        edge = ps_automaton_fill(automaton, *number, code);
+        edge = ps_automaton_fill(automaton, *row, event, plane & automaton->codes[event].takes);
         if (!edge)
             return NULL;
     }
-    assert(ps_automaton_agrees(automaton, *number, event, plane, edge));
+    assert(ps_automaton_agrees(automaton, *row, event, plane, edge));
     edge->count++;
-    ps_wide_add(&automaton->spent_ns[*number], now_ns);
-    ps_wide_sub(&automaton->spent_ns[edge->next], now_ns);
-    *number = edge->next;
+    ps_automaton_leave(automaton, *row, now_ns);
+    ps_automaton_join(automaton, edge->next, now_ns);
+    *row = edge->next;
 
     clock[edge->post] = (int64_t)now_ns;
     clock[edge->notify] = (int64_t)now_ns;
-    ps_count_latency(ledger, edge->plane, edge->bits & PS_EDGE_INJECTED, now_ns, clock);
-    if (edge->bits & PS_EDGE_SWITCHED)
-        ps_count_interval(ledger->figures, (unsigned)automaton->outcomes[edge - automaton->edges].was,
-                          now_ns, clock);
+    ps_count_latency(ledger, edge->planes & 15u, edge->bits & PS_EDGE_INJECTED, now_ns, clock);
+    ps_count_interval(ledger->figures, edge->planes >> 4, (edge->bits & PS_EDGE_SWITCHED) != 0,
+                      now_ns, clock);
     return edge;
 }
 

@@ -17,14 +17,35 @@ void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *stat
         f->latency_min_ns[plane] = UINT64_MAX;
     for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++) {
         const struct ps_state *s = &states[vcpu];
-        const unsigned current = (unsigned)s->current;
         int64_t *clock = ps_clock(ledger, vcpu);
         for (unsigned slot = 0; slot <= ledger->n_planes; slot++)
             clock[slot] = clock[slot] == PS_UNKNOWN_NS ? start_ns : clock[slot];
-        ps_wide_sub(&f->time_ns[s->status][current], (uint64_t)start_ns);
-        ps_count_suspended(f, 0, (uint16_t)(s->runnable & ~ps_bit(current)), (uint64_t)start_ns);
         if (s->irq | s->nmi | s->trap)
             count_pending(f->pending_before, s);
+    }
+}
+
+void ps_figures_begin_time(const struct ps_ledger *ledger, const struct ps_state *states,
+                           uint64_t n_vcpus, int64_t now_ns)
+{
+    struct ps_figures *f = ledger->figures;
+    for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++) {
+        const struct ps_state *s = &states[vcpu];
+        const unsigned current = (unsigned)s->current;
+        ps_wide_sub(&f->time_ns[s->status][current], (uint64_t)now_ns);
+        ps_count_suspended(f, 0, (uint16_t)(s->runnable & ~ps_bit(current)), (uint64_t)now_ns);
+    }
+}
+
+void ps_figures_end_time(const struct ps_ledger *ledger, const struct ps_state *states,
+                         uint64_t n_vcpus, int64_t now_ns)
+{
+    struct ps_figures *f = ledger->figures;
+    for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++) {
+        const struct ps_state *s = &states[vcpu];
+        const unsigned current = (unsigned)s->current;
+        ps_wide_add(&f->time_ns[s->status][current], (uint64_t)now_ns);
+        ps_count_suspended(f, (uint16_t)(s->runnable & ~ps_bit(current)), 0, (uint64_t)now_ns);
     }
 }
 
@@ -37,11 +58,9 @@ void ps_figures_close(const struct ps_ledger *ledger, const struct ps_state *sta
         const unsigned current = (unsigned)s->current;
         int64_t *clock = ps_clock(ledger, vcpu);
         const uint64_t age = (uint64_t)(end_ns - clock[0]);
+        f->age_ns[current] = age > f->age_ns[current] ? age : f->age_ns[current];
         for (unsigned plane = 0; plane < ledger->n_planes; plane++)
             clock[1 + plane] = ps_has(s->irq, plane) ? clock[1 + plane] : PS_UNKNOWN_NS;
-        f->age_ns[current] = age > f->age_ns[current] ? age : f->age_ns[current];
-        ps_wide_add(&f->time_ns[s->status][current], (uint64_t)end_ns);
-        ps_count_suspended(f, (uint16_t)(s->runnable & ~ps_bit(current)), 0, (uint64_t)end_ns);
         if (s->irq | s->nmi | s->trap)
             count_pending(f->pending, s);
     }

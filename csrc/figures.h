@@ -20,12 +20,6 @@ static inline void ps_wide_add(struct ps_wide *sum, uint64_t value)
     sum->hi += sum->lo < value;
 }
 
-static inline void ps_wide_add_wide(struct ps_wide *sum, struct ps_wide value)
-{
-    ps_wide_add(sum, value.lo);
-    sum->hi += value.hi;
-}
-
 static inline void ps_wide_sub(struct ps_wide *sum, uint64_t value)
 {
     sum->hi -= sum->lo < value;
@@ -115,13 +109,15 @@ static inline void ps_count_suspended(struct ps_figures *f, uint16_t ended, uint
         ps_wide_sub(&f->suspended_ns[ps_lowest(begun)], now_ns);
 }
 
-/* An interval of plane `was` ends and another plane's begins. */
-static inline void ps_count_interval(struct ps_figures *f, unsigned was, uint64_t now_ns,
-                                     int64_t *clock)
+/* If `switched`, an interval of plane `was` ends and another plane's begins. */
+static inline void ps_count_interval(struct ps_figures *f, unsigned was, int switched,
+                                     uint64_t now_ns, int64_t *clock)
 {
     const uint64_t length = now_ns - (uint64_t)clock[0];
-    clock[0] = (int64_t)now_ns;
-    f->longest_ns[was] = length > f->longest_ns[was] ? length : f->longest_ns[was];
+    const uint64_t ended = switched ? length : 0u;
+    clock[0] = switched ? (int64_t)now_ns : clock[0];
+    if (ended > f->longest_ns[was])
+        f->longest_ns[was] = ended;
 }
 
 static inline void ps_count_time(struct ps_figures *f, const struct ps_before *before,
@@ -138,8 +134,7 @@ static inline void ps_count_time(struct ps_figures *f, const struct ps_before *b
         return;
     ps_wide_add(&f->time_ns[before->status][was], now_ns);
     ps_wide_sub(&f->time_ns[s->status][now], now_ns);
-    if (was != now)
-        ps_count_interval(f, was, now_ns, clock);
+    ps_count_interval(f, was, was != now, now_ns, clock);
 }
 
 /* Latency from the first delivery of what is pending to its injection (`injected`: 0 or 1). */
@@ -235,11 +230,18 @@ static inline void ps_count(const struct ps_ledger *ledger, const struct ps_befo
     ps_count_time(ledger->figures, before, s, out, now_ns, clock);
 }
 
-/* Begin and end a stretch of counting over all vCPUs. Opening: spells begin at `start_ns`, and what
- * is pending without a known posting counts from there. Closing: spells that go on are counted up
- * to `end_ns`. A clock slot of PS_UNKNOWN_NS has no time yet. */
+/* Begin counting: figures are zeroed, what is pending is noted, and a clock slot of PS_UNKNOWN_NS
+ * is taken for `start_ns`. */
 void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states, uint64_t n_vcpus,
                      int64_t start_ns);
+
+/* Spells of time begin, or end so far, for every vCPU. */
+void ps_figures_begin_time(const struct ps_ledger *ledger, const struct ps_state *states,
+                           uint64_t n_vcpus, int64_t now_ns);
+void ps_figures_end_time(const struct ps_ledger *ledger, const struct ps_state *states,
+                         uint64_t n_vcpus, int64_t now_ns);
+
+/* End counting: what is still pending and how long the present intervals last. */
 void ps_figures_close(const struct ps_ledger *ledger, const struct ps_state *states,
                       uint64_t n_vcpus, int64_t end_ns);
 

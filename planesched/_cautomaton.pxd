@@ -15,7 +15,6 @@ cdef extern from "automaton.h" nogil:
 
     struct ps_automaton:
         uint64_t n_filled
-        ps_state *states
         ps_edge *edges
         ps_outcome *outcomes
 
@@ -23,9 +22,12 @@ cdef extern from "automaton.h" nogil:
         const ps_policy *policy, unsigned n_planes, uint64_t bytes
     ) noexcept
     void ps_automaton_destroy(ps_automaton *automaton) noexcept
-    uint32_t ps_automaton_number(ps_automaton *automaton, const ps_state *state) noexcept
+    uint32_t ps_automaton_row(ps_automaton *automaton, const ps_state *state) noexcept
+    const ps_state *ps_automaton_state(const ps_automaton *automaton, uint32_t row) noexcept
+    void ps_automaton_join(ps_automaton *automaton, uint32_t row, uint64_t since_ns) noexcept
+    void ps_automaton_leave(ps_automaton *automaton, uint32_t row, uint64_t until_ns) noexcept
     void ps_automaton_fold(ps_automaton *automaton, ps_figures *figures) noexcept
     const ps_edge *ps_automaton_step(
-        ps_automaton *automaton, const ps_ledger *ledger, uint32_t *number, unsigned event,
+        ps_automaton *automaton, const ps_ledger *ledger, uint32_t *row, unsigned event,
         unsigned plane, uint64_t now_ns, int64_t *clock
     ) noexcept

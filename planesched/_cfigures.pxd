@@ -33,6 +33,12 @@ cdef extern from "figures.h" nogil:
     void ps_figures_open(
         const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t start_ns
     ) noexcept
+    void ps_figures_begin_time(
+        const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t now_ns
+    ) noexcept
+    void ps_figures_end_time(
+        const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t now_ns
+    ) noexcept
     void ps_figures_close(
         const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t end_ns
     ) noexcept

@@ -354,9 +354,9 @@ cdef class VM:
         with nogil:
             figures.ps_figures_open(&ledger, self.states, self.n_vcpus, start_ns)
         try:
-            if n >= self.n_vcpus and self.automaton is not NULL:
-                run_known(self, &ledger, records, out, &at)
-            run_plain(self, &ledger, records, out, &at)
+            if lookups_pay(self, records, n, start_ns):
+                run_known(self, &ledger, records, out, &at, start_ns)
+            run_plain(self, &ledger, records, out, &at, start_ns)
         finally:
             end_ns = records[at.done - 1].time_ns if at.done else start_ns
             if n:
@@ -445,15 +445,33 @@ cdef int run_plain(
     const figures.ps_event_record *records,
     figures.ps_outcome_record *log,
     Progress *at,
+    int64_t start_ns,
 ) except -1:
     """Run what is left of the records, asking step each time."""
     cdef uint64_t end
-    while at.done < at.n:
-        end = min(at.done + BLOCK, at.n)
+    if at.done == at.n:
+        return 0
+    with nogil:
+        figures.ps_figures_begin_time(ledger, vm.states, vm.n_vcpus, reached(records, at, start_ns))
+    try:
+        while at.done < at.n:
+            end = min(at.done + BLOCK, at.n)
+            with nogil:
+                plain_block(vm, ledger, records, end, log, at)
+            PyErr_CheckSignals()
+    finally:
         with nogil:
-            plain_block(vm, ledger, records, end, log, at)
-        PyErr_CheckSignals()
+            figures.ps_figures_end_time(
+                ledger, vm.states, vm.n_vcpus, reached(records, at, start_ns)
+            )
     return 0
+
+
+cdef int64_t reached(
+    const figures.ps_event_record *records, const Progress *at, int64_t start_ns
+) noexcept nogil:
+    """Give the time up to which the records have been run."""
+    return records[at.done - 1].time_ns if at.done else start_ns
 
 
 cdef void plain_block(
@@ -488,19 +506,29 @@ cdef void plain_block(
     at.done = end
 
 
+cdef bint lookups_pay(
+    VM vm, const figures.ps_event_record *records, uint64_t n, int64_t start_ns
+) noexcept nogil:
+    """Tell whether the table may be used: it takes a pass over all vCPUs, and 64-bit sums."""
+    if vm.automaton is NULL or n < vm.n_vcpus:
+        return False
+    return <uint64_t>(records[n - 1].time_ns - start_ns) < <uint64_t>-1 / vm.n_vcpus
+
+
 cdef int run_known(
     VM vm,
     const figures.ps_ledger *ledger,
     const figures.ps_event_record *records,
     figures.ps_outcome_record *log,
     Progress *at,
+    int64_t start_ns,
 ) except -1:
     """Run records by looking transitions up, until all are run or looking up does not pay."""
-    cdef uint32_t[::1] numbers = np.empty(vm.n_vcpus, dtype=np.uint32)
+    cdef uint32_t[::1] rows = np.empty(vm.n_vcpus, dtype=np.uint32)
     cdef uint64_t end, filled, before
-    cdef bint pays
+    cdef bint known, pays
     with nogil:
-        pays = number_states(vm, numbers)
+        known = pays = find_rows(vm, rows, start_ns)
     try:
         # A first short block shows whether the guests keep to few states.
         end = min(at.n, <uint64_t>1 << 14)
@@ -508,14 +536,14 @@ cdef int run_known(
             filled = vm.automaton.n_filled
             before = at.done
             with nogil:
-                pays = known_block(vm, ledger, &numbers[0], records, end, log, at)
+                pays = known_block(vm, ledger, &rows[0], records, end, log, at)
             pays = pays and (vm.automaton.n_filled - filled) * 4 <= at.done - before + 4096
             end = min(at.n, end + BLOCK)
             PyErr_CheckSignals()
     finally:
-        if at.done:
+        if known:
             with nogil:
-                restore_states(vm, numbers)
+                leave_rows(vm, rows, reached(records, at, start_ns))
                 table.ps_automaton_fold(vm.automaton, ledger.figures)
         if not pays:
             table.ps_automaton_destroy(vm.automaton)
@@ -523,28 +551,30 @@ cdef int run_known(
     return 0
 
 
-cdef bint number_states(VM vm, uint32_t[::1] numbers) noexcept nogil:
-    """Give every vCPU the number of its state; False where there are more than the table holds."""
+cdef bint find_rows(VM vm, uint32_t[::1] rows, int64_t start_ns) noexcept nogil:
+    """Find every vCPU's row; False where there are more states than the table holds."""
     cdef uint64_t vcpu
-    cdef uint32_t number = table.PS_NO_STATE
     for vcpu in range(vm.n_vcpus):
-        number = table.ps_automaton_number(vm.automaton, &vm.states[vcpu])
-        if number == table.PS_NO_STATE:
+        rows[vcpu] = table.ps_automaton_row(vm.automaton, &vm.states[vcpu])
+        if rows[vcpu] == table.PS_NO_STATE:
             return False
-        numbers[vcpu] = number
+    for vcpu in range(vm.n_vcpus):
+        table.ps_automaton_join(vm.automaton, rows[vcpu], <uint64_t>start_ns)
     return True
 
 
-cdef void restore_states(VM vm, uint32_t[::1] numbers) noexcept nogil:
+cdef void leave_rows(VM vm, uint32_t[::1] rows, int64_t end_ns) noexcept nogil:
+    """Write the states back."""
     cdef uint64_t vcpu
     for vcpu in range(vm.n_vcpus):
-        vm.states[vcpu] = vm.automaton.states[numbers[vcpu]]
+        table.ps_automaton_leave(vm.automaton, rows[vcpu], <uint64_t>end_ns)
+        vm.states[vcpu] = table.ps_automaton_state(vm.automaton, rows[vcpu])[0]
 
 
 cdef bint known_block(
     VM vm,
     const figures.ps_ledger *ledger,
-    uint32_t *numbers,
+    uint32_t *rows,
     const figures.ps_event_record *records,
     uint64_t end,
     figures.ps_outcome_record *log,
@@ -555,11 +585,11 @@ cdef bint known_block(
     cdef const table.ps_edge *edge
     for i in range(at.done, end):
         ahead = records[min(i + AHEAD, at.n - 1)].vcpu
-        figures.ps_prefetch(&numbers[ahead])
+        figures.ps_prefetch(&rows[ahead])
         figures.ps_prefetch_clock(ledger, ahead)
         vcpu = records[i].vcpu
         edge = table.ps_automaton_step(
-            vm.automaton, ledger, &numbers[vcpu], records[i].kind, records[i].plane,
+            vm.automaton, ledger, &rows[vcpu], records[i].kind, records[i].plane,
             <uint64_t>records[i].time_ns, figures.ps_clock(ledger, vcpu),
         )
         if edge is NULL:
