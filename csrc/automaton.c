@@ -116,15 +116,16 @@ struct ps_edge *ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned
     const uint32_t next = ps_automaton_row(a, &s);
     if (next == PS_NO_STATE)
         return NULL;
-    const uint8_t nowhere = (uint8_t)(1u + a->n_planes);
+    const uint8_t nowhere = (uint8_t)(PS_CLOCK_POSTED + a->n_planes);
     const int done = !out.fault;
     const size_t index = row + ps_automaton_code(a, event, plane);
     struct ps_edge *edge = &a->edges[index];
     a->outcomes[index] = out;
     edge->next = next;
-    edge->post = done && ps_posted(&before, event, plane) ? (uint8_t)(1u + plane) : nowhere;
-    edge->notify =
-        done && ps_vina_posted(&before, out, event, plane) ? (uint8_t)(1 + out.now) : nowhere;
+    edge->post = done && ps_posted(&before, event, plane) ? (uint8_t)(PS_CLOCK_POSTED + plane) : nowhere;
+    edge->notify = done && ps_vina_posted(&before, out, event, plane)
+                       ? (uint8_t)(PS_CLOCK_POSTED + out.now)
+                       : nowhere;
     edge->planes = (uint8_t)(out.now | out.was << 4);
     edge->bits = (uint8_t)((out.flags & PS_FLAG_INJECTED ? PS_EDGE_INJECTED : 0u) |
                            (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |

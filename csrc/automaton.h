@@ -101,25 +101,25 @@ static inline void ps_automaton_leave(struct ps_automaton *automaton, uint32_t r
     automaton->edges[row].count += until_ns;
 }
 
-/* Let one event happen to a vCPU in `*row`. Returns the edge, or NULL where the table is full and
- * nothing has happened. */
+/* Let one event happen to a vCPU whose clock holds its row. Returns the edge, or NULL where the
+ * table is full and nothing has happened. */
 static inline const struct ps_edge *ps_automaton_step(struct ps_automaton *automaton,
                                                       const struct ps_ledger *ledger,
-                                                      uint32_t *row, unsigned event,
-                                                      unsigned plane, uint64_t now_ns,
-                                                      int64_t *clock)
+                                                      unsigned event, unsigned plane,
+                                                      uint64_t now_ns, int64_t *clock)
 {
-    struct ps_edge *edge = &automaton->edges[*row + ps_automaton_code(automaton, event, plane)];
+    const uint32_t row = (uint32_t)clock[PS_CLOCK_ROW];
+    struct ps_edge *edge = &automaton->edges[row + ps_automaton_code(automaton, event, plane)];
     if (edge->next == PS_NO_STATE) {
-        edge = ps_automaton_fill(automaton, *row, event, plane & automaton->codes[event].takes);
+        edge = ps_automaton_fill(automaton, row, event, plane & automaton->codes[event].takes);
         if (!edge)
             return NULL;
     }
-    assert(ps_automaton_agrees(automaton, *row, event, plane, edge));
+    assert(ps_automaton_agrees(automaton, row, event, plane, edge));
     edge->count++;
-    ps_automaton_leave(automaton, *row, now_ns);
+    ps_automaton_leave(automaton, row, now_ns);
     ps_automaton_join(automaton, edge->next, now_ns);
-    *row = edge->next;
+    clock[PS_CLOCK_ROW] = edge->next;
 
     clock[edge->post] = (int64_t)now_ns;
     clock[edge->notify] = (int64_t)now_ns;

@@ -18,7 +18,7 @@ void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *stat
     for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++) {
         const struct ps_state *s = &states[vcpu];
         int64_t *clock = ps_clock(ledger, vcpu);
-        for (unsigned slot = 0; slot <= ledger->n_planes; slot++)
+        for (unsigned slot = PS_CLOCK_ENTERED; slot < PS_CLOCK_POSTED + ledger->n_planes; slot++)
             clock[slot] = clock[slot] == PS_UNKNOWN_NS ? start_ns : clock[slot];
         if (s->irq | s->nmi | s->trap)
             count_pending(f->pending_before, s);
@@ -57,10 +57,11 @@ void ps_figures_close(const struct ps_ledger *ledger, const struct ps_state *sta
         const struct ps_state *s = &states[vcpu];
         const unsigned current = (unsigned)s->current;
         int64_t *clock = ps_clock(ledger, vcpu);
-        const uint64_t age = (uint64_t)(end_ns - clock[0]);
+        const uint64_t age = (uint64_t)(end_ns - clock[PS_CLOCK_ENTERED]);
         f->age_ns[current] = age > f->age_ns[current] ? age : f->age_ns[current];
         for (unsigned plane = 0; plane < ledger->n_planes; plane++)
-            clock[1 + plane] = ps_has(s->irq, plane) ? clock[1 + plane] : PS_UNKNOWN_NS;
+            if (!ps_has(s->irq, plane))
+                clock[PS_CLOCK_POSTED + plane] = PS_UNKNOWN_NS;
         if (s->irq | s->nmi | s->trap)
             count_pending(f->pending, s);
     }

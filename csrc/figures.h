@@ -60,9 +60,14 @@ struct ps_ledger {
     unsigned n_planes;
 };
 
-/* The clock of a vCPU: when current was entered; when the interrupt that is pending on each plane
- * was posted; and a slot that takes what is to go nowhere, so that nobody has to ask. */
-#define PS_CLOCK_SLOTS(n_planes) ((n_planes) + 2u)
+/* The slots of a vCPU's clock, which with up to five planes fill one cache line. Behind the slot of
+ * the last plane is one that takes what is to go nowhere, so that nobody has to ask. */
+enum ps_clock_slot {
+    PS_CLOCK_ROW,     /* of a driver that looks transitions up */
+    PS_CLOCK_ENTERED, /* when current was entered */
+    PS_CLOCK_POSTED   /* when the interrupt that is pending on plane 0 was posted, on 1, ... */
+};
+#define PS_CLOCK_SLOTS(n_planes) (((n_planes) + 3u + 7u) / 8u * 8u)
 #define PS_UNKNOWN_NS (-1)
 
 static inline int64_t *ps_clock(const struct ps_ledger *ledger, uint64_t vcpu)
@@ -79,12 +84,13 @@ static inline void ps_prefetch(const void *address)
 #endif
 }
 
-/* Fetch a clock, which may lie across two cache lines, before it is needed. */
+/* Fetch a clock before it is needed. */
 static inline void ps_prefetch_clock(const struct ps_ledger *ledger, uint64_t vcpu)
 {
     const int64_t *clock = ps_clock(ledger, vcpu);
     ps_prefetch(clock);
-    ps_prefetch(clock + ledger->n_planes);
+    if (ledger->n_planes > 5)
+        ps_prefetch(clock + PS_CLOCK_POSTED + ledger->n_planes);
 }
 
 /* What has to be known of a state before its step. */
@@ -113,9 +119,9 @@ static inline void ps_count_suspended(struct ps_figures *f, uint16_t ended, uint
 static inline void ps_count_interval(struct ps_figures *f, unsigned was, int switched,
                                      uint64_t now_ns, int64_t *clock)
 {
-    const uint64_t length = now_ns - (uint64_t)clock[0];
+    const uint64_t length = now_ns - (uint64_t)clock[PS_CLOCK_ENTERED];
     const uint64_t ended = switched ? length : 0u;
-    clock[0] = switched ? (int64_t)now_ns : clock[0];
+    clock[PS_CLOCK_ENTERED] = switched ? (int64_t)now_ns : clock[PS_CLOCK_ENTERED];
     if (ended > f->longest_ns[was])
         f->longest_ns[was] = ended;
 }
@@ -143,7 +149,7 @@ static inline void ps_count_latency(const struct ps_ledger *ledger, unsigned pla
 {
     struct ps_figures *f = ledger->figures;
     const uint64_t all = 0u - injected;
-    const uint64_t latency = (now_ns - (uint64_t)clock[1 + plane]) & all;
+    const uint64_t latency = (now_ns - (uint64_t)clock[PS_CLOCK_POSTED + plane]) & all;
     ledger->latency[plane * PS_N_BUCKETS + ps_bucket(latency)] += injected;
     ps_wide_add(&f->latency_ns[plane], latency);
     const uint64_t low = latency | ~all;
@@ -223,9 +229,9 @@ static inline void ps_count(const struct ps_ledger *ledger, const struct ps_befo
     if (out.fault)
         return;
     const unsigned now = (unsigned)out.now;
-    clock[1 + plane] = ps_posted(before, event, plane) ? (int64_t)now_ns : clock[1 + plane];
+    clock[PS_CLOCK_POSTED + plane] = ps_posted(before, event, plane) ? (int64_t)now_ns : clock[PS_CLOCK_POSTED + plane];
     if (ps_vina_posted(before, out, event, plane))
-        clock[1 + now] = (int64_t)now_ns;
+        clock[PS_CLOCK_POSTED + now] = (int64_t)now_ns;
     ps_count_latency(ledger, now, (uint64_t)(out.flags >> 1 & 1u), now_ns, clock);
     ps_count_time(ledger->figures, before, s, out, now_ns, clock);
 }

@@ -28,6 +28,6 @@ cdef extern from "automaton.h" nogil:
     void ps_automaton_leave(ps_automaton *automaton, uint32_t row, uint64_t until_ns) noexcept
     void ps_automaton_fold(ps_automaton *automaton, ps_figures *figures) noexcept
     const ps_edge *ps_automaton_step(
-        ps_automaton *automaton, const ps_ledger *ledger, uint32_t *row, unsigned event,
-        unsigned plane, uint64_t now_ns, int64_t *clock
+        ps_automaton *automaton, const ps_ledger *ledger, unsigned event, unsigned plane,
+        uint64_t now_ns, int64_t *clock
     ) noexcept

@@ -7,6 +7,9 @@ from planesched.csched cimport ps_outcome, ps_policy, ps_state
 cdef extern from "figures.h" nogil:
     enum:
         PS_N_BUCKETS
+        PS_CLOCK_ENTERED
+        PS_CLOCK_POSTED
+        PS_CLOCK_ROW
         PS_UNKNOWN_NS
 
     struct ps_figures:

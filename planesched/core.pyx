@@ -170,9 +170,9 @@ def _online_mask(online, planes, boot):
 
 
 def _aligned_zeros(n, dtype):
-    """Give `n` zeroed records on a cache line, in memory that numpy cannot move."""
+    """Give `n` zeroed records on a cache line, as a view, so that numpy cannot move them."""
     size = n * dtype.itemsize
-    memory = np.frombuffer(bytearray(size + 64), dtype=np.uint8)
+    memory = np.zeros(size + 64, dtype=np.uint8)
     shift = -memory.ctypes.data % 64
     return memory[shift : shift + size].view(dtype)
 
@@ -220,7 +220,8 @@ cdef class VM:
         )
         self.n_vcpus = vcpus
         self._state = _aligned_zeros(vcpus, STATE)
-        self._clock = np.full(vcpus * figures.PS_CLOCK_SLOTS(planes), figures.PS_UNKNOWN_NS, dtype=np.int64)
+        self._clock = _aligned_zeros(vcpus * figures.PS_CLOCK_SLOTS(planes), np.dtype(np.int64))
+        self._clock[:] = figures.PS_UNKNOWN_NS
         self.states = <ps_state *><size_t>self._state.ctypes.data
         self.clocks = <int64_t *><size_t>self._clock.ctypes.data
         self.clock_ns = figures.PS_UNKNOWN_NS
@@ -288,11 +289,11 @@ cdef class VM:
         cdef ps_outcome out = ps_step(&self.c_policy, s, event, plane)
         cdef int64_t *clock = self.clocks + vcpu * figures.PS_CLOCK_SLOTS(self.planes)
         if out.was != out.now:
-            clock[0] = self.clock_ns
+            clock[figures.PS_CLOCK_ENTERED] = self.clock_ns
         cdef uint16_t fresh = s.irq & ~irq
         while fresh:
             plane = ps_first(&self.c_policy, s.locked, fresh)
-            clock[1 + plane] = self.clock_ns
+            clock[figures.PS_CLOCK_POSTED + plane] = self.clock_ns
             fresh &= <uint16_t>~(1 << plane)
         return out
 
@@ -524,11 +525,10 @@ cdef int run_known(
     int64_t start_ns,
 ) except -1:
     """Run records by looking transitions up, until all are run or looking up does not pay."""
-    cdef uint32_t[::1] rows = np.empty(vm.n_vcpus, dtype=np.uint32)
     cdef uint64_t end, filled, before
     cdef bint known, pays
     with nogil:
-        known = pays = find_rows(vm, rows, start_ns)
+        known = pays = find_rows(vm, ledger, start_ns)
     try:
         # A first short block shows whether the guests keep to few states.
         end = min(at.n, <uint64_t>1 << 14)
@@ -536,14 +536,14 @@ cdef int run_known(
             filled = vm.automaton.n_filled
             before = at.done
             with nogil:
-                pays = known_block(vm, ledger, &rows[0], records, end, log, at)
+                pays = known_block(vm, ledger, records, end, log, at)
             pays = pays and (vm.automaton.n_filled - filled) * 4 <= at.done - before + 4096
             end = min(at.n, end + BLOCK)
             PyErr_CheckSignals()
     finally:
         if known:
             with nogil:
-                leave_rows(vm, rows, reached(records, at, start_ns))
+                leave_rows(vm, ledger, reached(records, at, start_ns))
                 table.ps_automaton_fold(vm.automaton, ledger.figures)
         if not pays:
             table.ps_automaton_destroy(vm.automaton)
@@ -551,46 +551,48 @@ cdef int run_known(
     return 0
 
 
-cdef bint find_rows(VM vm, uint32_t[::1] rows, int64_t start_ns) noexcept nogil:
+cdef bint find_rows(VM vm, const figures.ps_ledger *ledger, int64_t start_ns) noexcept nogil:
     """Find every vCPU's row; False where there are more states than the table holds."""
     cdef uint64_t vcpu
+    cdef uint32_t row
     for vcpu in range(vm.n_vcpus):
-        rows[vcpu] = table.ps_automaton_row(vm.automaton, &vm.states[vcpu])
-        if rows[vcpu] == table.PS_NO_STATE:
+        row = table.ps_automaton_row(vm.automaton, &vm.states[vcpu])
+        if row == table.PS_NO_STATE:
             return False
+        figures.ps_clock(ledger, vcpu)[figures.PS_CLOCK_ROW] = row
     for vcpu in range(vm.n_vcpus):
-        table.ps_automaton_join(vm.automaton, rows[vcpu], <uint64_t>start_ns)
+        row = <uint32_t>figures.ps_clock(ledger, vcpu)[figures.PS_CLOCK_ROW]
+        table.ps_automaton_join(vm.automaton, row, <uint64_t>start_ns)
     return True
 
 
-cdef void leave_rows(VM vm, uint32_t[::1] rows, int64_t end_ns) noexcept nogil:
+cdef void leave_rows(VM vm, const figures.ps_ledger *ledger, int64_t end_ns) noexcept nogil:
     """Write the states back."""
     cdef uint64_t vcpu
+    cdef uint32_t row
     for vcpu in range(vm.n_vcpus):
-        table.ps_automaton_leave(vm.automaton, rows[vcpu], <uint64_t>end_ns)
-        vm.states[vcpu] = table.ps_automaton_state(vm.automaton, rows[vcpu])[0]
+        row = <uint32_t>figures.ps_clock(ledger, vcpu)[figures.PS_CLOCK_ROW]
+        table.ps_automaton_leave(vm.automaton, row, <uint64_t>end_ns)
+        vm.states[vcpu] = table.ps_automaton_state(vm.automaton, row)[0]
 
 
 cdef bint known_block(
     VM vm,
     const figures.ps_ledger *ledger,
-    uint32_t *rows,
     const figures.ps_event_record *records,
     uint64_t end,
     figures.ps_outcome_record *log,
     Progress *at,
 ) noexcept nogil:
     """Run records up to `end`; False where the table is full before that."""
-    cdef uint64_t i, ahead, vcpu
+    cdef uint64_t i, ahead
     cdef const table.ps_edge *edge
     for i in range(at.done, end):
         ahead = records[min(i + AHEAD, at.n - 1)].vcpu
-        figures.ps_prefetch(&rows[ahead])
         figures.ps_prefetch_clock(ledger, ahead)
-        vcpu = records[i].vcpu
         edge = table.ps_automaton_step(
-            vm.automaton, ledger, &rows[vcpu], records[i].kind, records[i].plane,
-            <uint64_t>records[i].time_ns, figures.ps_clock(ledger, vcpu),
+            vm.automaton, ledger, records[i].kind, records[i].plane,
+            <uint64_t>records[i].time_ns, figures.ps_clock(ledger, records[i].vcpu),
         )
         if edge is NULL:
             at.done = i
