@@ -905,7 +905,7 @@ def pick_many(candidates, policy, locked=None, out=None):
         locks = np.ascontiguousarray(np.broadcast_to(_words("locked", locked), shape)).reshape(-1)
     with nogil:
         if n:
-            scan(&c_policy, &words[0], &locks[0] if looked else NULL, n, &planes[0])
+            figures.ps_scan(&c_policy, &words[0], &locks[0] if looked else NULL, n, &planes[0])
     return out
 
 
@@ -914,13 +914,3 @@ def _words(name, values):
     if array.dtype != np.uint16 and not (array.size and isinstance(values, int)):
         raise TypeError(f"{name} is of dtype {array.dtype}, expected uint16")
     return np.ascontiguousarray(array, dtype=np.uint16)
-
-
-cdef void scan(
-    const ps_policy *policy, const uint16_t *words, const uint16_t *locks, uint64_t n, int8_t *out
-) noexcept nogil:
-    cdef uint64_t i
-    cdef uint16_t locked
-    for i in range(n):
-        locked = locks[i] if locks is not NULL else 0
-        out[i] = <int8_t>ps_first(policy, locked, words[i]) if words[i] else -1
