@@ -229,7 +229,8 @@ static inline void ps_count(const struct ps_ledger *ledger, const struct ps_befo
     if (out.fault)
         return;
     const unsigned now = (unsigned)out.now;
-    clock[PS_CLOCK_POSTED + plane] = ps_posted(before, event, plane) ? (int64_t)now_ns : clock[PS_CLOCK_POSTED + plane];
+    if (ps_posted(before, event, plane))
+        clock[PS_CLOCK_POSTED + plane] = (int64_t)now_ns;
     if (ps_vina_posted(before, out, event, plane))
         clock[PS_CLOCK_POSTED + now] = (int64_t)now_ns;
     ps_count_latency(ledger, now, (uint64_t)(out.flags >> 1 & 1u), now_ns, clock);
@@ -238,8 +239,8 @@ static inline void ps_count(const struct ps_ledger *ledger, const struct ps_befo
 
 /* Begin counting: figures are zeroed, what is pending is noted, and a clock slot of PS_UNKNOWN_NS
  * is taken for `start_ns`. */
-void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states, uint64_t n_vcpus,
-                     int64_t start_ns);
+void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states,
+                     uint64_t n_vcpus, int64_t start_ns);
 
 /* Spells of time begin, or end so far, for every vCPU. */
 void ps_figures_begin_time(const struct ps_ledger *ledger, const struct ps_state *states,
