@@ -337,18 +337,18 @@ cdef int route_number(object route, object policy) except -1:
 
 
 cdef int fill_costs(engine.ps_engine_config *config, object costs) except -1:
-    names = [reason.name.lower() for reason in Reason if reason]
-    cdef int reason
-    for reason in range(PS_N_REASONS):
-        config.cost_ns[reason] = 0
+    names = {reason.name.lower(): int(reason) for reason in Reason if reason}
+    cdef int number
+    for number in range(PS_N_REASONS):
+        config.cost_ns[number] = 0
     config.exit_ns = 0
     for name, value in costs.items():
         cost = whole_ns(f"costs[{name!r}]", value)
         if name == "exit":
             config.exit_ns = cost
         elif name in names:
-            reason = Reason[name.upper()]
-            config.cost_ns[reason] = cost
+            number = names[name]
+            config.cost_ns[number] = cost
         else:
             raise ValueError(f"costs: {name!r} is none of {', '.join([*names, 'exit'])}")
     return 0
