@@ -17,6 +17,15 @@ CSRC: dict[str, list[str]] = {
     "planesched._running": ["automaton.c", "figures.c", "records.c"],
     "planesched._scan": ["scan.c"],
     "planesched.core": ["automaton.c", "figures.c", "records.c"],
+    "planesched.simulation": [
+        "engine.c",
+        "engine_livelock.c",
+        "engine_read.c",
+        "engine_run.c",
+        "figures.c",
+        "jobs.c",
+        "records.c",
+    ],
 }
 # The modules that use numpy's C API (`cimport numpy`, numpy/random/*.h).
 USES_NUMPY: set[str] = set()

@@ -31,7 +31,10 @@ PYTHON = {
     "stats": NAMES | {"histogram"},
     "traces": NAMES | {"errors"},
     "workload": NAMES,
-    "simulation": CORE | {"workload", "traces"},
+    "_cengine": {"_cfigures", "csched", "planesched/engine.h"},
+    "jobstats": NAMES | {"stats"},
+    "simulation": CORE | {"_cengine", "jobstats", "workload", "traces"},
+    "replay": NAMES | {"errors", "jobstats", "simulation", "stats", "traces"},
     "checker": CORE,
     "conformance": CORE | {"reference"},
     "report": {"stats"},
@@ -45,6 +48,7 @@ HEADERS = {
     "state.h": {"policy.h"},
     "pick.h": {"state.h"},
     "step.h": {"pick.h"},
+    "engine.h": {"step.h"},
 }
 C_LIBRARY = {"assert.h", "limits.h", "stddef.h", "stdint.h", "string.h", "intrin.h", "immintrin.h"}
 
