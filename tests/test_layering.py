@@ -33,7 +33,7 @@ PYTHON = {
     "workload": NAMES,
     "_cengine": {"_cfigures", "csched", "planesched/engine.h"},
     "inputs": NAMES,
-    "jobstats": NAMES | {"stats"},
+    "jobstats": NAMES | {"histogram", "stats"},
     "simulation": CORE | {"_cengine", "inputs", "jobstats", "workload", "traces"},
     "replayed": NAMES | {"jobstats", "stats"},
     "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
