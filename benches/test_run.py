@@ -6,7 +6,7 @@ from peers.dict_model import Vcpu
 
 from planesched import VM, Event
 
-SIZES = {1: 1_000_000, 1_000: 2_000_000, 1_000_000: 8_000_000}
+SIZES = {1: 100_000, 1_000: 1_000_000, 1_000_000: 8_000_000}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_run_many_planes(benchmark, per, mixes, planes):
 
 
 def test_dict_model(benchmark, per, mixes):
-    events = mixes("vsm", 4, 1, 1_000_000)[:200_000]
+    events = mixes("vsm", 4, 1, 100_000)
     calls = {
         Event.IRQ: Vcpu.irq,
         Event.HALT: lambda vcpu, plane: vcpu.halt(),

@@ -29,7 +29,7 @@ def expected(masks, direction):
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("density", DENSITIES)
 def test_pick_many(benchmark, per, density, direction, where):
-    n = 200_000 if where != "memory" else 1 << 26
+    n = 200_000 if where != "memory" else 1 << 24
     masks = np.resize(masks_of(density, 200_000), n)
     out = np.empty(n, dtype=np.int8)
     policy = Policy(direction=direction)

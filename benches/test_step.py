@@ -8,7 +8,7 @@ from mixes import closed_loop
 
 from planesched import EVENT, VM
 
-N = 1_000_000
+N = 100_000
 
 
 def repeated(n):
