@@ -66,7 +66,8 @@ cdef class Pair:
         core.marker = NO_MARKER if policy.marker is None else policy.marker
         core.gate, core.trigger, core.rearm = policy.gate, policy.trigger, policy.rearm
         core.call, core.ret, core.idle = policy.call, policy.ret, policy.idle
-        core.refuse_pending, core.empty, core.wake = policy.refuse_pending, policy.empty, policy.wake
+        core.refuse_pending, core.empty = policy.refuse_pending, policy.empty
+        core.wake = policy.wake
         core.force, core.force_self, core.vina = policy.force, policy.force_self, policy.vina
         core.vina_auto_reset, core.scheduler = policy.vina_auto_reset, policy.scheduler
         core.boot = policy.boot
