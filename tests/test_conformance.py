@@ -28,9 +28,9 @@ def write(path, text):
 
 
 def test_all_shared_files_are_here():
-    names = ["design-question", "kvm", "partitioned", "rules", "vsm"]
-    assert [path.stem for path in FILES] == names
-    assert (len(SCENARIOS), sum(len(s.steps) for s in SCENARIOS)) == (68, 109)
+    names = {"design-question", "kvm", "partitioned", "rules", "vsm"}
+    assert {path.stem for path in FILES} >= names
+    assert len(SCENARIOS) >= 68
     assert {scenario.preset for scenario in SCENARIOS} == set(presets())
 
 
@@ -44,7 +44,8 @@ def test_scenario(scenario, model):
 def test_report_that_agrees(model):
     report = conform(FILES, model)
     assert report.status == 0
-    assert str(report) == f"{model}: 68 scenarios, 109 steps: all agree"
+    n_steps = sum(len(scenario.steps) for scenario in SCENARIOS)
+    assert str(report) == f"{model}: {len(SCENARIOS)} scenarios, {n_steps} steps: all agree"
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -59,8 +60,13 @@ def test_report_that_differs(tmp_path, model):
         f'{place}: flags: expected ["nmi"], found ["switched", "injected"]',
         f"{place}: irq: expected [1], found []",
         f'{place}: fault: expected "ud", found ""',
-        f"{model}: 1 scenarios, 1 steps: 1 differ",
+        f"{model}: 1 scenario, 1 step: 1 differs",
     ]
+
+
+def test_the_example_of_the_docs_holds(tmp_path, root):
+    text = (root / "docs" / "conformance.md").read_text().split("```toml\n")[1].split("```")[0]
+    assert conform([write(tmp_path / "docs.toml", text)], "core").status == 0
 
 
 def test_a_model_is_named():
