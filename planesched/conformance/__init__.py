@@ -58,8 +58,8 @@ class Report:
 
     def __str__(self) -> str:
         failed = len({(d.scenario.file, d.scenario.id) for d in self.differences})
-        verdict = f"{failed} differ" if failed else "all agree"
-        counts = f"{self.n_scenarios} scenarios, {self.n_steps} steps"
+        verdict = f"{failed} differ{'s' * (failed == 1)}" if failed else "all agree"
+        counts = f"{_counted(self.n_scenarios, 'scenario')}, {_counted(self.n_steps, 'step')}"
         lines = [str(difference) for difference in self.differences]
         return "\n".join([*lines, f"{self.model}: {counts}: {verdict}"])
 
@@ -125,6 +125,10 @@ def nearest(policy: Policy, planes: int) -> tuple[str, dict[str, Any]]:
             best = name, changed
     assert best is not None, "there is a preset without a marker"
     return best
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _vcpu(scenario: Scenario, model: Model) -> tuple[Any, Callable[[], Any]]:

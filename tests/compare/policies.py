@@ -4,9 +4,20 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from planesched import reference
+from planesched import events, reference
 from planesched.events import MASKS, Reason
-from planesched.policy import ENUMS, Policy, Rank, Scheduler, Vina, field_names
+from planesched.policy import (
+    ENUMS,
+    Call,
+    Force,
+    ForceSelf,
+    Policy,
+    Rank,
+    Scheduler,
+    Trigger,
+    Vina,
+    field_names,
+)
 from planesched.presets import presets
 
 N_PLANES = 2
@@ -27,18 +38,30 @@ def changes(planes: int) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def neighbours() -> tuple[Policy, ...]:
-    """Give every preset of 2 planes, and every valid policy that is one field away from one."""
-    found: dict[Policy, None] = {}
-    for preset in presets():
-        policy = Policy.preset(preset, N_PLANES)
-        found[policy] = None
-        for name, value in changes(N_PLANES):
-            try:
-                found[policy.replace(**{name: value})] = None
-            except ValueError:
-                continue
+def neighbours(preset: str) -> tuple[Policy, ...]:
+    """Give a preset of 2 planes, and every valid policy that is one field away from it."""
+    policy = Policy.preset(preset, N_PLANES)
+    found: dict[Policy, None] = {policy: None}
+    for name, value in changes(N_PLANES):
+        try:
+            found[policy.replace(**{name: value})] = None
+        except ValueError:  # the value needs a marker, or the marker is needed
+            continue
     return tuple(found)
+
+
+def looked_at(policy: Policy) -> Policy:
+    """Give `policy` with the fields that have no meaning under the others at their defaults."""
+    idle: dict[str, Any] = {}
+    if policy.trigger == Trigger.level:
+        idle["rearm"] = True
+    if policy.call == Call.next:
+        idle["refuse_pending"] = False
+    if policy.force == Force.none:
+        idle["force_self"] = ForceSelf.fault
+    if policy.scheduler == Scheduler.kernel:
+        idle["accelerated"] = ()
+    return policy.replace(**idle)
 
 
 def seeds(policy: Policy) -> list[reference.Values]:
@@ -51,11 +74,13 @@ def seeds(policy: Policy) -> list[reference.Values]:
 
 
 def followed(policy: Policy) -> tuple[int, int]:
-    """Give the planes whose `locked` bit, and those whose `vina` bit, can change a decision.
+    """Give the planes whose `locked` bit, and those whose `vina` bit, is followed.
 
-    The rules look at `locked` with ``rank = locked`` only, and not at the boot plane's or the
-    marker's (3.1); at `vina` unless it is off, and of a plane that outranks another only (3.6).
-    Not followed, a bit stays clear in every state that is compared.
+    A bit that is not followed stays clear in every state that is compared. The rules look at
+    `locked` with ``rank = locked`` only, and not at the boot plane's or the marker's (3.1); at
+    `vina` unless it is off, and of a plane that outranks another only (3.6). One bit that they
+    do look at is left to the presets themselves and to the random test, for it makes the product
+    three times as large: with ``rank = locked``, the `vina` of the boot plane.
     """
     planes = range(N_PLANES)
     lock = vina = 0
@@ -63,8 +88,14 @@ def followed(policy: Policy) -> tuple[int, int]:
         lock = sum(1 << p for p in planes if p not in (policy.boot, policy.marker))
     if policy.vina != Vina.off:
         last = policy.order(planes)[-1]
-        vina = sum(1 << p for p in planes if p != last or policy.rank == Rank.locked)
+        vina = sum(1 << p for p in planes if p != last)
+        if policy.rank == Rank.locked:
+            vina = 0b11 if is_preset(policy) else 0b11 & ~(1 << policy.boot)
     return lock, vina
+
+
+def is_preset(policy: Policy) -> bool:
+    return any(policy == Policy.preset(preset, N_PLANES) for preset in presets())
 
 
 def any_policy(draw: random.Random, planes: int) -> Policy:
@@ -81,3 +112,7 @@ def any_policy(draw: random.Random, planes: int) -> Policy:
             return Policy(**fields)
         except ValueError:
             continue
+
+
+def takes_plane(policy: Policy, event: int) -> bool:
+    return events.takes_plane(event, call_takes_plane=policy.hands_over)
