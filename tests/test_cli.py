@@ -5,8 +5,9 @@ import shlex
 import subprocess
 import sys
 
-import planesched
 import pytest
+
+import planesched
 from planesched import cli
 
 COMMAND = [sys.executable, "-m", "planesched"]
@@ -41,7 +42,7 @@ def test_help_imports_no_command(run):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1].split()
     assert "planesched.cli" in loaded
-    heavy = ("commands", "traces", "reference", "conformance", "report")
+    heavy = ("commands", "files", "reference", "conformance", "report")
     assert not [name for name in loaded if name.split(".")[1:2] and name.split(".")[1] in heavy]
 
 
@@ -155,7 +156,9 @@ def test_step_as_json(run, tmp_path):
 @pytest.mark.parametrize("model", ["core", "reference"])
 def test_conform(model, run, tmp_path):
     path = tmp_path / "mine.toml"
-    text = '[[scenario]]\nid = "x"\npreset = "vsm"\nplanes = 2\nsteps = [{ do = "irq 1", run = 1 }]\n'
+    text = (
+        '[[scenario]]\nid = "x"\npreset = "vsm"\nplanes = 2\nsteps = [{ do = "irq 1", run = 1 }]\n'
+    )
     path.write_text(text)
     words = ["conform", "mine.toml", *(["--reference"] if model == "reference" else [])]
     assert run(*words) == (0, f"{model}: 1 scenarios, 1 steps: all agree\n", "")
