@@ -40,6 +40,8 @@ test: build  ## Run the tests
 debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
 	$(PYTHON) -m venv .venv-debug
 	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
+	@$(UNDER_ASAN) $(D)/python -c 'import planesched.core as core; print(core.__file__)' \
+		| xargs nm -D | grep -q __asan_report || { echo "not a debug build" >&2; exit 1; }
 	$(UNDER_ASAN) $(D)/pytest -q -m 'not wheel' -p no:cacheprovider
 
 ctest: $(C_BINS)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan

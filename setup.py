@@ -14,7 +14,16 @@ from setuptools.command.build_ext import build_ext
 
 # The files of csrc/ that a module is linked with. A module that needs none has no row.
 CSRC: dict[str, list[str]] = {
-    "planesched.core": ["automaton.c", "figures.c", "records.c"],
+    "planesched.core": ["automaton.c", "figures.c", "records.c", "scan.c"],
+    "planesched.simulation": [
+        "engine.c",
+        "engine_livelock.c",
+        "engine_read.c",
+        "engine_run.c",
+        "figures.c",
+        "jobs.c",
+        "records.c",
+    ],
 }
 # The modules that use numpy's C API (`cimport numpy`, numpy/random/*.h).
 USES_NUMPY: set[str] = set()

@@ -8,6 +8,15 @@ static void count_pending(uint64_t counts[PS_N_PENDING][PS_MAX_PLANES], const st
             counts[kind][ps_lowest(left)]++;
 }
 
+void ps_figures_join(const struct ps_ledger *ledger, const struct ps_state *s, int64_t *clock,
+                     int64_t start_ns)
+{
+    for (unsigned slot = PS_CLOCK_ENTERED; slot < PS_CLOCK_POSTED + ledger->n_planes; slot++)
+        clock[slot] = clock[slot] == PS_UNKNOWN_NS ? start_ns : clock[slot];
+    if (s->irq | s->nmi | s->trap)
+        count_pending(ledger->figures->pending_before, s);
+}
+
 void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states,
                      uint64_t n_vcpus, int64_t start_ns)
 {
@@ -15,14 +24,8 @@ void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *stat
     memset(f, 0, sizeof *f);
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
         f->latency_min_ns[plane] = UINT64_MAX;
-    for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++) {
-        const struct ps_state *s = &states[vcpu];
-        int64_t *clock = ps_clock(ledger, vcpu);
-        for (unsigned slot = PS_CLOCK_ENTERED; slot < PS_CLOCK_POSTED + ledger->n_planes; slot++)
-            clock[slot] = clock[slot] == PS_UNKNOWN_NS ? start_ns : clock[slot];
-        if (s->irq | s->nmi | s->trap)
-            count_pending(f->pending_before, s);
-    }
+    for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++)
+        ps_figures_join(ledger, &states[vcpu], ps_clock(ledger, vcpu), start_ns);
 }
 
 void ps_figures_begin_time(const struct ps_ledger *ledger, const struct ps_state *states,

@@ -43,7 +43,7 @@ struct ps_figures {
     uint64_t pending[PS_N_PENDING][PS_MAX_PLANES];
     uint64_t vina[PS_MAX_PLANES];                    /* notifications */
     uint64_t vina_set[PS_MAX_PLANES];                /* of these, those that set a clear irq */
-    struct ps_wide time_ns[3][PS_MAX_PLANES];        /* by status: running, userspace, blocked */
+    struct ps_wide time_ns[4][PS_MAX_PLANES];        /* running, userspace, blocked; transition */
     struct ps_wide suspended_ns[PS_MAX_PLANES];      /* runnable, another plane is current */
     struct ps_wide latency_ns[PS_MAX_PLANES];        /* sums, delivery to injection */
     uint64_t latency_min_ns[PS_MAX_PLANES];          /* all ones before the first */
@@ -51,6 +51,10 @@ struct ps_figures {
     uint64_t longest_ns[PS_MAX_PLANES];              /* longest interval that ended */
     uint64_t age_ns[PS_MAX_PLANES];                  /* longest interval that has not ended */
 };
+
+/* The first three kinds of time_ns are those of ps_state.status. A switch takes time only where the
+ * driver says so. */
+#define PS_TIME_TRANSITION 3u
 
 /* Where the figures of one driver go. */
 struct ps_ledger {
@@ -220,25 +224,39 @@ static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *
         ps_count_gone(f, before, event, plane, gone, n);
 }
 
-/* Count one step. `now_ns` is not negative and not before that of the vCPU's last step. */
-static inline void ps_count(const struct ps_ledger *ledger, const struct ps_before *before,
-                            const struct ps_state *s, struct ps_outcome out, unsigned event,
-                            unsigned plane, uint64_t now_ns, int64_t *clock)
+/* Count one step. `now_ns` is not negative and not before that of the vCPU's last step; latency
+ * counts from `posted_ns`, which may be earlier. */
+static inline void ps_count_posted(const struct ps_ledger *ledger, const struct ps_before *before,
+                                   const struct ps_state *s, struct ps_outcome out, unsigned event,
+                                   unsigned plane, int64_t posted_ns, uint64_t now_ns,
+                                   int64_t *clock)
 {
     ps_count_steps(ledger->figures, before, s, out, event, plane, 1);
     if (out.fault)
         return;
     const unsigned now = (unsigned)out.now;
-    clock[PS_CLOCK_POSTED + plane] = ps_posted(before, event, plane) ? (int64_t)now_ns : clock[PS_CLOCK_POSTED + plane];
+    if (ps_posted(before, event, plane))
+        clock[PS_CLOCK_POSTED + plane] = posted_ns;
     if (ps_vina_posted(before, out, event, plane))
         clock[PS_CLOCK_POSTED + now] = (int64_t)now_ns;
     ps_count_latency(ledger, now, (uint64_t)(out.flags >> 1 & 1u), now_ns, clock);
     ps_count_time(ledger->figures, before, s, out, now_ns, clock);
 }
 
+static inline void ps_count(const struct ps_ledger *ledger, const struct ps_before *before,
+                            const struct ps_state *s, struct ps_outcome out, unsigned event,
+                            unsigned plane, uint64_t now_ns, int64_t *clock)
+{
+    ps_count_posted(ledger, before, s, out, event, plane, (int64_t)now_ns, now_ns, clock);
+}
+
 /* Begin counting: figures are zeroed, what is pending is noted, and a clock slot of PS_UNKNOWN_NS
  * is taken for `start_ns`. */
 void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states, uint64_t n_vcpus,
+                     int64_t start_ns);
+
+/* The same for one more vCPU, without zeroing. */
+void ps_figures_join(const struct ps_ledger *ledger, const struct ps_state *s, int64_t *clock,
                      int64_t start_ns);
 
 /* Spells of time begin, or end so far, for every vCPU. */

@@ -5,8 +5,11 @@ from pathlib import Path
 from .core import VCPU, VM, Outcome, pick_many
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
+from .jobstats import JobStats
 from .policy import MAX_PLANES, Policy
 from .presets import Preset, presets
+from .replay import ReplayResult, TraceSummary, replay
+from .simulation import Engine
 from .stats import Stats
 
 try:
@@ -22,19 +25,24 @@ __all__ = [
     "STATE",
     "VCPU",
     "VM",
+    "Engine",
     "Event",
     "Fault",
     "Flags",
+    "JobStats",
     "Outcome",
     "Policy",
     "Preset",
     "Reason",
+    "ReplayResult",
     "Stats",
     "TraceError",
+    "TraceSummary",
     "__version__",
     "get_include",
     "pick_many",
     "presets",
+    "replay",
 ]
 
 

@@ -72,3 +72,9 @@ cdef extern from "records.h" nogil:
         uint64_t n_vcpus, int64_t start_ns, ps_mistake *mistake
     ) noexcept
     uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
+
+cdef extern from "scan.h" nogil:
+    void ps_scan(
+        const ps_policy *policy, const uint16_t *candidates, const uint16_t *locked, uint64_t n,
+        int8_t *out
+    ) noexcept

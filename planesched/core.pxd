@@ -2,7 +2,6 @@
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
-from planesched._cautomaton cimport ps_automaton
 from planesched.csched cimport ps_outcome, ps_policy, ps_state
 
 
@@ -14,7 +13,7 @@ cdef class VM:
     cdef ps_policy c_policy
     cdef ps_state *states
     cdef int64_t *clocks
-    cdef ps_automaton *automaton
+    cdef void *automaton  # a struct ps_automaton, whose header is not installed
     cdef readonly unsigned planes
     cdef uint64_t n_vcpus
     cdef int64_t clock_ns

@@ -233,7 +233,7 @@ cdef class VM:
         self._state[:] = self._state[0]
 
     def __dealloc__(self):
-        table.ps_automaton_destroy(self.automaton)
+        table.ps_automaton_destroy(table_of(self))
 
     @property
     def policy(self):
@@ -507,6 +507,10 @@ cdef void plain_block(
     at.done = end
 
 
+cdef inline table.ps_automaton *table_of(VM vm) noexcept nogil:
+    return <table.ps_automaton *>vm.automaton
+
+
 cdef bint lookups_pay(
     VM vm, const figures.ps_event_record *records, uint64_t n, int64_t start_ns
 ) noexcept nogil:
@@ -533,20 +537,20 @@ cdef int run_known(
         # A first short block shows whether the guests keep to few states.
         end = min(at.n, <uint64_t>1 << 14)
         while pays and at.done < at.n:
-            filled = vm.automaton.n_filled
+            filled = table_of(vm).n_filled
             before = at.done
             with nogil:
                 pays = known_block(vm, ledger, records, end, log, at)
-            pays = pays and (vm.automaton.n_filled - filled) * 4 <= at.done - before + 4096
+            pays = pays and (table_of(vm).n_filled - filled) * 4 <= at.done - before + 4096
             end = min(at.n, end + BLOCK)
             PyErr_CheckSignals()
     finally:
         if known:
             with nogil:
                 leave_rows(vm, ledger, reached(records, at, start_ns))
-                table.ps_automaton_fold(vm.automaton, ledger.figures)
+                table.ps_automaton_fold(table_of(vm), ledger.figures)
         if not pays:
-            table.ps_automaton_destroy(vm.automaton)
+            table.ps_automaton_destroy(table_of(vm))
             vm.automaton = NULL
     return 0
 
@@ -556,13 +560,13 @@ cdef bint find_rows(VM vm, const figures.ps_ledger *ledger, int64_t start_ns) no
     cdef uint64_t vcpu
     cdef uint32_t row
     for vcpu in range(vm.n_vcpus):
-        row = table.ps_automaton_row(vm.automaton, &vm.states[vcpu])
+        row = table.ps_automaton_row(table_of(vm), &vm.states[vcpu])
         if row == table.PS_NO_STATE:
             return False
         figures.ps_clock(ledger, vcpu)[figures.PS_CLOCK_ROW] = row
     for vcpu in range(vm.n_vcpus):
         row = <uint32_t>figures.ps_clock(ledger, vcpu)[figures.PS_CLOCK_ROW]
-        table.ps_automaton_join(vm.automaton, row, <uint64_t>start_ns)
+        table.ps_automaton_join(table_of(vm), row, <uint64_t>start_ns)
     return True
 
 
@@ -572,8 +576,8 @@ cdef void leave_rows(VM vm, const figures.ps_ledger *ledger, int64_t end_ns) noe
     cdef uint32_t row
     for vcpu in range(vm.n_vcpus):
         row = <uint32_t>figures.ps_clock(ledger, vcpu)[figures.PS_CLOCK_ROW]
-        table.ps_automaton_leave(vm.automaton, row, <uint64_t>end_ns)
-        vm.states[vcpu] = table.ps_automaton_state(vm.automaton, row)[0]
+        table.ps_automaton_leave(table_of(vm), row, <uint64_t>end_ns)
+        vm.states[vcpu] = table.ps_automaton_state(table_of(vm), row)[0]
 
 
 cdef bint known_block(
@@ -591,7 +595,7 @@ cdef bint known_block(
         ahead = records[min(i + AHEAD, at.n - 1)].vcpu
         figures.ps_prefetch_clock(ledger, ahead)
         edge = table.ps_automaton_step(
-            vm.automaton, ledger, records[i].kind, records[i].plane,
+            table_of(vm), ledger, records[i].kind, records[i].plane,
             <uint64_t>records[i].time_ns, figures.ps_clock(ledger, records[i].vcpu),
         )
         if edge is NULL:
@@ -599,7 +603,7 @@ cdef bint known_block(
             return False
         if log is not NULL and edge.bits & table.PS_EDGE_LOGGED:
             write_log(
-                log, at, i, &records[i], vm.automaton.outcomes[edge - vm.automaton.edges]
+                log, at, i, &records[i], table_of(vm).outcomes[edge - table_of(vm).edges]
             )
     at.done = end
     return True
@@ -905,7 +909,7 @@ def pick_many(candidates, policy, locked=None, out=None):
         locks = np.ascontiguousarray(np.broadcast_to(_words("locked", locked), shape)).reshape(-1)
     with nogil:
         if n:
-            scan(&c_policy, &words[0], &locks[0] if looked else NULL, n, &planes[0])
+            figures.ps_scan(&c_policy, &words[0], &locks[0] if looked else NULL, n, &planes[0])
     return out
 
 
@@ -914,13 +918,3 @@ def _words(name, values):
     if array.dtype != np.uint16 and not (array.size and isinstance(values, int)):
         raise TypeError(f"{name} is of dtype {array.dtype}, expected uint16")
     return np.ascontiguousarray(array, dtype=np.uint16)
-
-
-cdef void scan(
-    const ps_policy *policy, const uint16_t *words, const uint16_t *locks, uint64_t n, int8_t *out
-) noexcept nogil:
-    cdef uint64_t i
-    cdef uint16_t locked
-    for i in range(n):
-        locked = locks[i] if locks is not NULL else 0
-        out[i] = <int8_t>ps_first(policy, locked, words[i]) if words[i] else -1

@@ -8,6 +8,7 @@ cdef extern from "planesched/step.h" nogil:
         PS_MAX_PLANES
         PS_NO_PLANE
         PS_N_EVENTS
+        PS_N_REASONS
         PS_STATUS_USER
         PS_STATUS_BLOCKED
         PS_EVENT_ENTER

@@ -29,7 +29,7 @@ FIGURES = np.dtype(
         ("pending", "<u8", (_PENDING, MAX_PLANES)),
         ("vina", "<u8", _PLANES),
         ("vina_set", "<u8", _PLANES),
-        ("time_ns", _WIDE, (3, MAX_PLANES)),
+        ("time_ns", _WIDE, (4, MAX_PLANES)),
         ("suspended_ns", _WIDE, _PLANES),
         ("latency_ns", _WIDE, _PLANES),
         ("latency_min_ns", "<u8", _PLANES),
@@ -207,6 +207,11 @@ class Stats:
         return self._wide("time_ns", 2)
 
     @property
+    def transition_ns(self) -> tuple[int, ...]:
+        """Time that switches took, by the plane entered; 0 where the driver gives them none."""
+        return self._wide("time_ns", 3)
+
+    @property
     def suspended_ns(self) -> tuple[int, ...]:
         """Time that each plane was runnable while another was current."""
         return self._wide("suspended_ns")
@@ -354,6 +359,7 @@ _PER_PLANE = (
     "running_ns",
     "blocked_ns",
     "userspace_ns",
+    "transition_ns",
     "suspended_ns",
     "intervals",
     "longest_ns",

@@ -1,4 +1,4 @@
-/* What the C tests share: an assertion that NDEBUG leaves alone, and random numbers of a fixed seed. */
+/* What the C tests share: an assertion that NDEBUG leaves alone, and seeded random numbers. */
 #ifndef PLANESCHED_TESTS_CHECK_H
 #define PLANESCHED_TESTS_CHECK_H
 

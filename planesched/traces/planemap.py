@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -133,6 +132,8 @@ class PlaneMap:
         ValueError
             If two rules overlap.
         """
+        import tomllib
+
         name = os.fspath(path)
         data = Path(name).read_bytes()
         try:

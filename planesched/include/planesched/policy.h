@@ -116,12 +116,26 @@ static inline uint16_t ps_below(const struct ps_policy *policy, uint16_t locked,
     return ps_has(demoted, plane) ? (uint16_t)(below & demoted) : (uint16_t)(below | demoted);
 }
 
+/* All ones where a set is empty, else zero: what a comparison gives in a vector register. */
+static inline uint16_t ps_when_empty(uint16_t planes)
+{
+    return (uint16_t)(0u - (unsigned)(planes == 0));
+}
+
+/* Of a set, the planes between which direction decides: the marker, or those that are not demoted,
+ * or all (3.1). Without a branch, so that it can be done for many sets at once. */
+static inline uint16_t ps_foremost(uint16_t planes, uint16_t demoted, uint16_t marker_bit)
+{
+    const uint16_t kept = (uint16_t)(planes & ~demoted);
+    const uint16_t group = (uint16_t)(kept | (planes & ps_when_empty(kept)));
+    const uint16_t marked = (uint16_t)(planes & marker_bit);
+    return (uint16_t)(marked | (group & ps_when_empty(marked)));
+}
+
 /* The plane of a set, not empty, that no other in it comes before (3.1). */
 static inline unsigned ps_first(const struct ps_policy *policy, uint16_t locked, uint16_t planes)
 {
-    const uint16_t kept = (uint16_t)(planes & ~ps_demoted(policy, locked));
-    uint16_t group = kept ? kept : planes;
-    group = group & policy->marker_bit ? policy->marker_bit : group;
+    const uint16_t group = ps_foremost(planes, ps_demoted(policy, locked), policy->marker_bit);
     return policy->direction == PS_LOWEST_FIRST ? ps_lowest(group) : ps_highest(group);
 }
 

@@ -1,0 +1,233 @@
+/* An engine's life, its input and its clock. */
+#include "engine_parts.h"
+
+#include <stdlib.h>
+
+#include "records.h"
+
+static int config_valid(const struct ps_engine_config *config)
+{
+    const struct ps_policy *policy = config->policy;
+    if (!policy || !ps_policy_valid(policy) || config->n_planes < 1 ||
+        config->n_planes > PS_MAX_PLANES || config->n_vcpus < 1 || config->start_ns < 0 ||
+        config->start_ns == PS_NEVER_NS || config->exit_ns < 0 || config->forward_ns < 0)
+        return 0;
+    for (unsigned reason = 0; reason < PS_N_REASONS; reason++)
+        if (config->cost_ns[reason] < 0)
+            return 0;
+    const uint32_t all = (2u << (config->n_planes - 1u)) - 1u;
+    const uint16_t online = config->initial ? config->initial->online : config->online;
+    if (online & ~all || config->busy & ~all || !ps_has(online, policy->boot) ||
+        (policy->marker_bit & ~all) ||
+        (config->initial && ps_states_check(config->initial, 1, config->n_planes) != 1))
+        return 0;
+    if (config->main_plane != PS_NO_PLANE &&
+        (config->main_plane >= config->n_planes || !ps_has(online, config->main_plane)))
+        return 0;
+    /* The marker calls the plane it forwards to: it needs to exist, and a call to name a plane. */
+    return config->route == PS_ROUTE_OWN ||
+           (config->route == PS_ROUTE_MARKER && policy->marker_bit & online &&
+            policy->call != PS_CALL_NEXT);
+}
+
+int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out)
+{
+    if (!config_valid(config))
+        return PS_ENGINE_BAD_CONFIG;
+    struct ps_engine *engine = (struct ps_engine *)calloc(1, sizeof *engine);
+    if (!engine)
+        return PS_ENGINE_NO_MEMORY;
+    engine->config = *config;
+    engine->policy = *config->policy;
+    engine->boot = config->initial ? *config->initial : ps_boot(config->policy, config->online);
+    engine->config.policy = &engine->policy;
+    engine->config.initial = &engine->boot;
+    if (config->main_plane == PS_NO_PLANE)
+        engine->config.main_plane = (uint8_t)ps_highest(engine->boot.online);
+    engine->now_ns = engine->until_ns = config->start_ns;
+    engine->pool.free = PS_NIL;
+
+    const size_t buckets = (size_t)config->n_planes * PS_N_BUCKETS;
+    engine->latency = (uint64_t *)calloc(buckets, sizeof *engine->latency);
+    engine->sojourn = (uint64_t *)calloc(buckets, sizeof *engine->sojourn);
+    engine->ledger.figures = &engine->figures;
+    engine->ledger.latency = engine->latency;
+    engine->ledger.n_planes = config->n_planes;
+    ps_figures_open(&engine->ledger, NULL, 0, config->start_ns);
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        engine->totals.sojourn_min_ns[plane] = UINT64_MAX;
+    if (!engine->latency || !engine->sojourn || ps_engine_grow(engine, config->n_vcpus)) {
+        ps_engine_destroy(engine);
+        return PS_ENGINE_NO_MEMORY;
+    }
+    *out = engine;
+    return 0;
+}
+
+void ps_engine_destroy(struct ps_engine *engine)
+{
+    if (!engine)
+        return;
+    free(engine->states);
+    free(engine->guests);
+    free(engine->clocks);
+    free(engine->pool.nodes);
+    free(engine->latency);
+    free(engine->sojourn);
+    free(engine);
+}
+
+static void begin(struct ps_engine *engine, uint32_t vcpu)
+{
+    struct ps_guest *guest = &engine->guests[vcpu];
+    const int64_t start_ns = engine->config.start_ns;
+    memset(guest, 0, sizeof *guest);
+    guest->now_ns = guest->ready_ns = start_ns;
+    guest->left = PS_NO_PLANE;
+    guest->fed.time_ns = -1;
+    guest->input.head = guest->input.tail = PS_NIL;
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        guest->queues[plane].head = guest->queues[plane].tail = PS_NIL;
+    engine->states[vcpu] = engine->boot;
+    int64_t *clock = ps_clock(&engine->ledger, vcpu);
+    for (unsigned slot = 0; slot < PS_CLOCK_SLOTS(engine->ledger.n_planes); slot++)
+        clock[slot] = PS_UNKNOWN_NS;
+    ps_figures_join(&engine->ledger, &engine->states[vcpu], clock, start_ns);
+    ps_figures_begin_time(&engine->ledger, &engine->states[vcpu], 1, start_ns);
+    ps_vcpu_settle(engine, vcpu);
+}
+
+/* Give one array room for n items; what is there stays. */
+static int widen(void **array, size_t n, size_t size)
+{
+    void *wider = n > SIZE_MAX / size ? NULL : realloc(*array, n * size);
+    if (!wider)
+        return PS_ENGINE_NO_MEMORY;
+    *array = wider;
+    return 0;
+}
+
+int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
+{
+    void *states = engine->states, *guests = engine->guests, *clocks = engine->clocks;
+    const uint32_t before = engine->n_vcpus;
+    if (n_vcpus <= before)
+        return 0;
+    const size_t slots = PS_CLOCK_SLOTS(engine->ledger.n_planes);
+    const int failed = widen(&states, n_vcpus, sizeof *engine->states) ||
+                       widen(&guests, n_vcpus, sizeof *engine->guests) ||
+                       widen(&clocks, n_vcpus, slots * sizeof *engine->clocks);
+    engine->states = (struct ps_state *)states;
+    engine->guests = (struct ps_guest *)guests;
+    engine->clocks = engine->ledger.clocks = (int64_t *)clocks;
+    if (failed)
+        return PS_ENGINE_NO_MEMORY;
+    engine->n_vcpus = n_vcpus;
+    for (uint32_t vcpu = before; vcpu < n_vcpus; vcpu++)
+        begin(engine, vcpu);
+    return 0;
+}
+
+/* ---- Input ---- */
+
+static struct ps_fed key_of(const struct ps_job *job)
+{
+    const struct ps_fed key = {job->time_ns, job->source, job->plane};
+    return key;
+}
+
+static enum ps_job_mistake mistake_of(const struct ps_engine *engine, const struct ps_job *job)
+{
+    if (job->vcpu >= engine->n_vcpus)
+        return PS_JOB_BAD_VCPU;
+    const struct ps_guest *guest = &engine->guests[job->vcpu];
+    const struct ps_fed last = guest->batch == engine->batch ? guest->tried : guest->fed;
+    if (job->time_ns < guest->now_ns || job->time_ns < last.time_ns || job->time_ns == PS_NEVER_NS)
+        return PS_JOB_BAD_TIME;
+    if (job->time_ns == last.time_ns &&
+        (job->plane < last.plane || (job->plane == last.plane && job->source < last.source)))
+        return PS_JOB_BAD_ORDER;
+    if (job->service_ns < 0)
+        return PS_JOB_BAD_SERVICE;
+    if (job->plane >= engine->config.n_planes || !ps_has(engine->boot.online, job->plane))
+        return PS_JOB_BAD_PLANE;
+    return job->kind == PS_JOB_INTERRUPT ? PS_JOB_FINE : PS_JOB_BAD_KIND;
+}
+
+static void take_in(struct ps_engine *engine, const struct ps_job *job)
+{
+    struct ps_guest *guest = &engine->guests[job->vcpu];
+    const uint32_t index = ps_pool_take(&engine->pool);
+    struct ps_node *node = &engine->pool.nodes[index];
+    node->arrival_ns = job->time_ns;
+    node->left_ns = node->service_ns = job->service_ns;
+    node->source = job->source;
+    node->plane = job->plane;
+    node->kind = PS_JOB_INTERRUPT;
+    ps_queue_push(&engine->pool, &guest->input, index);
+    guest->fed = key_of(job);
+}
+
+int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t n,
+                   uint64_t *index, enum ps_job_mistake *mistake)
+{
+    engine->batch++; /* forgets what an earlier call tried */
+    for (uint64_t i = 0; i < n; i++) {
+        *mistake = mistake_of(engine, &jobs[i]);
+        if (*mistake != PS_JOB_FINE) {
+            *index = i;
+            return PS_ENGINE_BAD_JOB;
+        }
+        struct ps_guest *guest = &engine->guests[jobs[i].vcpu];
+        guest->tried = key_of(&jobs[i]);
+        guest->batch = engine->batch;
+    }
+    if (ps_pool_reserve(&engine->pool, n))
+        return PS_ENGINE_NO_MEMORY;
+    for (uint64_t i = 0; i < n; i++)
+        take_in(engine, &jobs[i]);
+    return 0;
+}
+
+/* ---- The clock ---- */
+
+int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience)
+{
+    if (until_ns < engine->now_ns || until_ns == PS_NEVER_NS)
+        return PS_ENGINE_BAD_TIME;
+    if (until_ns != engine->until_ns)
+        engine->cursor = 0;
+    engine->until_ns = until_ns;
+    for (; engine->cursor < engine->n_vcpus; engine->cursor++)
+        if (ps_vcpu_advance(engine, engine->cursor, until_ns, &patience))
+            return 1;
+    engine->cursor = 0;
+    engine->now_ns = until_ns;
+    return 0;
+}
+
+int64_t ps_engine_next_event_ns(const struct ps_engine *engine)
+{
+    int64_t next = PS_NEVER_NS;
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        const int64_t its = ps_vcpu_next_ns(engine, vcpu);
+        next = its < next ? its : next;
+    }
+    return next;
+}
+
+int64_t ps_engine_now_ns(const struct ps_engine *engine)
+{
+    return engine->now_ns;
+}
+
+uint32_t ps_engine_n_vcpus(const struct ps_engine *engine)
+{
+    return engine->n_vcpus;
+}
+
+const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu)
+{
+    assert(vcpu < engine->n_vcpus);
+    return &engine->states[vcpu];
+}

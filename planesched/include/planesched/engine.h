@@ -1,0 +1,112 @@
+/* Guests in time: the driver with a clock (rules, section 7). C11 and C++17; knows no Python.
+ *
+ * An engine holds some vCPUs with one policy. It decides when events happen; ps_step alone decides
+ * about planes. Feed it jobs, let time pass, read the figures. One engine belongs to one thread.
+ */
+#ifndef PLANESCHED_ENGINE_H
+#define PLANESCHED_ENGINE_H
+
+#include "step.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Later than everything. A job whose end would lie here or beyond never ends. */
+#define PS_NEVER_NS INT64_MAX
+
+enum ps_job_kind { PS_JOB_INTERRUPT, PS_JOB_CALL, PS_JOB_FORWARD, PS_N_JOB_KINDS };
+
+/* The source of work that no vector brought; vectors are 0 to 255. */
+#define PS_SOURCE_WAKE 256u
+
+/* Work that arrives for a plane. planesched.JOB is the same layout. */
+struct ps_job {
+    int64_t time_ns, service_ns;
+    uint32_t vcpu;
+    uint16_t source;
+    uint8_t plane, kind;
+};
+
+/* Whether a job goes to its plane at once, or to the marker first as a forward job. */
+enum ps_route { PS_ROUTE_OWN, PS_ROUTE_MARKER };
+
+struct ps_engine_config {
+    const struct ps_policy *policy;  /* prepared; copied */
+    const struct ps_state *initial;  /* every vCPU begins like this; NULL: ps_boot() */
+    uint32_t n_vcpus;
+    uint8_t n_planes;
+    uint8_t route;
+    uint8_t main_plane;              /* PS_NO_PLANE: the highest-numbered online one */
+    uint16_t online;                 /* not looked at with `initial` */
+    uint16_t busy;                   /* planes that compute whenever they run */
+    int64_t start_ns;                /* not negative */
+    int64_t cost_ns[PS_N_REASONS];   /* of a switch, by its reason */
+    int64_t exit_ns;                 /* of an exit to userspace */
+    int64_t forward_ns;              /* service time of a forward job */
+};
+
+enum ps_engine_error {
+    PS_ENGINE_NO_MEMORY = -1,
+    PS_ENGINE_BAD_CONFIG = -2,
+    PS_ENGINE_BAD_JOB = -3,
+    PS_ENGINE_BAD_TIME = -4
+};
+
+/* What is wrong with a job; the order is that in which the fields are looked at. */
+enum ps_job_mistake {
+    PS_JOB_FINE,
+    PS_JOB_BAD_VCPU,
+    PS_JOB_BAD_TIME,     /* before its vCPU's last job, or before the vCPU's present */
+    PS_JOB_BAD_ORDER,    /* at equal times jobs of a vCPU come by plane, then source */
+    PS_JOB_BAD_SERVICE,  /* negative */
+    PS_JOB_BAD_PLANE,    /* not online */
+    PS_JOB_BAD_KIND      /* only interrupts arrive from outside */
+};
+
+struct ps_engine;
+
+/* These return 0 or an error; after one nothing has changed. */
+int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out);
+/* More vCPUs, which have been there since the start. Fewer: nothing happens. */
+int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus);
+/* Jobs that are yet to come, in order of time within each vCPU. On PS_ENGINE_BAD_JOB, `index` and
+ * `mistake` say which one is wrong and why. */
+int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t n,
+                   uint64_t *index, enum ps_job_mistake *mistake);
+void ps_engine_destroy(struct ps_engine *engine);
+
+/* Let everything up to and including `until_ns` happen, or at least `patience` events of it. Returns
+ * 0 when that time is reached, 1 when patience ended first (call again), or PS_ENGINE_BAD_TIME. */
+int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience);
+
+/* When something happens next of itself or by a job that was fed; PS_NEVER_NS: never. */
+int64_t ps_engine_next_event_ns(const struct ps_engine *engine);
+int64_t ps_engine_now_ns(const struct ps_engine *engine);
+uint32_t ps_engine_n_vcpus(const struct ps_engine *engine);
+const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu);
+
+/* What one vCPU did with its time, and whether it ever ran in circles. */
+struct ps_vcpu_report {
+    /* Running, in userspace, blocked, in a transition: their sum is now_ns - start_ns. */
+    int64_t time_ns[4];
+    int64_t now_ns;
+    int64_t livelock_ns;       /* when the first livelock was found */
+    uint32_t livelocks;
+    uint16_t livelock_planes;  /* the planes that took part in any */
+};
+
+void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out);
+
+/* The figures up to now; the engine goes on as if they had not been read. `latency` and `sojourn`
+ * hold a histogram for every plane. */
+struct ps_figures;
+struct ps_totals;
+void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
+                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

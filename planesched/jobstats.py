@@ -1,0 +1,169 @@
+"""What became of the jobs that a driver with guests served: counts and sojourn times."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .policy import MAX_PLANES
+from .stats import _WIDE, _to_int, _wide_sum, histogram_quantile
+
+__all__ = ["TOTALS", "JobStats"]
+
+_PLANES = (MAX_PLANES,)
+_COUNTS = ("arrived", "woken", "finished", "queued", "forwarded")
+
+TOTALS = np.dtype(
+    [
+        *((name, "<u8", _PLANES) for name in _COUNTS),
+        ("sojourn_ns", _WIDE, _PLANES),
+        ("sojourn_min_ns", "<u8", _PLANES),
+        ("sojourn_max_ns", "<u8", _PLANES),
+        ("oldest_ns", "<u8", _PLANES),
+    ]
+)
+"""The layout of ``struct ps_totals`` in csrc/figures.h."""
+
+
+class JobStats:
+    """Jobs by the plane that they are for: arrived = finished + queued, always.
+
+    Sojourn is the time from a job's arrival to the end of its service.
+
+    Parameters
+    ----------
+    totals : ndarray, shape (), dtype TOTALS
+        The counters.
+    sojourn : ndarray of uint64, shape (planes, buckets)
+        Finished jobs by plane and sojourn bucket (csrc/histogram.h).
+    """
+
+    def __init__(self, totals: NDArray[np.void], sojourn: NDArray[np.uint64]) -> None:
+        self.totals = totals
+        self.sojourn = sojourn
+
+    @property
+    def planes(self) -> int:
+        """How many planes each vCPU has."""
+        return int(self.sojourn.shape[0])
+
+    def _counts(self, name: str) -> NDArray[np.uint64]:
+        array: NDArray[np.uint64] = self.totals[name]
+        return array[: self.planes]
+
+    @property
+    def arrived(self) -> NDArray[np.uint64]:
+        """Jobs that arrived for each plane."""
+        return self._counts("arrived")
+
+    @property
+    def woken(self) -> NDArray[np.uint64]:
+        """Of the jobs that arrived, those that no vector brought (source 256)."""
+        return self._counts("woken")
+
+    @property
+    def finished(self) -> NDArray[np.uint64]:
+        """Jobs whose service has ended."""
+        return self._counts("finished")
+
+    @property
+    def queued(self) -> NDArray[np.uint64]:
+        """Jobs that have arrived and not finished; also those still with the marker."""
+        return self._counts("queued")
+
+    @property
+    def forwarded(self) -> NDArray[np.uint64]:
+        """Jobs that the marker has passed on to the plane that they are for."""
+        return self._counts("forwarded")
+
+    @property
+    def oldest_pending_ns(self) -> NDArray[np.uint64]:
+        """Age of the oldest interrupt of each plane that is pending at the end; 0 without one."""
+        return self._counts("oldest_ns")
+
+    def sojourn_mean_ns(self, plane: int) -> float:
+        """Give the mean sojourn time; NaN where no job finished."""
+        count = int(self.finished[plane])
+        if not count:
+            return float("nan")
+        words = self.totals["sojourn_ns"][plane]
+        return _to_int(int(words["lo"]), int(words["hi"])) / count
+
+    def sojourn_min_ns(self, plane: int) -> int | None:
+        """Give the least sojourn time; None where no job finished."""
+        return int(self._counts("sojourn_min_ns")[plane]) if self.finished[plane] else None
+
+    def sojourn_max_ns(self, plane: int) -> int | None:
+        """Give the greatest sojourn time; None where no job finished."""
+        return int(self._counts("sojourn_max_ns")[plane]) if self.finished[plane] else None
+
+    def sojourn_quantile_ns(self, plane: int, quantile: float) -> float | None:
+        """Give a quantile of a plane's sojourn time, off by at most 1/128 of itself.
+
+        Parameters
+        ----------
+        plane : int
+            Which plane.
+        quantile : float
+            In 0..1; 0 and 1 give the exact extremes.
+
+        Returns
+        -------
+        float or None
+            Nanoseconds; None where no job finished.
+
+        Raises
+        ------
+        ValueError
+            If `quantile` is not in 0..1.
+        """
+        if not 0 <= quantile <= 1:
+            raise ValueError(f"quantile={quantile} is not in 0..1")
+        low, high = self.sojourn_min_ns(plane), self.sojourn_max_ns(plane)
+        if low is None or high is None:
+            return None
+        return histogram_quantile(self.sojourn[plane], quantile, low, high)
+
+    def merge(self, other: "JobStats") -> "JobStats":
+        """Give the figures of both together.
+
+        Raises
+        ------
+        ValueError
+            If the two have different numbers of planes.
+        """
+        if self.planes != other.planes:
+            raise ValueError(f"planes={other.planes} cannot be merged with planes={self.planes}")
+        mine, theirs = self.totals, other.totals
+        merged = np.zeros((), dtype=TOTALS)
+        for name in _COUNTS:
+            merged[name] = mine[name] + theirs[name]
+        merged["sojourn_ns"] = _wide_sum(mine["sojourn_ns"], theirs["sojourn_ns"])
+        merged["sojourn_min_ns"] = np.minimum(mine["sojourn_min_ns"], theirs["sojourn_min_ns"])
+        for name in ("sojourn_max_ns", "oldest_ns"):
+            merged[name] = np.maximum(mine[name], theirs[name])
+        return JobStats(merged, self.sojourn + other.sojourn)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain numbers, lists and dicts, as JSON holds them."""
+        out: dict[str, Any] = {
+            name: [int(count) for count in self._counts(name)] for name in _COUNTS
+        }
+        out["oldest_pending_ns"] = [int(age) for age in self.oldest_pending_ns]
+        out["sojourn_ns"] = [self._sojourn_dict(plane) for plane in range(self.planes)]
+        return out
+
+    def _sojourn_dict(self, plane: int) -> dict[str, Any]:
+        quantiles = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
+        count = int(self.finished[plane])
+        return {
+            "count": count,
+            "mean": self.sojourn_mean_ns(plane) if count else None,
+            "min": self.sojourn_min_ns(plane),
+            **{name: self.sojourn_quantile_ns(plane, q) for name, q in quantiles.items()},
+            "max": self.sojourn_max_ns(plane),
+        }
+
+    def __repr__(self) -> str:
+        counts = {name: int(self._counts(name).sum()) for name in ("arrived", "finished")}
+        return f"<JobStats: {counts['arrived']} jobs arrived, {counts['finished']} finished>"

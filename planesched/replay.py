@@ -1,0 +1,313 @@
+"""Replay: what each policy would have done with a recorded trace (rules, section 7)."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import traces
+from .jobstats import JobStats
+from .policy import Call, Policy, Scheduler, plane_count
+from .simulation import Engine
+from .stats import Stats
+
+__all__ = ["ReplayResult", "TraceSummary", "replay"]
+
+Route = Literal["own", "marker"]
+
+
+@dataclass(frozen=True)
+class TraceSummary:
+    """What was read of a trace.
+
+    Attributes
+    ----------
+    producer : str
+        Who printed it, for example ``"tracefs"``.
+    vcpus : int
+        How many vCPUs it shows.
+    arrivals, wakes : int
+        Jobs that a vector brought, and busy periods of the base plane that no arrival began.
+    cuts : int
+        Busy periods that were too long to be held in memory, and were cut in two.
+    busy_ns : int
+        How long the vCPUs were busy, in sum.
+    lost, bad : int
+        Events that the producer lost, and malformed lines that were skipped.
+    bad_lines : tuple of str
+        The first of those, with their places.
+    """
+
+    producer: str
+    vcpus: int
+    arrivals: int
+    wakes: int
+    cuts: int
+    busy_ns: int
+    lost: int
+    bad: int
+    bad_lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """What one policy did with a trace.
+
+    Attributes
+    ----------
+    label : str
+        The policy's name, with ``" (userspace)"`` for its variant in userspace.
+    policy : Policy
+    planes : dict of str to int
+        The plane that each target of the map (``"level0"``) is under this policy.
+    stats : Stats
+        Switches, entries, exits, latency, time per plane.
+    jobs : JobStats
+        Jobs arrived, finished and left; sojourn times.
+    time_ns : ndarray of int64, shape (vcpus, 4)
+        What each vCPU did with its time: running, in userspace, blocked, in transitions.
+    livelocks : list of tuple
+        (vCPU, how often, time in ns of the first, planes that took part).
+    trace : TraceSummary
+    """
+
+    label: str
+    policy: Policy
+    planes: dict[str, int]
+    stats: Stats
+    jobs: JobStats
+    time_ns: NDArray[np.int64]
+    livelocks: list[tuple[int, int, int, tuple[int, ...]]]
+    trace: TraceSummary
+
+    @property
+    def elapsed_ns(self) -> int:
+        """How long the trace lasted."""
+        return self.stats.elapsed_ns
+
+    @property
+    def notes(self) -> list[str]:
+        """What the policy left undone, in words."""
+        out = []
+        for plane in range(self.stats.planes):
+            pending, unfinished = int(self.stats.pending[plane]), int(self.jobs.queued[plane])
+            if pending:
+                age = _duration(int(self.jobs.oldest_pending_ns[plane]))
+                out.append(
+                    f"plane {plane}: {_counted(pending, 'interrupt')} pending at the end, "
+                    f"the oldest for {age}"
+                )
+            if unfinished:
+                out.append(f"plane {plane}: {_counted(unfinished, 'job')} unfinished at the end")
+        for vcpu, count, first_ns, planes in self.livelocks:
+            named = ", ".join(map(str, planes))
+            out.append(
+                f"vCPU {vcpu}: livelock at {_duration(first_ns)} among planes {named} "
+                f"({_counted(count, 'time')})"
+            )
+        return out
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain numbers, lists and dicts, as JSON holds them."""
+        return {
+            "label": self.label,
+            "policy": self.policy.as_dict(),
+            "planes": dict(self.planes),
+            "stats": self.stats.as_dict(),
+            "jobs": self.jobs.as_dict(),
+            "time_ns": self.time_ns.tolist(),
+            "livelocks": [
+                {"vcpu": vcpu, "count": count, "first_ns": first_ns, "planes": list(planes)}
+                for vcpu, count, first_ns, planes in self.livelocks
+            ],
+            "notes": self.notes,
+        }
+
+
+def replay(
+    trace: str | os.PathLike[str] | traces.Reader,
+    policies: str | Policy | Iterable[str | Policy] | Mapping[str, str | Policy],
+    *,
+    plane_map: traces.PlaneMap,
+    planes: int | None = None,
+    vcpus: int | None = None,
+    service: int | Mapping[str, int] = 0,
+    costs: Mapping[str, int] | None = None,
+    forward_ns: int = 0,
+    in_userspace: bool = False,
+    route: Route | None = None,
+    main: int | None = None,
+    skip_bad: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[ReplayResult]:
+    """Replay a trace under several policies, in one pass and bounded memory.
+
+    Parameters
+    ----------
+    trace : str, path-like or traces.Reader
+        The text of ``kvm:`` trace events (see `planesched.traces`).
+    policies : str or Policy, or an iterable or mapping of these
+        A str names a preset. A mapping gives labels.
+    plane_map : traces.PlaneMap
+        Which plane each vector is for.
+    planes : int, optional
+        How many planes each vCPU has; as many as the map names, at least 2, by default.
+    vcpus : int, optional
+        How many vCPUs there are; as many as the trace shows by default.
+    service : int or mapping of str to int
+        How long an interrupt takes its plane, in ns (see `traces.jobs`).
+    costs : mapping of str to int, optional
+        What a switch takes, in ns, by its reason; ``"exit"`` an exit to userspace. 0 by default.
+    forward_ns : int
+        How long a marker works to forward an interrupt (``route="marker"``).
+    in_userspace : bool
+        Replay each policy also with ``scheduler="user"``.
+    route : {"own", "marker"}, optional
+        Whether an interrupt goes to its plane, or to the marker, which forwards it; by default to
+        the marker where only that may call (``call="descend"``: the presets tdx and cca).
+    main : int, optional
+        The guest OS's plane where the policy hands over; the highest by default.
+    skip_bad : bool
+        Skip and count malformed lines; not looked at with a `traces.Reader`.
+    progress : callable, optional
+        Called after every chunk with the time reached, in ns, and the jobs replayed so far.
+
+    Returns
+    -------
+    list of ReplayResult
+        In the order of `policies`, each followed by its variant in userspace.
+
+    Raises
+    ------
+    OSError
+        If the trace cannot be read.
+    TraceError
+        If a line of it is malformed.
+    ValueError
+        If a number or name is out of range, or a level or plane does not exist.
+    """
+    n_planes = plane_count(_planes_named(plane_map) if planes is None else planes)
+    runs = [
+        _Run(label, policy, plane_map, n_planes, vcpus or 1, costs, forward_ns, route, main)
+        for label, policy in _labelled(policies, n_planes, in_userspace)
+    ]
+    if not runs:
+        raise ValueError("policies is empty")
+    reader = trace if isinstance(trace, traces.Reader) else traces.read(trace, skip_bad=skip_bad)
+    stream = traces.jobs(reader, plane_map, service=service)
+    replayed = 0
+    for jobs, until_ns in stream:
+        seen = int(jobs["vcpu"].max()) + 1 if len(jobs) else 0
+        if vcpus is not None and seen > vcpus:
+            raise ValueError(f"vcpus={vcpus}, but the trace has vCPU {seen - 1}")
+        for run in runs:
+            run.take(jobs, seen, until_ns)
+        replayed += len(jobs)
+        if progress is not None:
+            progress(until_ns, replayed)
+    shown = max(reader.n_vcpus, 1) if vcpus is None else vcpus
+    summary = TraceSummary(
+        producer=reader.producer,
+        vcpus=reader.n_vcpus,
+        arrivals=stream.arrivals,
+        wakes=stream.wakes,
+        cuts=stream.cuts,
+        busy_ns=stream.busy_ns,
+        lost=reader.lost,
+        bad=reader.bad,
+        bad_lines=tuple(reader.bad_lines),
+    )
+    return [run.result(shown, summary) for run in runs]
+
+
+class _Run:
+    """One policy under way."""
+
+    def __init__(
+        self,
+        label: str,
+        policy: Policy,
+        plane_map: traces.PlaneMap,
+        n_planes: int,
+        vcpus: int,
+        costs: Mapping[str, int] | None,
+        forward_ns: int,
+        route: Route | None,
+        main: int | None,
+    ) -> None:
+        self.label = label
+        self.table = plane_map.planes(policy, n_planes, main=main)
+        names = map(str, plane_map.targets)
+        self.planes = dict(zip(names, self.table.tolist(), strict=True))
+        self.engine = Engine(
+            policy,
+            n_planes,
+            vcpus,
+            costs=costs,
+            route=route or ("marker" if policy.call == Call.descend else "own"),
+            forward_ns=forward_ns,
+            main=main,
+        )
+
+    def take(self, jobs: NDArray[np.void], vcpus: int, until_ns: int) -> None:
+        if vcpus > self.engine.vcpus:
+            self.engine.grow(vcpus)
+        self.engine.feed(traces.resolve(jobs, self.table))
+        if until_ns > self.engine.now_ns:
+            self.engine.advance(until_ns - 1)
+
+    def result(self, vcpus: int, trace: TraceSummary) -> ReplayResult:
+        if vcpus > self.engine.vcpus:
+            self.engine.grow(vcpus)
+            self.engine.advance(self.engine.now_ns)
+        return ReplayResult(
+            label=self.label,
+            policy=self.engine.policy,
+            planes=self.planes,
+            stats=self.engine.stats(),
+            jobs=self.engine.jobs(),
+            time_ns=self.engine.time_ns(),
+            livelocks=self.engine.livelocks(),
+            trace=trace,
+        )
+
+
+def _planes_named(plane_map: traces.PlaneMap) -> int:
+    """As many planes as the targets of a map need."""
+    return max(2, *(target.number + 1 for target in plane_map.targets))
+
+
+def _labelled(
+    policies: str | Policy | Iterable[str | Policy] | Mapping[str, str | Policy],
+    n_planes: int,
+    in_userspace: bool,
+) -> Iterator[tuple[str, Policy]]:
+    if isinstance(policies, str | Policy):
+        policies = [policies]
+    given: Sequence[tuple[str | None, str | Policy]]
+    if isinstance(policies, Mapping):
+        given = list(policies.items())
+    else:
+        given = [(None, policy) for policy in policies]
+    for number, (name, policy) in enumerate(given, 1):
+        label = name or (policy if isinstance(policy, str) else f"policy {number}")
+        if isinstance(policy, str):
+            policy = Policy.preset(policy, planes=n_planes)
+        yield label, policy
+        if in_userspace and policy.scheduler != Scheduler.user:
+            yield f"{label} (userspace)", policy.replace(scheduler="user")
+
+
+def _duration(ns: int) -> str:
+    """Write a time with three digits and its unit."""
+    for unit, size in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns} ns"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,9 @@
+# An engine owns its C engine; one thread at a time may work with it.
+
+from planesched._cengine cimport ps_engine
+
+
+cdef class Engine:
+    cdef ps_engine *c
+    cdef readonly unsigned planes
+    cdef object _policy, _start_ns

@@ -1,0 +1,354 @@
+"""The timed engine (rules, section 7) as Python sees it: check, let go of the GIL, report."""
+
+import time
+
+import numpy as np
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from planesched cimport _cengine as engine
+from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
+from planesched.core cimport fill_policy
+from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
+
+from .core import _as_policy, _online_mask
+from .events import JOB, STATE, Reason
+from .jobstats import TOTALS, JobStats
+from .policy import plane_count, plane_id
+from .stats import FIGURES, Stats
+
+__all__ = ["Engine"]
+
+# Between two looks for signals; the clock says how many make up some 20 ms.
+cdef uint64_t PATIENCE = 1 << 20
+
+cdef dict ROUTES = {"own": engine.PS_ROUTE_OWN, "marker": engine.PS_ROUTE_MARKER}
+
+
+cdef class Engine:
+    """Guests in time: vCPUs whose planes serve the jobs that arrive for them.
+
+    Parameters
+    ----------
+    policy : Policy or str
+        How planes are scheduled; a str names a preset.
+    planes : int
+        How many planes each vCPU has, 1..16.
+    vcpus : int
+        How many vCPUs, 1 to 2**32 - 1.
+    online : iterable of int, optional
+        The planes that exist; all by default.
+    costs : mapping of str to int, optional
+        What a switch takes, in ns, by the name of its reason; ``"exit"``: what an exit to
+        userspace takes. 0 for those not named.
+    route : {"own", "marker"}
+        Whether a job goes to its plane, or first to the marker, which forwards it.
+    forward_ns : int
+        How long the marker works to forward a job.
+    main : int, optional
+        The plane that an idle marker calls if none has work and it took the vCPU from none; the
+        highest-numbered online plane by default.
+    busy : iterable of int
+        Planes that compute whenever they run and have no job.
+    initial : ndarray, shape (), dtype STATE, optional
+        The state in which every vCPU begins; `online` is then not looked at.
+    start_ns : int
+        The time at which everything begins.
+
+    Raises
+    ------
+    ValueError
+        If a number or name is out of range, or the policy lacks what `route` needs.
+    TypeError
+        If an argument is of the wrong type.
+    MemoryError
+        If there is no memory for so many vCPUs.
+    """
+
+    def __cinit__(self):
+        self.c = NULL
+
+    def __init__(
+        self, policy, planes=2, vcpus=1, *, online=None, costs=None, route="own", forward_ns=0,
+        main=None, busy=(), initial=None, start_ns=0,
+    ):
+        if self.c is not NULL:
+            raise TypeError("an Engine is initialised once")
+        cdef ps_policy c_policy
+        cdef ps_state c_initial
+        cdef engine.ps_engine_config config
+        planes = plane_count(planes)
+        policy = _as_policy(policy, planes)
+        fill_policy(&c_policy, policy)
+        self._policy = policy
+        self.planes = planes
+        config.policy = &c_policy
+        config.n_vcpus = vcpu_count(vcpus)
+        config.n_planes = <uint8_t>self.planes
+        config.route = <uint8_t>route_number(route, policy)
+        config.online = <uint16_t>_online_mask(online, planes, policy.boot)
+        config.initial = NULL
+        if initial is not None:
+            initial = np.array(initial, dtype=STATE)
+            if initial.shape != ():
+                raise ValueError(f"initial has shape {initial.shape}, expected ()")
+            c_initial = (<ps_state *><size_t>initial.ctypes.data)[0]
+            config.initial = &c_initial
+            config.online = c_initial.online
+        config.main_plane = PS_NO_PLANE
+        if main is not None:
+            config.main_plane = <uint8_t>plane_id("main", main)
+            if not config.online >> config.main_plane & 1:
+                raise ValueError(f"main={main} is not an online plane")
+        config.busy = 0
+        for plane in busy:
+            if plane_id("busy", plane) >= planes:
+                raise ValueError(f"busy holds {plane}, which is not below planes={planes}")
+            config.busy |= <uint16_t>(1 << <int>plane)
+        self._start_ns = config.start_ns = whole_ns("start_ns", start_ns)
+        config.forward_ns = whole_ns("forward_ns", forward_ns)
+        fill_costs(&config, costs or {})
+        cdef int error
+        with nogil:
+            error = engine.ps_engine_create(&config, &self.c)
+        if error == engine.PS_ENGINE_NO_MEMORY:
+            raise MemoryError(f"no memory for vcpus={vcpus}")
+        if error:
+            raise ValueError(f"initial={initial} is not the state of a vCPU with {planes} planes")
+
+    def __dealloc__(self):
+        engine.ps_engine_destroy(self.c)
+
+    @property
+    def policy(self):
+        """The policy."""
+        return self._policy
+
+    @property
+    def start_ns(self):
+        """The time at which everything began."""
+        return self._start_ns
+
+    @property
+    def now_ns(self):
+        """The time up to which everything has happened."""
+        return engine.ps_engine_now_ns(self.c)
+
+    @property
+    def vcpus(self):
+        """How many vCPUs there are."""
+        return engine.ps_engine_n_vcpus(self.c)
+
+    @property
+    def next_event_ns(self):
+        """When something happens next, of itself or by a job that was fed; None: never."""
+        cdef int64_t next_ns
+        with nogil:
+            next_ns = engine.ps_engine_next_event_ns(self.c)
+        return None if next_ns == engine.PS_NEVER_NS else next_ns
+
+    @property
+    def state(self):
+        """A copy of the states of all vCPUs, shape (vcpus,), dtype STATE."""
+        out = np.empty(self.vcpus, dtype=STATE)
+        cdef ps_state *states = <ps_state *><size_t>out.ctypes.data
+        cdef uint32_t vcpu
+        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
+            states[vcpu] = engine.ps_engine_state(self.c, vcpu)[0]
+        return out
+
+    def grow(self, vcpus):
+        """Have at least so many vCPUs; new ones have been there since the start.
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for them.
+        """
+        if engine.ps_engine_grow(self.c, vcpu_count(vcpus)):
+            raise MemoryError(f"no memory for vcpus={vcpus}")
+
+    def feed(self, jobs):
+        """Take in jobs that are yet to arrive.
+
+        Parameters
+        ----------
+        jobs : ndarray, shape (n,), dtype JOB
+            Sorted within each vCPU by time, plane and source; not before the jobs fed earlier,
+            and not before `now_ns`.
+
+        Raises
+        ------
+        ValueError
+            If a job is not in order, or has a vCPU, plane, kind or time that cannot be; it says
+            which one, and none was taken in.
+        TypeError
+            If `jobs` is of another dtype.
+        MemoryError
+            If there is no memory for them.
+        """
+        if not isinstance(jobs, np.ndarray) or jobs.dtype != JOB:
+            raise TypeError(f"jobs is {jobs!r}, expected an ndarray of dtype JOB")
+        if jobs.ndim != 1:
+            raise ValueError(f"jobs has {jobs.ndim} dimensions, expected 1")
+        jobs = np.require(jobs, requirements=["C", "A"])
+        cdef const engine.ps_job *records = <const engine.ps_job *><size_t>jobs.ctypes.data
+        cdef uint64_t n = len(jobs), bad = 0
+        cdef engine.ps_job_mistake mistake = engine.PS_JOB_FINE
+        cdef int error
+        with nogil:
+            error = engine.ps_engine_feed(self.c, records, n, &bad, &mistake)
+        if error == engine.PS_ENGINE_NO_MEMORY:
+            raise MemoryError(f"no memory for {n} jobs")
+        if error:
+            raise ValueError(f"jobs[{bad}]: {self._mistake(mistake, jobs[bad])}")
+
+    def _mistake(self, mistake, job):
+        if mistake == engine.PS_JOB_BAD_VCPU:
+            return f"vcpu={job['vcpu']} is not below vcpus={self.vcpus}"
+        if mistake == engine.PS_JOB_BAD_TIME:
+            return f"time_ns={job['time_ns']} is before its vCPU's last job or its present"
+        if mistake == engine.PS_JOB_BAD_ORDER:
+            return (
+                f"plane={job['plane']}, source={job['source']} come after greater ones at "
+                f"time_ns={job['time_ns']}: at equal times the order is plane, then source"
+            )
+        if mistake == engine.PS_JOB_BAD_SERVICE:
+            return f"service_ns={job['service_ns']} is negative"
+        if mistake == engine.PS_JOB_BAD_PLANE:
+            return f"plane={job['plane']} is not online"
+        return f"kind={job['kind']} is not 0: only interrupts arrive from outside"
+
+    def advance(self, until_ns):
+        """Let everything up to and including `until_ns` happen.
+
+        Raises
+        ------
+        ValueError
+            If that time is over, or is not below 2**63 - 1.
+        KeyboardInterrupt
+            On Ctrl-C; a later call goes on where this one stopped.
+        """
+        cdef int64_t until = whole_ns("until_ns", until_ns)
+        cdef uint64_t patience = 1 << 16
+        cdef int more = 1
+        if until < engine.ps_engine_now_ns(self.c):
+            raise ValueError(f"until_ns={until_ns} is before now_ns={self.now_ns}")
+        while more:
+            began = time.perf_counter()
+            with nogil:
+                more = engine.ps_engine_advance(self.c, until, patience)
+            # Steer for looks that are some 10 ms apart.
+            if time.perf_counter() - began < 0.01 and patience < PATIENCE:
+                patience *= 2
+            PyErr_CheckSignals()
+
+    def stats(self):
+        """Give the figures of planes up to now, as `planesched.Stats`."""
+        return self._read()[0]
+
+    def jobs(self):
+        """Give the figures of jobs up to now, as `planesched.JobStats`."""
+        return self._read()[1]
+
+    def _read(self):
+        figures = np.zeros((), dtype=FIGURES)
+        totals = np.zeros((), dtype=TOTALS)
+        latency = np.zeros((self.planes, PS_N_BUCKETS), dtype=np.uint64)
+        sojourn = np.zeros((self.planes, PS_N_BUCKETS), dtype=np.uint64)
+        cdef ps_figures *f = <ps_figures *><size_t>figures.ctypes.data
+        cdef engine.ps_totals *t = <engine.ps_totals *><size_t>totals.ctypes.data
+        cdef uint64_t *latencies = <uint64_t *><size_t>latency.ctypes.data
+        cdef uint64_t *sojourns = <uint64_t *><size_t>sojourn.ctypes.data
+        with nogil:
+            engine.ps_engine_read(self.c, f, t, latencies, sojourns)
+        elapsed = self.now_ns - self._start_ns
+        stats = Stats(figures, latency, elapsed_ns=elapsed, vcpus=self.vcpus)
+        return stats, JobStats(totals, sojourn)
+
+    def time_ns(self):
+        """Give what each vCPU did with its time.
+
+        Returns
+        -------
+        ndarray of int64, shape (vcpus, 4)
+            Running, in userspace, blocked, in transitions; rows sum to what has elapsed.
+        """
+        cdef engine.ps_vcpu_report report
+        out = np.empty((self.vcpus, 4), dtype=np.int64)
+        cdef int64_t[:, ::1] rows = out
+        cdef uint32_t vcpu
+        cdef unsigned kind
+        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
+            engine.ps_engine_report(self.c, vcpu, &report)
+            for kind in range(4):
+                rows[vcpu, kind] = report.time_ns[kind]
+        return out
+
+    def livelocks(self):
+        """Give the vCPUs whose planes handed them round and round and never worked.
+
+        Returns
+        -------
+        list of tuple
+            (vCPU, how often, time in ns of the first, planes that took part).
+        """
+        cdef engine.ps_vcpu_report report
+        cdef uint32_t vcpu
+        out = []
+        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
+            engine.ps_engine_report(self.c, vcpu, &report)
+            if report.livelocks:
+                mask = report.livelock_planes
+                planes = tuple(plane for plane in range(PS_MAX_PLANES) if mask >> plane & 1)
+                out.append((vcpu, report.livelocks, report.livelock_ns, planes))
+        return out
+
+    def __repr__(self):
+        return f"<Engine of {self.vcpus} vCPUs with {self.planes} planes at {self.now_ns} ns>"
+
+
+cdef uint32_t vcpu_count(object vcpus) except 0:
+    if isinstance(vcpus, bool) or not hasattr(vcpus, "__index__"):
+        raise TypeError(f"vcpus={vcpus!r} is not a whole number")
+    if not 1 <= vcpus < 1 << 32:
+        raise ValueError(f"vcpus={vcpus} is not in 1..{(1 << 32) - 1}")
+    return vcpus
+
+
+cdef int64_t whole_ns(object name, object value) except -1:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}={value!r} is not a whole number of ns")
+    if not 0 <= value < engine.PS_NEVER_NS:
+        raise ValueError(f"{name}={value} ns is not in 0..{engine.PS_NEVER_NS - 1}")
+    return value
+
+
+cdef int route_number(object route, object policy) except -1:
+    if route not in ROUTES:
+        raise ValueError(f"route={route!r} is none of {', '.join(ROUTES)}")
+    if route == "marker" and (policy.marker is None or not policy.hands_over):
+        raise ValueError(
+            f"route='marker' needs a marker that calls planes by name: marker={policy.marker}, "
+            f"call={policy.call.name!r}"
+        )
+    return ROUTES[route]
+
+
+cdef int fill_costs(engine.ps_engine_config *config, object costs) except -1:
+    names = {reason.name.lower(): int(reason) for reason in Reason if reason}
+    cdef int number
+    for number in range(PS_N_REASONS):
+        config.cost_ns[number] = 0
+    config.exit_ns = 0
+    for name, value in costs.items():
+        cost = whole_ns(f"costs[{name!r}]", value)
+        if name == "exit":
+            config.exit_ns = cost
+        elif name in names:
+            number = names[name]
+            config.cost_ns[number] = cost
+        else:
+            raise ValueError(f"costs: {name!r} is none of {', '.join([*names, 'exit'])}")
+    return 0
