@@ -13,8 +13,7 @@ from planesched.events import MASKS, Event, Flags, JobKind, Reason
 from planesched.policy import Call, Idle, Policy
 from planesched.reference import NOBODY, Outcome, Rules, Values
 
-ZERO_TIME_STEPS = 1000
-"""Steps at one instant after which a vCPU is taken to be in a livelock."""
+ZERO_TIME_STEPS = 1000  # at one instant, after which a vCPU is taken to be in a livelock
 
 
 class LivelockError(Exception):
@@ -65,6 +64,7 @@ class Guests:
     route: str = "own"
     main: int | None = None
     costs: Mapping[str, int] = field(default_factory=dict)
+    initial: Values | None = None
 
 
 class SlowVcpu:
@@ -72,17 +72,18 @@ class SlowVcpu:
 
     def __init__(self, policy: Policy, planes: int, guests: Guests, vcpu: int = 0) -> None:
         self.policy, self.vcpu, self.guests = policy, vcpu, guests
-        self.values: Values = reference.boot_state(policy, planes)
+        self.values: Values = guests.initial or reference.boot_state(policy, planes)
         mine = [it for it in guests.arrivals if it.vcpu == vcpu]
         self.arrivals = deque(sorted(mine, key=lambda it: (it.time, it.plane, it.source)))
         self.calls = defaultdict(deque, {p: deque(at) for p, at in guests.calls.items()})
-        self.main = planes - 1 if guests.main is None else guests.main
+        highest = self.state("online").bit_length() - 1
+        self.main = highest if guests.main is None else guests.main
         self.queues: dict[int, deque[Job]] = {p: deque() for p in range(planes)}
-        self.now = self.steps_now = 0
-        self.phases: deque[tuple[str, int]] = deque()  # the transition: what, until when
+        self.now = self.steps_now = self.fruitless = self.most_fruitless = 0
+        self.until: int | None = None  # the end of the transition that is under way
         self.waiting: deque[tuple[Event, int, int]] = deque()  # event, plane, arrival
         self.took_from = NOBODY  # the plane that the marker last took the vCPU from
-        self.pending_since: dict[int, int] = {}
+        self.pending_since = dict.fromkeys(range(planes), 0)
         # The figures.
         self.timeline: list[tuple[int, int, Event, int, Outcome]] = []  # time, vCPU, step
         self.times: Counter[str] = Counter()
@@ -101,8 +102,8 @@ class SlowVcpu:
 
     def what(self) -> str:
         """Say what the time now goes to."""
-        if self.phases:
-            return self.phases[0][0]
+        if self.until is not None:
+            return "transition"
         return ("running", "userspace", "blocked")[self.state("status")]
 
     # Time
@@ -123,8 +124,8 @@ class SlowVcpu:
 
     def next_deadline(self) -> list[int]:
         """Say when the transition ends, or else the current plane's job or run up to a call."""
-        if self.phases:
-            return [self.phases[0][1]]
+        if self.until is not None:
+            return [self.until]
         if self.what() != "running":
             return []
         after = [job.left] if (job := self.head(self.current)) else []
@@ -137,6 +138,7 @@ class SlowVcpu:
         gone, self.now = until - self.now, until
         if gone:
             self.steps_now = 0
+            self.fruitless *= self.what() == "transition"
         self.times[self.what()] += gone
         if self.what() == "running":
             self.ran[self.current] += gone
@@ -148,9 +150,11 @@ class SlowVcpu:
     def do(self, event: Event, plane: int = NOBODY, arrival: int | None = None) -> Outcome:
         """Do one step, and begin the transition that it asks for."""
         self.steps_now += 1
+        self.fruitless += 1
+        self.most_fruitless = max(self.most_fruitless, self.fruitless)
         if self.steps_now > ZERO_TIME_STEPS:
             raise LivelockError(self.now, self.vcpu)
-        was_user, irq = self.what() == "userspace", self.state("irq")
+        was_user, irq = self.state("status") == 1, self.state("irq")
         self.values, out = reference.step(self.policy, self.values, event, plane)
         self.timeline.append((self.now, self.vcpu, event, plane, out))
         if event == Event.IRQ and not out.flags & Flags.COALESCED:
@@ -163,26 +167,23 @@ class SlowVcpu:
             if out.now == self.policy.marker:
                 self.took_from = out.was
         if out.flags & Flags.INJECTED:
-            taken = self.now + cost  # the plane takes it when it is there
-            self.latencies[out.now].append(taken - self.pending_since.pop(out.now))
-        if cost:
-            self.phases.append(("transition", self.now + cost))
+            self.latencies[out.now].append(self.now - self.pending_since.pop(out.now))
         if out.flags & Flags.USER and (not was_user or event == Event.ENTER):
             self.exits[out.reason] += 1
-            self.phases.append(("userspace", self.now + cost + self.guests.costs.get("exit", 0)))
+            cost += self.guests.costs.get("exit", 0)
+        if cost:
+            self.until = self.now + cost
         return out
 
     def act(self) -> None:
         """Let everything happen that takes no more time, in the order of ties."""
-        while True:
-            if self.phases:
-                if self.phases[0][1] > self.now:
-                    return
-                self.phases.popleft()
-            elif self.what() == "userspace" and self.enter():
-                continue
-            elif self.waiting:
+        while self.until is None or self.until <= self.now:
+            self.until = None
+            if self.waiting:
                 self.do(*self.waiting.popleft())
+            elif self.what() == "userspace":
+                if not self.enter():
+                    return
             elif self.what() != "running" or not self.act_in_guest():
                 return
 
@@ -196,7 +197,7 @@ class SlowVcpu:
 
     def deliver(self, event: Event, plane: int, arrival: int) -> None:
         """Apply an event now, or at the end of the transition that is under way."""
-        if self.phases:
+        if self.until is not None:
             self.waiting.append((event, plane, arrival))
         else:
             self.do(event, plane, arrival)
@@ -287,7 +288,7 @@ class SlowVcpu:
             return working[0]
         if self.policy.idle in (Idle.leave, Idle.fall_through):
             return NOBODY
-        return next((p for p in (self.took_from, self.main) if p in below), NOBODY)
+        return self.took_from if self.took_from in below else self.main
 
 
 def simulate(policy, planes, end, *, vcpus=1, **guests) -> list[SlowVcpu]:
