@@ -19,7 +19,7 @@ struct ps_node {
     uint8_t plane, kind;
 };
 
-/* What became of the jobs, by the plane that they are for. planesched/jobstats.py has the layout. */
+/* What became of the jobs, by the plane that they are for. jobstats.py has the same layout. */
 struct ps_totals {
     uint64_t arrived[PS_MAX_PLANES];
     uint64_t woken[PS_MAX_PLANES];       /* of these, those that no vector brought */

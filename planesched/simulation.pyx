@@ -13,7 +13,8 @@ from planesched.core cimport fill_policy
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
 from .core import _as_policy, _online_mask
-from .events import JOB, STATE, Reason
+from .events import JOB, STATE
+from .inputs import cost_table, job_mistake, job_route, plane_mask, vcpu_count, whole_ns
 from .jobstats import TOTALS, JobStats
 from .policy import plane_count, plane_id
 from .stats import FIGURES, Stats
@@ -22,8 +23,6 @@ __all__ = ["Engine"]
 
 # Between two looks for signals; the clock says how many make up some 20 ms.
 cdef uint64_t PATIENCE = 1 << 20
-
-cdef dict ROUTES = {"own": engine.PS_ROUTE_OWN, "marker": engine.PS_ROUTE_MARKER}
 
 
 cdef class Engine:
@@ -86,7 +85,7 @@ cdef class Engine:
         config.policy = &c_policy
         config.n_vcpus = vcpu_count(vcpus)
         config.n_planes = <uint8_t>self.planes
-        config.route = <uint8_t>route_number(route, policy)
+        config.route = <uint8_t><int>job_route(route, policy)
         config.online = <uint16_t>_online_mask(online, planes, policy.boot)
         config.initial = NULL
         if initial is not None:
@@ -101,14 +100,14 @@ cdef class Engine:
             config.main_plane = <uint8_t>plane_id("main", main)
             if not config.online >> config.main_plane & 1:
                 raise ValueError(f"main={main} is not an online plane")
-        config.busy = 0
-        for plane in busy:
-            if plane_id("busy", plane) >= planes:
-                raise ValueError(f"busy holds {plane}, which is not below planes={planes}")
-            config.busy |= <uint16_t>(1 << <int>plane)
+        config.busy = plane_mask("busy", busy, planes)
         self._start_ns = config.start_ns = whole_ns("start_ns", start_ns)
         config.forward_ns = whole_ns("forward_ns", forward_ns)
-        fill_costs(&config, costs or {})
+        table, exit_ns = cost_table(costs)
+        cdef int reason
+        for reason in range(PS_N_REASONS):
+            config.cost_ns[reason] = table[reason]
+        config.exit_ns = exit_ns
         cdef int error
         with nogil:
             error = engine.ps_engine_create(&config, &self.c)
@@ -166,7 +165,8 @@ cdef class Engine:
         MemoryError
             If there is no memory for them.
         """
-        if engine.ps_engine_grow(self.c, vcpu_count(vcpus)):
+        cdef uint32_t count = vcpu_count(vcpus)
+        if engine.ps_engine_grow(self.c, count):
             raise MemoryError(f"no memory for vcpus={vcpus}")
 
     def feed(self, jobs):
@@ -202,23 +202,7 @@ cdef class Engine:
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for {n} jobs")
         if error:
-            raise ValueError(f"jobs[{bad}]: {self._mistake(mistake, jobs[bad])}")
-
-    def _mistake(self, mistake, job):
-        if mistake == engine.PS_JOB_BAD_VCPU:
-            return f"vcpu={job['vcpu']} is not below vcpus={self.vcpus}"
-        if mistake == engine.PS_JOB_BAD_TIME:
-            return f"time_ns={job['time_ns']} is before its vCPU's last job or its present"
-        if mistake == engine.PS_JOB_BAD_ORDER:
-            return (
-                f"plane={job['plane']}, source={job['source']} come after greater ones at "
-                f"time_ns={job['time_ns']}: at equal times the order is plane, then source"
-            )
-        if mistake == engine.PS_JOB_BAD_SERVICE:
-            return f"service_ns={job['service_ns']} is negative"
-        if mistake == engine.PS_JOB_BAD_PLANE:
-            return f"plane={job['plane']} is not online"
-        return f"kind={job['kind']} is not 0: only interrupts arrive from outside"
+            raise ValueError(f"jobs[{bad}]: {job_mistake(mistake, jobs[bad])}")
 
     def advance(self, until_ns):
         """Let everything up to and including `until_ns` happen.
@@ -307,48 +291,3 @@ cdef class Engine:
 
     def __repr__(self):
         return f"<Engine of {self.vcpus} vCPUs with {self.planes} planes at {self.now_ns} ns>"
-
-
-cdef uint32_t vcpu_count(object vcpus) except 0:
-    if isinstance(vcpus, bool) or not hasattr(vcpus, "__index__"):
-        raise TypeError(f"vcpus={vcpus!r} is not a whole number")
-    if not 1 <= vcpus < 1 << 32:
-        raise ValueError(f"vcpus={vcpus} is not in 1..{(1 << 32) - 1}")
-    return vcpus
-
-
-cdef int64_t whole_ns(object name, object value) except -1:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}={value!r} is not a whole number of ns")
-    if not 0 <= value < engine.PS_NEVER_NS:
-        raise ValueError(f"{name}={value} ns is not in 0..{engine.PS_NEVER_NS - 1}")
-    return value
-
-
-cdef int route_number(object route, object policy) except -1:
-    if route not in ROUTES:
-        raise ValueError(f"route={route!r} is none of {', '.join(ROUTES)}")
-    if route == "marker" and (policy.marker is None or not policy.hands_over):
-        raise ValueError(
-            f"route='marker' needs a marker that calls planes by name: marker={policy.marker}, "
-            f"call={policy.call.name!r}"
-        )
-    return ROUTES[route]
-
-
-cdef int fill_costs(engine.ps_engine_config *config, object costs) except -1:
-    names = {reason.name.lower(): int(reason) for reason in Reason if reason}
-    cdef int number
-    for number in range(PS_N_REASONS):
-        config.cost_ns[number] = 0
-    config.exit_ns = 0
-    for name, value in costs.items():
-        cost = whole_ns(f"costs[{name!r}]", value)
-        if name == "exit":
-            config.exit_ns = cost
-        elif name in names:
-            number = names[name]
-            config.cost_ns[number] = cost
-        else:
-            raise ValueError(f"costs: {name!r} is none of {', '.join([*names, 'exit'])}")
-    return 0
