@@ -84,13 +84,13 @@ class SlowVcpu:
         self.waiting: deque[tuple[Event, int, int]] = deque()  # event, plane, arrival
         self.took_from = NOBODY  # the plane that the marker last took the vCPU from
         self.pending_since = dict.fromkeys(range(planes), 0)
-        # The figures.
         self.timeline: list[tuple[int, int, Event, int, Outcome]] = []  # time, vCPU, step
-        self.times: Counter[str] = Counter()
-        self.ran: Counter[int] = Counter()  # running time by plane
+        self.times: Counter[tuple[str, int]] = Counter()  # by what and the current plane
+        self.suspended: Counter[int] = Counter()  # runnable, while another is current
         self.latencies: dict[int, list[int]] = defaultdict(list)
         self.sojourns: dict[tuple[int, JobKind], list[int]] = defaultdict(list)
         self.exits: Counter[Reason] = Counter()
+        self.forwarded: list[int] = []  # the planes that jobs were passed on to
 
     def state(self, name: str) -> int:
         """Give a mask of the state, or `current` or `status`."""
@@ -105,8 +105,6 @@ class SlowVcpu:
         if self.until is not None:
             return "transition"
         return ("running", "userspace", "blocked")[self.state("status")]
-
-    # Time
 
     def run(self, end: int) -> None:
         """Simulate until `end`, what happens at that instant included."""
@@ -130,7 +128,9 @@ class SlowVcpu:
             return []
         after = [job.left] if (job := self.head(self.current)) else []
         if self.calls[self.current]:
-            after.append(self.calls[self.current][0].running_ns - self.ran[self.current])
+            after.append(
+                self.calls[self.current][0].running_ns - self.times["running", self.current]
+            )
         return [self.now + gap for gap in after]
 
     def pass_time(self, until: int) -> None:
@@ -139,11 +139,12 @@ class SlowVcpu:
         if gone:
             self.steps_now = 0
             self.fruitless *= self.what() == "transition"
-        self.times[self.what()] += gone
-        if self.what() == "running":
-            self.ran[self.current] += gone
-            if job := self.head(self.current):
-                job.left -= gone
+        self.times[self.what(), self.current] += gone
+        for plane in self.queues:
+            if plane != self.current and self.state("runnable") & 1 << plane:
+                self.suspended[plane] += gone
+        if self.what() == "running" and (job := self.head(self.current)):
+            job.left -= gone
 
     # Steps and transitions
 
@@ -232,7 +233,7 @@ class SlowVcpu:
             self.end_job(job)
         elif not self.has_work(plane):
             self.give_up()
-        elif self.calls[plane] and self.calls[plane][0].running_ns <= self.ran[plane]:
+        elif self.calls[plane] and self.calls[plane][0].running_ns <= self.times["running", plane]:
             self.call(self.calls[plane].popleft())
         else:
             return False
@@ -247,6 +248,7 @@ class SlowVcpu:
         if not job.behind:
             return
         target = job.behind.plane
+        self.forwarded.append(target)
         self.queues[target].append(job.behind)
         self.deliver(Event.IRQ, target, job.arrival)
         if self.policy.hands_over and self.what() == "running" and self.current == job.plane:
@@ -265,8 +267,6 @@ class SlowVcpu:
             self.queues[target].appendleft(job)
             if before:
                 before.waits = job
-
-    # Giving up
 
     def give_up(self) -> None:
         """Give the vCPU away: the current plane has nothing to do."""
