@@ -40,7 +40,7 @@ def shown(difference):
 
 @pytest.mark.parametrize("preset", presets())
 def test_every_reachable_state_of_two_planes(pair, preset):
-    for policy in {policies.looked_at(policy): None for policy in policies.neighbours(preset)}:
+    for policy in policies.compared()[preset]:
         both = pair.Pair(policy)
         agree = both.exhaust(policies.seeds(policy), *policies.followed(policy))
         assert agree, f"{policy}\n{shown(both.difference)}"

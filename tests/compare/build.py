@@ -1,5 +1,6 @@
 """Builds the module that steps the core and the slow model side by side."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -26,12 +27,13 @@ class Numbers:
             setattr(self, name, getattr(policy, name))
 '''
 
-# The core's own asserts are checked in every state, too: hence -UNDEBUG.
+# In a debug run the core's own asserts are checked in every state, too.
+ASSERTS = "-UNDEBUG" if os.environ.get("PLANESCHED_DEBUG") else "-DNDEBUG"
 SETUP = """
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", "-UNDEBUG"]}}
+FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", {asserts!r}]}}
 modules = [Extension("slow", ["slow.py"], **FLAGS), Extension("pair", ["pair.pyx"], **FLAGS)]
 directives = {{"language_level": 3, "annotation_typing": False, "infer_types": True}}
 setup(name="pair", ext_modules=cythonize(modules, compiler_directives=directives))
@@ -41,7 +43,7 @@ setup(name="pair", ext_modules=cythonize(modules, compiler_directives=directives
 def build(to: Path, env: dict[str, str]) -> ModuleType:
     """Compile the slow model and the pair in the directory `to`; give the pair's module."""
     (to / "slow.py").write_text(numbered((PACKAGE / "reference.py").read_text()) + NUMBERS)
-    (to / "setup.py").write_text(SETUP.format(include=str(PACKAGE / "include")))
+    (to / "setup.py").write_text(SETUP.format(include=str(PACKAGE / "include"), asserts=ASSERTS))
     for name in ("slow.pxd", "pair.pyx"):
         shutil.copy(HERE / name, to / name)
     command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]

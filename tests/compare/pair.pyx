@@ -169,7 +169,7 @@ cdef class Pair:
 
 @cython.final
 cdef class Seen:
-    """The states of 2 planes found so far: a bit for each that there could be, and those to take."""
+    """The states of 2 planes found so far, a bit for each possible one, and those to take."""
 
     cdef uint64_t *bits
     cdef uint32_t *waiting

@@ -64,13 +64,29 @@ def looked_at(policy: Policy) -> Policy:
     return policy.replace(**idle)
 
 
+def compared() -> dict[str, list[Policy]]:
+    """Give the policies whose every state is compared, each once, by the preset it is near to."""
+    seen: set[Policy] = set()
+    found: dict[str, list[Policy]] = {}
+    for preset in presets():
+        near = dict.fromkeys(looked_at(policy) for policy in neighbours(preset))
+        found[preset] = [policy for policy in near if policy not in seen]
+        seen.update(near)
+    return found
+
+
 def seeds(policy: Policy) -> list[reference.Values]:
-    """Give the boot state; with every `req_exit` where userspace schedules, for it may set any."""
+    """Give the boot state; where userspace schedules, with `req_exit` as userspace may set it.
+
+    Between 2 planes a decision looks at one bit of it, that of the plane that does not run
+    (3.4.7, 3.5): none and both cover it. The presets are compared with all four.
+    """
     boot = reference.boot_state(policy, N_PLANES)
     if policy.scheduler == Scheduler.kernel:
         return [boot]
     at = MASKS.index("req_exit")
-    return [(*boot[:at], mask, *boot[at + 1 :]) for mask in range(1 << N_PLANES)]
+    asked = range(4) if is_preset(policy) else (0b00, 0b11)
+    return [(*boot[:at], mask, *boot[at + 1 :]) for mask in asked]
 
 
 def followed(policy: Policy) -> tuple[int, int]:
