@@ -110,5 +110,5 @@ setup(
         build_dir=f"{BUILD}/cython",
         compiler_directives=DIRECTIVES,
     ),
-    options={"build": {"build_base": BUILD}},
+    options={"build": {"build_base": BUILD}, "build_ext": {"parallel": os.cpu_count()}},
 )

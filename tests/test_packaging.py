@@ -22,9 +22,9 @@ def test_wheel_holds_exactly_what_it_should(wheel):
             expected.add(name.removesuffix(".pyx") + get_config_var("EXT_SUFFIX"))
         elif path.suffix == ".in":
             expected.add(name.removesuffix(".in"))
-        elif path.name == "planeschedConfig.cmake":
-            expected.add(name)
-        elif path.is_file() and package / "data" in path.parents and "__pycache__" not in name:
+        elif path.name == "planeschedConfig.cmake" or (
+            path.is_file() and package / "data" in path.parents and "__pycache__" not in name
+        ):
             expected.add(name)
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())

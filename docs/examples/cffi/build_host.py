@@ -1,7 +1,8 @@
 """Compiles the headers into a module of cffi's: the core for CPython and PyPy alike."""
 
-import planesched
 from cffi import FFI
+
+import planesched
 
 ffi = FFI()
 ffi.cdef("""
@@ -17,9 +18,7 @@ ffi.cdef("""
     struct ps_outcome ps_step(const struct ps_policy *policy, struct ps_state *s,
                               unsigned event, unsigned plane);
 """)
-ffi.set_source(
-    "_host", "#include <planesched/step.h>", include_dirs=[planesched.get_include()]
-)
+ffi.set_source("_host", "#include <planesched/step.h>", include_dirs=[planesched.get_include()])
 
 if __name__ == "__main__":
     ffi.compile()

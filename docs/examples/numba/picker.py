@@ -1,12 +1,13 @@
 """A loop over many vCPUs in numba that calls the core."""
 
 import ctypes
+from collections.abc import Callable
 
 import numba
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from planesched import STATE, Event, Outcome
+from planesched import STATE, Event
 from planesched.capi import policy_words, unpack
 
 address = get_cython_function_address("planesched.capi", "ps_api_step")
@@ -19,13 +20,15 @@ boot = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c
 )
 
 
-@numba.njit
-def interrupt_all(policy: int, states: int, n: int, size: int, event: int, plane: int) -> int:
+def _for_all(policy: int, states: int, n: int, size: int, event: int, plane: int) -> int:
     """Deliver an event to every vCPU; give the last packed outcome."""
-    packed = 0
+    packed: int = 0
     for vcpu in range(n):
         packed = step(policy, states + vcpu * size, event, plane)
     return packed
+
+
+for_all: Callable[..., int] = numba.njit(_for_all)
 
 
 def main() -> None:
@@ -35,7 +38,7 @@ def main() -> None:
         raise RuntimeError("the boot plane is not online")
     states[:] = states[0]
     where = (words.ctypes.data, states.ctypes.data, len(states), STATE.itemsize)
-    last: Outcome = unpack(interrupt_all(*where, int(Event.IRQ), 1))
+    last = unpack(for_all(*where, int(Event.IRQ), 1))
     print(last)
     print("vCPUs that run plane 1:", np.count_nonzero(states["current"] == 1))
 

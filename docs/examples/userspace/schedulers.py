@@ -2,10 +2,9 @@
 
 import ctypes
 
-import numba
 import numpy as np
 from cffi import FFI
-from numba import types
+from numba import carray, cfunc, from_dtype, types
 
 from planesched import STATE, VM, Reason, UserScheduler
 
@@ -17,10 +16,10 @@ def in_python(state: np.void, now_ns: int, vcpu: int, reason: Reason) -> int | N
     return runnable.bit_length() - 1 if runnable else None
 
 
-@numba.cfunc(
+@cfunc(
     types.int32(
         types.voidptr,
-        types.CPointer(numba.from_dtype(STATE)),
+        types.CPointer(from_dtype(STATE)),
         types.int64,
         types.uint32,
         types.uint32,
@@ -28,7 +27,7 @@ def in_python(state: np.void, now_ns: int, vcpu: int, reason: Reason) -> int | N
     )
 )
 def in_numba(user, state, now_ns, vcpu, reason, req_exit):  # type: ignore[no-untyped-def]
-    runnable = numba.carray(state, 1)[0].runnable
+    runnable = carray(state, 1)[0].runnable
     plane = -1  # wait
     while runnable:
         runnable >>= 1
