@@ -90,8 +90,7 @@ def test_the_library_is_installed_without_python(shell, tmp_path):
     """`make install` puts library, headers and both package files where they find each other."""
     prefix = tmp_path / "prefix"
     (tmp_path / "main.c").write_text(
-        "#include <planesched/engine.h>\n"
-        "int main(void) { ps_engine_destroy(NULL); return 0; }\n"
+        "#include <planesched/engine.h>\nint main(void) { ps_engine_destroy(NULL); return 0; }\n"
     )
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.20)\nproject(user C)\n"
