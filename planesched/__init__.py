@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ._scan import pick_many
+from .callback import UserScheduler
 from .core import VCPU, VM, Outcome
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
@@ -39,6 +40,7 @@ __all__ = [
     "Stats",
     "TraceError",
     "TraceSummary",
+    "UserScheduler",
     "__version__",
     "get_include",
     "pick_many",

@@ -29,6 +29,9 @@ PYTHON = {
     "core": NAMES | {"_cautomaton", "_cfigures", "_running", "csched", "stats"},
     "_running": NAMES | {"_cautomaton", "_cfigures", "csched", "core", "stats"},
     "_scan": NAMES | {"_cfigures", "csched", "core"},
+    "callback": NAMES | {"core", "csched", "planesched/scheduler.h"},
+    "capi": NAMES | {"core", "csched"},
+    "contrib": CORE,
     "reference": NAMES,
     "histogram": set(),
     "stats": NAMES | {"histogram"},
@@ -54,6 +57,7 @@ HEADERS = {
     "pick.h": {"state.h"},
     "step.h": {"pick.h"},
     "engine.h": {"step.h"},
+    "scheduler.h": {"step.h"},
 }
 C_LIBRARY = {"assert.h", "limits.h", "stddef.h", "stdint.h", "string.h", "intrin.h", "immintrin.h"}
 
