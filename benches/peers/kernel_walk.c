@@ -1,5 +1,5 @@
-/* The kernel's way to pick a plane (KVM planes v1, patch 35: select_plane): walk sixteen pointers to
- * vCPU structs of a kilobyte and test a field of each. */
+/* The kernel's way to pick a plane (KVM planes v1, patch 35: select_plane): walk sixteen pointers
+ * to vCPU structs of a kilobyte and test a field of each. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -35,7 +35,8 @@ void walk_destroy(struct common *all, uint64_t n)
     free(all);
 }
 
-void walk_pick(struct common *const all, const uint32_t *order, uint64_t n, int highest, int8_t *out)
+void walk_pick(struct common *const all, const uint32_t *order, uint64_t n, int highest,
+               int8_t *out)
 {
     for (uint64_t i = 0; i < n; i++) {
         const struct common *common = &all[order[i]];

@@ -9,8 +9,8 @@ struct record {
 };
 
 /* Returns how often the current plane changed. */
-uint64_t step_loop(struct ps_state *states, const struct record *events, uint64_t n, int highest_first,
-                   int next_online)
+uint64_t step_loop(struct ps_state *states, const struct record *events, uint64_t n,
+                   int highest_first, int next_online)
 {
     struct ps_policy policy = ps_policy_default();
     policy.direction = highest_first ? PS_HIGHEST_FIRST : PS_LOWEST_FIRST;
