@@ -62,7 +62,7 @@ lint: build  ## ruff, mypy --strict, pyright, cython-lint
 	$(V)/ruff format --check .
 	$(V)/mypy
 	$(V)/mypy $(filter-out %/setup.py,$(wildcard docs/examples/*/*.py))
-	$(V)/pyright
+	$(V)/pyright --pythonpath $(V)/python
 	PATH="$(CURDIR)/$(V):$$PATH" cython-lint planesched
 
 stubs: build  ## Compare the .pyi of each compiled module with the module
