@@ -57,10 +57,12 @@ build/ctest/%.$(1): csrc/tests/%.c $(C_DEPS)
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
 
-lint: build  ## ruff, mypy --strict, cython-lint
+lint: build  ## ruff, mypy --strict, pyright, cython-lint
 	$(V)/ruff check .
 	$(V)/ruff format --check .
 	$(V)/mypy
+	$(V)/mypy $(filter-out %/setup.py,$(wildcard docs/examples/*/*.py))
+	$(V)/pyright --pythonpath $(V)/python
 	PATH="$(CURDIR)/$(V):$$PATH" cython-lint planesched
 
 stubs: build  ## Compare the .pyi of each compiled module with the module

@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import __version__, get_include
+from . import get_include
 
 
 def main() -> int:
@@ -14,7 +14,6 @@ def main() -> int:
         "--cflags": f"-I{shlex.quote(get_include())}",
         "--cmake-dir": str(package / "cmake"),
         "--pkg-config-dir": str(package / "pkgconfig"),
-        "--version": __version__,
     }
     asked = sys.argv[1:]
     if asked and set(asked) <= set(answers):

@@ -117,11 +117,11 @@ def test_step(run):
     assert (status, said) == (0, "")
     assert printed == (
         "event   plane   reason  what happened       the vCPU then is\n"
-        f"{'-' * 81}\n"
-        "boot                                        running plane 0\n"
-        "irq 1   0 -> 2  relay   switched            running plane 2; suspended: 0; irq: 1\n"
-        "return  2 -> 1  return  switched, injected  running plane 1; suspended: 0\n"
-        "return  1 -> 0  return  switched            running plane 0\n"
+        f"{'-' * 80}\n"
+        "boot                                        plane 0 running\n"
+        "irq 1   0 -> 2  relay   switched            plane 2 running, 0 suspended, irq: 1\n"
+        "return  2 -> 1  return  switched, injected  plane 1 running, 0 suspended\n"
+        "return  1 -> 0  return  switched            plane 0 running\n"
     )
 
 
@@ -130,7 +130,7 @@ def test_step_shows_faults_and_userspace(run):
     lines = printed.splitlines()[3:]
     assert "injected" in lines[0]
     assert "fault inval" in lines[1]
-    assert "in userspace at plane 0" in lines[2]
+    assert "plane 0 in userspace" in lines[2]
     assert lines[2].endswith("userspace would enter plane 1")
 
 
@@ -148,7 +148,7 @@ def test_step_as_json(run, tmp_path):
             "reason": "interrupt",
             "fault": "none",
             "flags": ["switched", "injected"],
-            "vcpu": "running plane 1; suspended: 0",
+            "vcpu": "plane 1 running, 0 suspended",
         }
     ]
 
@@ -185,7 +185,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 
 def test_the_package_is_the_command_too(capsys):
     assert cli.main(["step", "vsm", "irq 1"]) == 0
-    assert "running plane 1" in capsys.readouterr().out
+    assert "plane 1 running" in capsys.readouterr().out
 
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch):

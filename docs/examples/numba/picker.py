@@ -1,7 +1,6 @@
 """A loop over many vCPUs in numba that calls the core."""
 
 import ctypes
-from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -28,7 +27,7 @@ def _for_all(policy: int, states: int, n: int, size: int, event: int, plane: int
     return packed
 
 
-for_all: Callable[..., int] = numba.njit(_for_all)
+for_all = numba.njit()(_for_all)
 
 
 def main() -> None:

@@ -1,12 +1,16 @@
 """A userspace scheduler of one's own, in Python, numba, ctypes and cffi: `scheduler = user`."""
 
 import ctypes
+from collections.abc import Callable
 
 import numpy as np
 from cffi import FFI
-from numba import carray, cfunc, from_dtype, types
+from numba import cfunc, types
+from numba.np.numpy_support import carray, from_dtype
 
 from planesched import STATE, VM, Reason, UserScheduler
+
+pointer: Callable[..., types.Type] = types.CPointer
 
 # Each enters the highest-numbered runnable plane, whatever its rank.
 
@@ -19,11 +23,11 @@ def in_python(state: np.void, now_ns: int, vcpu: int, reason: Reason) -> int | N
 @cfunc(
     types.int32(
         types.voidptr,
-        types.CPointer(from_dtype(STATE)),
+        pointer(from_dtype(STATE)),
         types.int64,
         types.uint32,
         types.uint32,
-        types.CPointer(types.int32),
+        pointer(types.int32),
     )
 )
 def in_numba(user, state, now_ns, vcpu, reason, req_exit):  # type: ignore[no-untyped-def]

@@ -22,8 +22,8 @@ struct ps_userspace {
     void *user;
 };
 
-/* Ask which plane a vCPU in userspace is to enter. Returns a plane, WAIT, or STOP, also for an answer
- * that is none of these. With a plane, the driver sets the vCPU's req_exit to `*requests` and steps
+/* Ask which plane a vCPU in userspace is to enter. Returns a plane, WAIT, or STOP, also for an
+ * answer that is none of these. With a plane, the driver sets the vCPU's req_exit to `*requests` and steps
  * it with PS_EVENT_ENTER; that a plane is held or offline is a fault there. */
 static inline int ps_userspace_ask(const struct ps_userspace *scheduler,
                                    const struct ps_policy *policy, const struct ps_state *s,
@@ -41,7 +41,7 @@ static inline int ps_userspace_ask(const struct ps_userspace *scheduler,
     }
     if (plane == PS_SCHEDULER_WAIT)
         return PS_SCHEDULER_WAIT;
-    if (plane < 0 || plane >= PS_MAX_PLANES || wanted < PS_REQUEST_DEFAULT || wanted > UINT16_MAX)
+    if (plane < 0 || plane >= PS_MAX_PLANES || wanted < PS_REQUEST_DEFAULT || wanted > 0xffff)
         return PS_SCHEDULER_STOP;
     *requests = wanted == PS_REQUEST_DEFAULT ? ps_requests(policy, s, (unsigned)plane)
                                              : (uint16_t)wanted;
