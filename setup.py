@@ -14,6 +14,13 @@ from setuptools.command.build_ext import build_ext
 
 # The files of csrc/ that a module is linked with. A module that needs none has no row.
 CSRC: dict[str, list[str]] = {
+    "planesched.checker": [
+        "checker_properties.c",
+        "checker_search.c",
+        "checker_sweep.c",
+        "checker_table.c",
+        "checker_world.c",
+    ],
     "planesched.core": ["automaton.c", "figures.c", "records.c"],
 }
 # The modules that use numpy's C API (`cimport numpy`, numpy/random/*.h).
