@@ -29,7 +29,9 @@ PYTHON = {
     "traces": NAMES | {"errors"},
     "workload": NAMES,
     "simulation": CORE | {"workload", "traces"},
-    "checker": CORE,
+    "_cchecker": {"csched"},
+    "checker": CORE | {"_cchecker"},
+    "checking": CORE | {"checker", "conformance"},
     "conformance": CORE | {"reference"},
     "report": {"stats"},
 }

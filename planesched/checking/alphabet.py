@@ -8,12 +8,26 @@ from numpy.typing import NDArray
 
 from ..checker import ACT
 from ..events import Event, takes_plane
-from ..policy import Policy
+from ..policy import Policy, Rank
 
 __all__ = ["DEFAULT", "GROUPS", "KINDS", "acts_of", "parse_events"]
 
-DEFAULT = ("irq", "safe_halt", "call", "return", "cli", "sti", "answer")
-"""The alphabet of a search that names none: interrupts, the current plane, userspace."""
+DEFAULT = (
+    "irq",
+    "safe_halt",
+    "call",
+    "return",
+    "cli",
+    "sti",
+    "mask",
+    "unmask",
+    "lock",
+    "answer",
+)
+"""The alphabet of a search that names none: interrupts, the current plane, userspace.
+
+Planes are locked in only where the policy looks at it (``rank = locked``).
+"""
 
 GROUPS = {
     "default": DEFAULT,
@@ -134,6 +148,8 @@ def acts_of(
     rows = []
     for item in items:
         kind, how = _NAMES[item.name]
+        if kind == Event.LOCK and all(policy.rank != Rank.locked for policy in policies):
+            continue
         if item.name.startswith(("ipi", "tlb")) and vcpus == 1:
             raise ValueError(f"events: {item.name!r} needs vcpus=2 or more")
         if item.plane is not None and item.plane >= planes:
@@ -148,4 +164,6 @@ def acts_of(
         for vcpu in range(vcpus):
             targets = [other for other in range(vcpus) if other != vcpu] if kind == IPI else [0]
             rows += [(kind, vcpu, plane, target, how) for plane in named for target in targets]
+    if not rows:
+        raise ValueError(f"events: {', '.join(map(str, items))}: nothing can happen under this policy")
     return np.array(rows, dtype=ACT), any(row[0] >= TLB_LOCK for row in rows)
