@@ -13,7 +13,7 @@
 
 #define PS_SHARDS 64u
 #define PS_PIECES 64u
-#define PS_PIECE 128u   /* states of a piece at most */
+#define PS_PIECE 256u   /* states of a piece at most */
 #define PS_BLOCK 1024u  /* states of a block of memory */
 #define PS_MAX_ACTS 1024u
 #define PS_RECENT 1024u   /* keys that a piece remembers */
@@ -48,7 +48,9 @@ struct ps_block {
 
 #define PS_IDLES 0x8000u /* of a state: some act switches, but no plane executes after it */
 
-/* One table of packed worlds: open addressing, 32-bit slots that hold 1 + the number of a state. */
+/* One table of packed worlds: open addressing over 32-bit slots. A slot holds 1 + the number of a
+ * state, and above it 6 bits of the hash, so that few keys are looked at in vain. */
+#define PS_SLOT_INDEX 0x03ffffffu
 struct ps_shard {
     struct ps_block *blocks;
     uint32_t *slots;
@@ -158,6 +160,11 @@ static inline uint64_t ps_hash(const uint64_t *key, unsigned words)
 static inline unsigned ps_shard_of(uint64_t hash)
 {
     return (unsigned)(hash >> 58); /* 64 shards */
+}
+
+static inline uint32_t ps_tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 26) & ~PS_SLOT_INDEX;
 }
 
 static inline uint32_t ps_id(unsigned shard, uint32_t index)

@@ -178,53 +178,83 @@ static void ps_lockstep(const struct ps_search *search, struct ps_piece *piece, 
     piece->differing += (unsigned)differs;
 }
 
-static void ps_expand_one(const struct ps_search *search, struct ps_piece *piece, uint32_t id)
+/* One state while its piece is expanded. */
+struct ps_source {
+    struct ps_world world;
+    uint32_t delivered;
+    unsigned idles;
+};
+
+static void ps_load_source(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                           struct ps_source *source)
+{
+    const uint64_t *key = ps_key_of(search, id);
+    ps_unpack(&search->sys, key, &source->world);
+    source->delivered = 0;
+    source->idles = 0;
+    ps_note(search, piece, ps_breaks_state(&search->sys, &source->world), id, PS_MAX_ACTS);
+    if (search->sys.lockstep)
+        ps_lockstep(search, piece, id, &source->world, key);
+}
+
+/* One act from one state; `next` is a copy of the state's world. */
+static inline void ps_expand_act(const struct ps_search *search, struct ps_piece *piece,
+                                 uint32_t id, unsigned number, struct ps_source *source,
+                                 struct ps_world *next)
 {
     const struct ps_system *sys = &search->sys;
-    const struct ps_block *block = ps_block_of(search, id);
-    uint64_t from[PS_KEY_WORDS] = {0}, key[PS_KEY_WORDS];
-    struct ps_world world, next;
-    memcpy(from, ps_key_of(search, id), sys->words * sizeof *from);
-    memcpy(key, from, sizeof key);
-    ps_unpack(sys, from, &world);
-    ps_note(search, piece, ps_breaks_state(sys, &world), id, PS_MAX_ACTS);
-    if (sys->lockstep) {
-        ps_lockstep(search, piece, id, &world, from);
+    const struct ps_act *act = &search->acts[number];
+    const struct ps_world *world = &source->world;
+    struct ps_outcome out;
+    unsigned stepped;
+    unsigned touched = ps_world_act(sys, next, act, &out, &stepped);
+    if (!touched)
         return;
+    piece->transitions++;
+    const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
+    if (broken)
+        ps_note(search, piece, broken, id, number);
+    if (act->how & PS_INSIDE) {
+        source->delivered |= ps_delivered(sys, world, next, stepped, out);
+        source->idles |= (unsigned)ps_is_idle(act, out);
     }
-    uint32_t delivered = 0;
-    unsigned idles = 0, stepped;
-    next = world;
-    for (unsigned i = 0; i < search->n_acts; i++) {
-        const struct ps_act *act = &search->acts[i];
-        struct ps_outcome out;
-        unsigned touched = ps_world_act(sys, &next, act, &out, &stepped);
-        if (!touched)
-            continue;
-        piece->transitions++;
-        const unsigned broken = ps_breaks_act(sys, &world, &next, act, stepped, out);
-        if (broken)
-            ps_note(search, piece, broken, id, i);
-        if (act->how & PS_INSIDE) {
-            delivered |= ps_delivered(sys, &world, &next, stepped, out);
-            idles |= (unsigned)ps_is_idle(act, out);
+    const uint64_t *from = ps_key_of(search, id);
+    uint64_t key[PS_KEY_WORDS];
+    memcpy(key, from, sys->words * sizeof *key);
+    for (unsigned vcpu = 0; touched; vcpu++, touched >>= 1)
+        if (touched & 1u)
+            ps_pack_vcpu(sys, next, vcpu, key);
+    if (!ps_same_key(key, from, sys->words))
+        ps_emit(search, piece, key, id, number);
+}
+
+/* Act by act, not state by state: what the processor has learned of an event stays true. */
+static void ps_expand_piece(const struct ps_search *search, struct ps_piece *piece)
+{
+    struct ps_source sources[PS_PIECE];
+    struct ps_world next;
+    const uint32_t n = piece->end - piece->begin;
+    memset(&next, 0, sizeof next);
+    const unsigned n_vcpus = search->sys.n_vcpus;
+    for (uint32_t i = 0; i < n; i++)
+        ps_load_source(search, piece, ps_id(piece->shard, piece->begin + i), &sources[i]);
+    for (unsigned act = 0; act < search->n_acts && !search->sys.lockstep; act++)
+        for (uint32_t i = 0; i < n; i++) {
+            if (n_vcpus == 1) /* one vCPU has no locks */
+                next.vcpus[0] = sources[i].world.vcpus[0];
+            else
+                next = sources[i].world;
+            ps_expand_act(search, piece, ps_id(piece->shard, piece->begin + i), act, &sources[i],
+                          &next);
         }
-        for (unsigned vcpu = 0; touched; vcpu++, touched >>= 1)
-            if (touched & 1u) {
-                ps_pack_vcpu(sys, &next, vcpu, key);
-                next.vcpus[vcpu] = world.vcpus[vcpu];
-                next.locks[vcpu] = world.locks[vcpu];
-                next.waits[vcpu] = world.waits[vcpu];
-            }
-        if (!ps_same_key(key, from, sys->words)) {
-            ps_emit(search, piece, key, id, i);
-            memcpy(key, from, sys->words * sizeof *key);
-        }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t id = ps_id(piece->shard, piece->begin + i);
+        const struct ps_block *block = ps_block_of(search, id);
+        /* Other marks in this block belong to other pieces; this one's only to this call. */
+        block->marks[ps_place(id)] = sources[i].delivered;
+        if (sources[i].idles)
+            block->acts[ps_place(id)] |= PS_IDLES;
     }
-    /* Marks of other states in this block belong to other pieces; this one's only to this call. */
-    block->marks[ps_place(id)] = delivered;
-    if (idles)
-        block->acts[ps_place(id)] |= PS_IDLES;
 }
 
 /* Sort what was found by shard, keeping its order. */
@@ -250,41 +280,58 @@ void ps_search_expand(struct ps_search *search, unsigned number)
     for (unsigned i = 0; i < PS_N_LOCAL; i++)
         piece->finds[i].id = PS_NO_ID;
     memset(piece->recent, 0, PS_RECENT * search->sys.words * sizeof *piece->recent);
-    for (uint32_t index = piece->begin; index < piece->end; index++)
-        ps_expand_one(search, piece, ps_id(piece->shard, index));
+    ps_expand_piece(search, piece);
     ps_piece_sort(piece);
+}
+
+/* What is about to be inserted: its lines of the table are on their way. */
+struct ps_batch {
+    const uint64_t *keys[PS_BATCH];
+    uint64_t hashes[PS_BATCH];
+    uint32_t parents[PS_BATCH];
+    uint16_t acts[PS_BATCH];
+    unsigned n;
+};
+
+static void ps_flush(struct ps_search *search, unsigned number, struct ps_batch *batch)
+{
+    struct ps_shard *shard = &search->shards[number];
+    for (unsigned i = 0; i < batch->n && shard->n_slots; i++) {
+        const uint32_t slot = shard->slots[(uint32_t)batch->hashes[i] & (shard->n_slots - 1u)];
+        if (slot)
+            PS_FETCH(ps_key_of(search, ps_id(number, (slot & PS_SLOT_INDEX) - 1u)));
+    }
+    for (unsigned i = 0; i < batch->n; i++)
+        if (ps_shard_add(search, number, batch->keys[i], batch->hashes[i], batch->parents[i],
+                         batch->acts[i]) < 0)
+            shard->failed = 1;
+    batch->n = 0;
 }
 
 void ps_search_insert(struct ps_search *search, unsigned number)
 {
-    struct ps_shard *shard = &search->shards[number];
+    const struct ps_shard *shard = &search->shards[number];
     const unsigned words = search->sys.words;
-    uint64_t hashes[PS_BATCH];
+    struct ps_batch batch;
+    batch.n = 0;
     for (unsigned p = 0; p < search->n_pieces; p++) {
         const struct ps_piece *piece = &search->pieces[p];
         const uint32_t end = piece->starts[number + 1u];
-        for (uint32_t begin = piece->starts[number]; begin < end; begin += PS_BATCH) {
-            const uint32_t n = end - begin < PS_BATCH ? end - begin : PS_BATCH;
-            const uint32_t *order = piece->order + begin;
-            for (uint32_t i = 0; i < n; i++) {
-                hashes[i] = ps_hash(piece->keys + (size_t)order[i] * words, words);
-                if (shard->n_slots)
-                    PS_FETCH(&shard->slots[(uint32_t)hashes[i] & (shard->n_slots - 1u)]);
-            }
-            for (uint32_t i = 0; i < n && shard->n_slots; i++) {
-                const uint32_t slot = shard->slots[(uint32_t)hashes[i] & (shard->n_slots - 1u)];
-                if (slot)
-                    PS_FETCH(ps_key_of(search, ps_id(number, slot - 1u)));
-            }
-            for (uint32_t i = 0; i < n; i++)
-                if (ps_shard_add(search, number, piece->keys + (size_t)order[i] * words,
-                                 hashes[i], piece->parents[order[i]],
-                                 piece->acts[order[i]]) < 0) {
-                    shard->failed = 1;
-                    return;
-                }
+        for (uint32_t i = piece->starts[number]; i < end; i++) {
+            const uint32_t found = piece->order[i];
+            const uint64_t *key = piece->keys + (size_t)found * words;
+            const uint64_t hash = ps_hash(key, words);
+            if (shard->n_slots)
+                PS_FETCH(&shard->slots[(uint32_t)hash & (shard->n_slots - 1u)]);
+            batch.keys[batch.n] = key;
+            batch.hashes[batch.n] = hash;
+            batch.parents[batch.n] = piece->parents[found];
+            batch.acts[batch.n] = piece->acts[found];
+            if (++batch.n == PS_BATCH)
+                ps_flush(search, number, &batch);
         }
     }
+    ps_flush(search, number, &batch);
 }
 
 void ps_search_settle(struct ps_search *search)

@@ -35,16 +35,34 @@ static int ps_shard_grow_slots(const struct ps_search *search, unsigned number)
     if (!slots)
         return -1;
     for (uint32_t i = 0; i < shard->n; i++) {
-        const uint64_t *key = ps_key_of(search, ps_id(number, i));
-        uint32_t slot = (uint32_t)ps_hash(key, search->sys.words) & (n_slots - 1u);
+        const uint64_t hash = ps_hash(ps_key_of(search, ps_id(number, i)), search->sys.words);
+        uint32_t slot = (uint32_t)hash & (n_slots - 1u);
         while (slots[slot])
             slot = (slot + 1u) & (n_slots - 1u);
-        slots[slot] = i + 1u;
+        slots[slot] = (i + 1u) | ps_tag_of(hash);
     }
     free(shard->slots);
     shard->slots = slots;
     shard->n_slots = n_slots;
     return 0;
+}
+
+/* Where a key is in a shard that has slots: its slot, or the empty one where it would be. */
+static uint32_t ps_slot_of(const struct ps_search *search, unsigned number, const uint64_t *key,
+                           uint64_t hash)
+{
+    const struct ps_shard *shard = &search->shards[number];
+    const uint32_t mask = shard->n_slots - 1u, tag = ps_tag_of(hash);
+    for (uint32_t slot = (uint32_t)hash & mask;; slot = (slot + 1u) & mask) {
+        const uint32_t found = shard->slots[slot];
+        if (!found)
+            return slot;
+        if ((found & ~PS_SLOT_INDEX) != tag)
+            continue;
+        const uint32_t id = ps_id(number, (found & PS_SLOT_INDEX) - 1u);
+        if (ps_same_key(ps_key_of(search, id), key, search->sys.words))
+            return slot;
+    }
 }
 
 int ps_shard_add(struct ps_search *search, unsigned number, const uint64_t *key, uint64_t hash,
@@ -55,12 +73,10 @@ int ps_shard_add(struct ps_search *search, unsigned number, const uint64_t *key,
     if ((uint64_t)shard->n * 3u >= (uint64_t)shard->n_slots * 2u &&
         ps_shard_grow_slots(search, number))
         return -1;
-    uint32_t slot = (uint32_t)hash & (shard->n_slots - 1u);
-    for (; shard->slots[slot]; slot = (slot + 1u) & (shard->n_slots - 1u))
-        if (ps_same_key(ps_key_of(search, ps_id(number, shard->slots[slot] - 1u)), key, words))
-            return 0;
-    /* The last id is PS_NO_ID's. */
-    if (shard->n == UINT32_MAX / PS_SHARDS ||
+    const uint32_t slot = ps_slot_of(search, number, key, hash);
+    if (shard->slots[slot])
+        return 0;
+    if (shard->n == PS_SLOT_INDEX - 1u || /* the last id is PS_NO_ID's */
         (shard->n == shard->n_blocks * PS_BLOCK && ps_shard_grow_blocks(search, shard)))
         return -1;
     const struct ps_block *block = &shard->blocks[shard->n / PS_BLOCK];
@@ -69,7 +85,7 @@ int ps_shard_add(struct ps_search *search, unsigned number, const uint64_t *key,
     block->parents[place] = parent;
     block->acts[place] = act;
     block->marks[place] = 0;
-    shard->slots[slot] = ++shard->n;
+    shard->slots[slot] = ++shard->n | ps_tag_of(hash);
     return 1;
 }
 
@@ -80,13 +96,8 @@ uint32_t ps_search_find(const struct ps_search *search, const uint64_t *key)
     const struct ps_shard *shard = &search->shards[number];
     if (!shard->n_slots)
         return PS_NO_ID;
-    uint32_t slot = (uint32_t)hash & (shard->n_slots - 1u);
-    for (; shard->slots[slot]; slot = (slot + 1u) & (shard->n_slots - 1u)) {
-        const uint32_t id = ps_id(number, shard->slots[slot] - 1u);
-        if (ps_same_key(ps_key_of(search, id), key, search->sys.words))
-            return id;
-    }
-    return PS_NO_ID;
+    const uint32_t slot = shard->slots[ps_slot_of(search, number, key, hash)];
+    return slot ? ps_id(number, (slot & PS_SLOT_INDEX) - 1u) : PS_NO_ID;
 }
 
 void ps_search_world(const struct ps_search *search, uint32_t id, struct ps_world *world)

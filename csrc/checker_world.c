@@ -49,35 +49,27 @@ static void ps_release(const struct ps_system *sys, struct ps_world *world, unsi
     }
 }
 
-unsigned ps_world_act(const struct ps_system *sys, struct ps_world *world,
-                      const struct ps_act *act, struct ps_outcome *out, unsigned *stepped)
+unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
+                           const struct ps_act *act, unsigned plane, struct ps_outcome *out,
+                           unsigned *stepped)
 {
-    struct ps_state *s = &world->vcpus[act->vcpu];
-    unsigned vcpu = act->vcpu, event = act->kind, plane = act->plane;
+    unsigned vcpu = act->vcpu, event = act->kind;
+    struct ps_state *s = &world->vcpus[vcpu];
     *stepped = vcpu;
-    if (!ps_can_happen(world, act))
-        return 0;
-    if (act->how & PS_OF_SELF)
-        plane = (unsigned)s->current;
-    if (event >= PS_N_EVENTS) {
-        switch (event) {
-        case PS_ACT_ANSWER:
-            plane = ps_default_pick(ps_policy_of(sys, vcpu), s);
-            if (plane == PS_NO_PLANE)
-                return 0;
-            s->req_exit = ps_requests(ps_policy_of(sys, vcpu), s, plane);
-            event = PS_EVENT_ENTER;
-            break;
-        case PS_ACT_IPI:
-            vcpu = act->target;
-            *stepped = vcpu;
-            event = PS_EVENT_IRQ;
-            break;
-        default:
-            memset(out, 0, sizeof *out);
-            out->was = out->now = s->current;
-            return ps_lock_act(sys, world, act, plane);
-        }
+    if (event == PS_ACT_ANSWER) {
+        plane = ps_default_pick(ps_policy_of(sys, vcpu), s);
+        if (plane == PS_NO_PLANE)
+            return 0;
+        s->req_exit = ps_requests(ps_policy_of(sys, vcpu), s, plane);
+        event = PS_EVENT_ENTER;
+    } else if (event == PS_ACT_IPI) {
+        vcpu = act->target;
+        *stepped = vcpu;
+        event = PS_EVENT_IRQ;
+    } else if (event >= PS_N_EVENTS) {
+        memset(out, 0, sizeof *out);
+        out->was = out->now = s->current;
+        return ps_lock_act(sys, world, act, plane);
     }
     *out = ps_step(ps_policy_of(sys, vcpu), &world->vcpus[vcpu], event, plane);
     if (!sys->locks)

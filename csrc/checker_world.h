@@ -73,21 +73,31 @@ static inline int ps_system_layout(struct ps_system *sys)
     return sys->n_vcpus <= PS_WORLD_VCPUS && sys->words <= PS_KEY_WORDS ? 0 : -1;
 }
 
+/* The masks of a vCPU in one word, `n` bits each. Field by field: ps_step has just written some of
+ * them, and a wider load would wait until those stores have left the store buffer. */
+static inline uint64_t ps_pack_masks(const struct ps_state *s, unsigned n)
+{
+    const uint64_t a = s->online | (uint64_t)s->runnable << n | (uint64_t)s->halted << 2u * n |
+                       (uint64_t)s->irq << 3u * n | (uint64_t)s->masked << 4u * n;
+    const uint64_t b = s->noint | (uint64_t)s->nmi << n | (uint64_t)s->trap << 2u * n |
+                       (uint64_t)s->held << 3u * n | (uint64_t)s->edge << 4u * n;
+    const uint64_t c = s->locked | (uint64_t)s->vina << n | (uint64_t)s->vina_asserted << 2u * n |
+                       (uint64_t)s->req_exit << 3u * n;
+    return a | b << 5u * n | c << 10u * n;
+}
+
 static inline void ps_pack_vcpu(const struct ps_system *sys, const struct ps_world *world,
                                 unsigned vcpu, uint64_t *key)
 {
     const struct ps_state *s = &world->vcpus[vcpu];
     const unsigned tail = PS_N_MASKS + 2u;
     const uint64_t last = (uint64_t)(unsigned)s->current | (uint64_t)s->status << 4;
-    uint16_t masks[PS_N_MASKS];
-    memcpy(masks, s, sizeof masks);
     key += vcpu * sys->vcpu_words;
     if (sys->vcpu_words == 1) {
-        uint64_t packed = last << sys->shift[tail];
-        for (unsigned i = 0; i < PS_N_MASKS; i++)
-            packed |= (uint64_t)masks[i] << (i * sys->n_planes);
-        key[0] = packed;
+        key[0] = ps_pack_masks(s, sys->n_planes) | last << sys->shift[tail];
     } else {
+        uint16_t masks[PS_N_MASKS];
+        memcpy(masks, s, sizeof masks);
         for (unsigned i = 0; i < sys->vcpu_words; i++)
             key[i] = 0;
         for (unsigned i = 0; i < PS_N_MASKS; i++)
@@ -168,10 +178,27 @@ static inline int ps_can_happen(const struct ps_world *world, const struct ps_ac
     return 1;
 }
 
+/* As ps_world_act, for an act that can happen, and may be more than one ps_step on its vCPU. */
+unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
+                           const struct ps_act *act, unsigned plane, struct ps_outcome *out,
+                           unsigned *stepped);
+
 /* One act on the world. `out` is the outcome of its ps_step, on vCPU `*stepped`; where none was
  * made, it says that nothing switched. Returns the vCPUs that may have changed, as bits; none
  * where the act cannot happen. */
-unsigned ps_world_act(const struct ps_system *sys, struct ps_world *world,
-                      const struct ps_act *act, struct ps_outcome *out, unsigned *stepped);
+static inline unsigned ps_world_act(const struct ps_system *sys, struct ps_world *world,
+                                    const struct ps_act *act, struct ps_outcome *out,
+                                    unsigned *stepped)
+{
+    struct ps_state *s = &world->vcpus[act->vcpu];
+    if (!ps_can_happen(world, act))
+        return 0;
+    const unsigned plane = act->how & PS_OF_SELF ? (unsigned)s->current : act->plane;
+    if (act->kind >= PS_N_EVENTS || sys->locks)
+        return ps_world_act_rare(sys, world, act, plane, out, stepped);
+    *stepped = act->vcpu;
+    *out = ps_step(ps_policy_of(sys, act->vcpu), s, act->kind, plane);
+    return 1u << act->vcpu;
+}
 
 #endif
