@@ -134,8 +134,8 @@ static void ps_emit(const struct ps_search *search, struct ps_piece *piece, cons
     uint64_t *recent = piece->recent + (size_t)(hash >> 32 & (PS_RECENT - 1u)) * words;
     if (ps_same_key(recent, key, words))
         return;
-    memcpy(recent, key, words * sizeof *key);
-    memcpy(piece->keys + (size_t)piece->n * words, key, words * sizeof *key);
+    ps_copy_key(recent, key, words);
+    ps_copy_key(piece->keys + (size_t)piece->n * words, key, words);
     piece->parents[piece->n] = parent;
     piece->acts[piece->n] = (uint16_t)act;
     piece->shards[piece->n] = (uint8_t)ps_shard_of(hash);
@@ -197,6 +197,15 @@ static void ps_load_source(const struct ps_search *search, struct ps_piece *piec
         ps_lockstep(search, piece, id, &source->world, key);
 }
 
+static inline void ps_copy_world(struct ps_world *to, const struct ps_world *from, unsigned n)
+{
+    for (unsigned vcpu = 0; vcpu < n; vcpu++) {
+        to->vcpus[vcpu] = from->vcpus[vcpu];
+        to->locks[vcpu] = from->locks[vcpu];
+        to->waits[vcpu] = from->waits[vcpu];
+    }
+}
+
 /* One act from one state; `next` is a copy of the state's world. */
 static inline void ps_expand_act(const struct ps_search *search, struct ps_piece *piece,
                                  uint32_t id, unsigned number, struct ps_source *source,
@@ -211,16 +220,20 @@ static inline void ps_expand_act(const struct ps_search *search, struct ps_piece
     if (!touched)
         return;
     piece->transitions++;
-    const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
-    if (broken)
-        ps_note(search, piece, broken, id, number);
-    if (act->how & PS_INSIDE) {
+    if (out.fault && act->kind < PS_N_EVENTS)
+        return; /* what is refused changes nothing (rules, 4) */
+    if (search->wanted & (1u << PS_NOTHING_LOST | 1u << PS_FEASIBLE)) {
+        const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
+        if (broken)
+            ps_note(search, piece, broken, id, number);
+    }
+    if (act->how & PS_INSIDE && search->wanted >> PS_N_LOCAL) {
         source->delivered |= ps_delivered(sys, world, next, stepped, out);
         source->idles |= (unsigned)ps_is_idle(act, out);
     }
     const uint64_t *from = ps_key_of(search, id);
     uint64_t key[PS_KEY_WORDS];
-    memcpy(key, from, sys->words * sizeof *key);
+    ps_copy_key(key, from, sys->words);
     for (unsigned vcpu = 0; touched; vcpu++, touched >>= 1)
         if (touched & 1u)
             ps_pack_vcpu(sys, next, vcpu, key);
@@ -243,7 +256,7 @@ static void ps_expand_piece(const struct ps_search *search, struct ps_piece *pie
             if (n_vcpus == 1) /* one vCPU has no locks */
                 next.vcpus[0] = sources[i].world.vcpus[0];
             else
-                next = sources[i].world;
+                ps_copy_world(&next, &sources[i].world, n_vcpus);
             ps_expand_act(search, piece, ps_id(piece->shard, piece->begin + i), act, &sources[i],
                           &next);
         }

@@ -81,7 +81,7 @@ int ps_shard_add(struct ps_search *search, unsigned number, const uint64_t *key,
         return -1;
     const struct ps_block *block = &shard->blocks[shard->n / PS_BLOCK];
     const uint32_t place = shard->n % PS_BLOCK;
-    memcpy(block->keys + (size_t)place * words, key, words * sizeof *key);
+    ps_copy_key(block->keys + (size_t)place * words, key, words);
     block->parents[place] = parent;
     block->acts[place] = act;
     block->marks[place] = 0;

@@ -118,27 +118,65 @@ static inline void ps_pack(const struct ps_system *sys, const struct ps_world *w
         ps_pack_vcpu(sys, world, vcpu, key);
 }
 
+static inline void ps_unpack_masks(uint64_t packed, unsigned n, uint64_t all, struct ps_state *s)
+{
+    s->online = (uint16_t)(packed & all);
+    s->runnable = (uint16_t)(packed >> n & all);
+    s->halted = (uint16_t)(packed >> 2u * n & all);
+    s->irq = (uint16_t)(packed >> 3u * n & all);
+    s->masked = (uint16_t)(packed >> 4u * n & all);
+    packed >>= 5u * n;
+    s->noint = (uint16_t)(packed & all);
+    s->nmi = (uint16_t)(packed >> n & all);
+    s->trap = (uint16_t)(packed >> 2u * n & all);
+    s->held = (uint16_t)(packed >> 3u * n & all);
+    s->edge = (uint16_t)(packed >> 4u * n & all);
+    packed >>= 5u * n;
+    s->locked = (uint16_t)(packed & all);
+    s->vina = (uint16_t)(packed >> n & all);
+    s->vina_asserted = (uint16_t)(packed >> 2u * n & all);
+    s->req_exit = (uint16_t)(packed >> 3u * n & all);
+}
+
+static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *key,
+                                  struct ps_world *world, unsigned vcpu)
+{
+    const unsigned tail = PS_N_MASKS + 2u, i = PS_N_MASKS;
+    struct ps_state *s = &world->vcpus[vcpu];
+    key += vcpu * sys->vcpu_words;
+    if (sys->vcpu_words == 1) {
+        ps_unpack_masks(key[0], sys->n_planes, sys->planes, s);
+    } else {
+        uint16_t masks[PS_N_MASKS];
+        for (unsigned m = 0; m < PS_N_MASKS; m++)
+            masks[m] = (uint16_t)(key[sys->word[m]] >> sys->shift[m] & sys->planes);
+        memcpy(s, masks, sizeof masks);
+    }
+    const unsigned last = (unsigned)(key[sys->word[tail]] >> sys->shift[tail] & 63u);
+    s->current = (int8_t)(last & 15u);
+    s->status = (uint8_t)(last >> 4);
+    s->pad[0] = s->pad[1] = 0;
+    world->locks[vcpu] = world->waits[vcpu] = 0;
+    if (sys->locks) {
+        world->locks[vcpu] = (uint16_t)(key[sys->word[i]] >> sys->shift[i] & sys->planes);
+        world->waits[vcpu] = (uint16_t)(key[sys->word[i + 1u]] >> sys->shift[i + 1u] & sys->planes);
+    }
+}
+
+/* The vCPUs beyond n_vcpus are left as they are. */
 static inline void ps_unpack(const struct ps_system *sys, const uint64_t *key,
                              struct ps_world *world)
 {
-    const unsigned tail = PS_N_MASKS + 2u;
-    memset(world, 0, sizeof *world);
-    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++, key += sys->vcpu_words) {
-        struct ps_state *s = &world->vcpus[vcpu];
-        uint16_t masks[PS_N_MASKS];
-        for (unsigned i = 0; i < PS_N_MASKS; i++)
-            masks[i] = (uint16_t)(key[sys->word[i]] >> sys->shift[i] & sys->planes);
-        memcpy(s, masks, sizeof masks);
-        const unsigned last = (unsigned)(key[sys->word[tail]] >> sys->shift[tail] & 63u);
-        s->current = (int8_t)(last & 15u);
-        s->status = (uint8_t)(last >> 4);
-        if (sys->locks) {
-            const unsigned i = PS_N_MASKS;
-            world->locks[vcpu] = (uint16_t)(key[sys->word[i]] >> sys->shift[i] & sys->planes);
-            world->waits[vcpu] =
-                (uint16_t)(key[sys->word[i + 1u]] >> sys->shift[i + 1u] & sys->planes);
-        }
-    }
+    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
+        ps_unpack_vcpu(sys, key, world, vcpu);
+}
+
+/* A key is one to five words: too short for a call of memcpy. */
+static inline void ps_copy_key(uint64_t *to, const uint64_t *from, unsigned words)
+{
+    to[0] = from[0];
+    for (unsigned i = 1; i < words; i++)
+        to[i] = from[i];
 }
 
 static inline const struct ps_policy *ps_policy_of(const struct ps_system *sys, unsigned vcpu)
