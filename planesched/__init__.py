@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .checking import check, diff, matrix
 from .core import VCPU, VM, Outcome, pick_many
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
@@ -32,7 +33,10 @@ __all__ = [
     "Stats",
     "TraceError",
     "__version__",
+    "check",
+    "diff",
     "get_include",
+    "matrix",
     "pick_many",
     "presets",
 ]

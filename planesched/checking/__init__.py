@@ -288,7 +288,8 @@ def _livelock(search: Search, item: Property, policy: Policy, planes: int, state
             break
         seen.append(at)
     trace = make_trace(search, [policy], planes, state, acts, seen.index(at))
-    what = f"{len(seen) - seen.index(at)} step(s) repeat, and no plane gets on"
+    n = len(seen) - seen.index(at)
+    what = f"the last {f'{n} steps repeat' if n > 1 else 'step repeats'} for ever"
     return Verdict(item.name, False, "livelock", what, trace)
 
 

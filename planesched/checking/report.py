@@ -9,6 +9,9 @@ from .trace import Trace
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
 
+_MANY = 100_000
+"""Fewer states than this do not fill the blocks that they are stored in."""
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -41,10 +44,12 @@ class Coverage:
         if not self.exhausted:
             end = "interrupted, not exhausted" if self.interrupted else "not exhausted"
         rate = self.transitions / self.elapsed_s / 1e6 if self.elapsed_s else 0.0
+        size = f"{self.nbytes / 2**20:.1f} MiB"
+        if self.states >= _MANY:
+            size += f", {self.nbytes / self.states:.0f} bytes a state"
         return (
             f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth} ({end}); "
-            f"{self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, "
-            f"{self.nbytes / max(self.states, 1):.0f} bytes a state"
+            f"{self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, {size}"
         )
 
 

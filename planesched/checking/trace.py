@@ -94,7 +94,7 @@ class Trace:
             rows.append([*row, _outcome(step.outcome), _state(state)])
         lines = _table([head, *rows])
         if self.loop is not None:
-            lines.append(f"and so on for ever from step {self.loop + 1}")
+            lines.append(f"and again from step {self.loop + 1}: no plane executes between the steps")
         return "\n".join(lines)
 
     def scenarios(self, name: str, title: str = "", source: str = "planesched check") -> list[Any]:
