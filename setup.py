@@ -17,6 +17,13 @@ from setuptools.command.build_py import build_py
 CSRC: dict[str, list[str]] = {
     "planesched._running": ["automaton.c", "figures.c", "records.c"],
     "planesched._scan": ["scan.c"],
+    "planesched.checker": [
+        "checker_properties.c",
+        "checker_search.c",
+        "checker_sweep.c",
+        "checker_table.c",
+        "checker_world.c",
+    ],
     "planesched.core": ["automaton.c", "figures.c", "records.c"],
     "planesched.simulation": [
         "engine.c",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ._scan import pick_many
 from .callback import UserScheduler
+from .checking import check, diff, matrix
 from .core import VCPU, VM, Outcome
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
@@ -42,7 +43,10 @@ __all__ = [
     "TraceSummary",
     "UserScheduler",
     "__version__",
+    "check",
+    "diff",
     "get_include",
+    "matrix",
     "pick_many",
     "presets",
     "replay",

@@ -43,7 +43,9 @@ PYTHON = {
     "simulation": CORE | {"_cengine", "inputs", "jobstats", "workload", "traces"},
     "replayed": NAMES | {"jobstats", "stats"},
     "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
-    "checker": CORE,
+    "_cchecker": {"csched"},
+    "checker": CORE | {"_cchecker"},
+    "checking": CORE | {"checker", "conformance"},
     "conformance": CORE | {"reference"},
     "report": NAMES | {"stats", "units"},
 }
