@@ -161,13 +161,13 @@ def test_conform(model, run, tmp_path):
     )
     path.write_text(text)
     words = ["conform", "mine.toml", *(["--reference"] if model == "reference" else [])]
-    assert run(*words) == (0, f"{model}: 1 scenarios, 1 steps: all agree\n", "")
+    assert run(*words) == (0, f"{model}: 1 scenario, 1 step: all agree\n", "")
     path.write_text(text.replace("run = 1", "run = 0"))
     status, printed, said = run(*words)
     assert (status, said) == (1, "")
     assert printed.splitlines() == [
         "mine.toml: x: step 1 (irq 1): run: expected 0, found 1",
-        f"{model}: 1 scenarios, 1 steps: 1 differ",
+        f"{model}: 1 scenario, 1 step: 1 differ",
     ]
 
 
