@@ -14,7 +14,7 @@
 #define PS_SHARDS 64u
 #define PS_PIECES 64u
 #define PS_PIECE 256u   /* states of a piece at most */
-#define PS_BLOCK 1024u  /* states of a block of memory */
+#define PS_BLOCK 256u   /* states of a block of memory */
 #define PS_MAX_ACTS 1024u
 #define PS_RECENT 1024u   /* keys that a piece remembers */
 

@@ -70,7 +70,7 @@ int ps_shard_add(struct ps_search *search, unsigned number, const uint64_t *key,
 {
     struct ps_shard *shard = &search->shards[number];
     const unsigned words = search->sys.words;
-    if ((uint64_t)shard->n * 3u >= (uint64_t)shard->n_slots * 2u &&
+    if ((uint64_t)shard->n * 4u >= (uint64_t)shard->n_slots * 3u &&
         ps_shard_grow_slots(search, number))
         return -1;
     const uint32_t slot = ps_slot_of(search, number, key, hash);
@@ -117,7 +117,8 @@ uint64_t ps_search_bytes(const struct ps_search *search)
     const uint64_t block = PS_BLOCK * (8u * search->sys.words + 10u);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < PS_SHARDS; i++)
-        bytes += search->shards[i].n_blocks * block + search->shards[i].n_slots * 4u;
+        bytes += search->shards[i].n_blocks * block + search->shards[i].n_slots * 4u +
+                 search->shards[i].room * sizeof(struct ps_block);
     return bytes;
 }
 

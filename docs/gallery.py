@@ -56,7 +56,7 @@ HAZARDS = (
         "The cure above has a price. A plane that returns with its own unmasked interrupt pending "
         "and its interrupts disabled is called back at once: the return never gets through, and "
         "the lower plane makes no progress until the upper one enables its interrupts.",
-        "Hyper-V TLFS, VTL Return: pending interrupts are evaluated anew, RFLAGS.IF is not looked at",
+        "Hyper-V TLFS, VTL Return: pending interrupts are evaluated anew, whatever RFLAGS.IF",
         "vsm",
         "progress",
         "irq, call, return, cli, sti",
@@ -78,7 +78,7 @@ HAZARDS = (
         "Plane 1 halts and the vCPU blocks on it. Waking looks only at the plane that is blocked, "
         "so an interrupt for plane 0 wakes nobody.",
         "KVM planes v1 (J. Roedel, 2026-06-08): kvm_vcpu_has_events looks at one plane; the 6.17 "
-        "branch had \"Always block on plane 0\"",
+        'branch had "Always block on plane 0"',
         "kvm_planes",
         "wakeup",
         "irq 0, halt, call, return",
@@ -173,8 +173,8 @@ HAZARDS = (
         "Plane 1 of one vCPU takes the lock and halts; plane 0 of the other flushes and waits for "
         "a return that does not come. No field cures it: it is the guest that must not sleep with "
         "the lock, which is what the second search (without halt) confirms.",
-        "Hyper-V TLFS, VsmVpSecureConfig: TlbLocked; Wipper on KVM planes: the guest is responsible "
-        "for avoiding circular dependencies between suspended vCPUs",
+        "Hyper-V TLFS, VsmVpSecureConfig: TlbLocked; Wipper on KVM planes: the guest is "
+        "responsible for avoiding circular dependencies between suspended vCPUs",
         "vsm",
         "delivery",
         "call, return, halt, tlb_lock, tlb_flush",
@@ -228,8 +228,8 @@ def gallery() -> str:
 
 Made by `python docs/gallery.py`; a test keeps it true. Each hazard is a property of
 [checker.md](checker.md) that breaks, with a shortest way there, the policy field that brings it
-and the one that cures it: under the cure the same search, to the end, finds that the property holds.
-A cure is what this model offers, not advice to a system; its price may be another entry of this page.
+and the one that cures it: under the cure the same search, to its end, finds that it holds. A cure
+is what this model offers, not advice to a system; its price may be another entry of this page.
 """
     return "\n".join([head, *(section(i, h) for i, h in enumerate(HAZARDS, 1))])
 

@@ -158,8 +158,8 @@ class SlowSearch:
                 if new != able[state]:
                     able[state], changed = new, True
         found.undelivered = {state for state in depth if pending[state] & ~able[state]}
-        moves = {state: {after for after, _, _ in steps} - {state} for state, steps in edges.items()}
-        found.stuck = {state for state in found.undelivered if not moves[state]}
+        moving = {s for s, steps in edges.items() if any(after != s for after, _, _ in steps)}
+        found.stuck = found.undelivered - moving
         if found.undelivered:
             found.broken["delivery"] = min(depth[state] for state in found.undelivered)
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checker import DELIVERY, MAX_VCPUS, N_LOCAL, PROGRESS, Search
+from ..checker import MAX_VCPUS, Search
 from ..core import VM
 from ..events import EVENT, STATE
 from ..policy import Policy, plane_count
 from ..presets import presets
-from .alphabet import DEFAULT, GROUPS, Item, acts_of, parse_events
-from .engine import Progress, Run, drive, thread_count
+from .alphabet import DEFAULT, GROUPS, acts_of, parse_events
+from .answers import coverage_of, judge, verdict_of
+from .engine import Progress, drive, thread_count
 from .properties import PROPERTIES, Predicate, Property, choose
 from .report import Coverage, DiffReport, Matrix, Report, Verdict
 from .trace import Trace, TraceStep, make_trace
@@ -113,10 +114,10 @@ def check(
     _add_roots(search, policy, planes, vcpus, from_states)
     count = thread_count(threads)
     run = drive(search, wanted, _bound(max_states), count, progress, early=not predicates)
-    coverage = _coverage(search, run)
-    verdicts = {item.name: _verdict(search, item, policy, planes, run) for item in chosen}
+    coverage = coverage_of(search, run)
+    verdicts = {item.name: verdict_of(search, item, policy, planes, run) for item in chosen}
     for name, predicate in predicates.items():
-        verdicts[name] = _judge(search, name, predicate, policy, planes)
+        verdicts[name] = judge(search, name, predicate, policy, planes)
     return Report(policy, planes, vcpus, tuple(map(str, items)), verdicts, coverage)
 
 
@@ -163,11 +164,9 @@ def diff(
     trace = None
     if found is not None:
         state, act = found
-        trace = make_trace(search, policies, planes, state, [act])
-    coverage = _coverage(search, run)
-    return DiffReport(
-        policies, planes, tuple(map(str, items)), search.differing, trace, coverage
-    )
+        trace = make_trace(search, policies, planes, state, [] if act is None else [act])
+    coverage = coverage_of(search, run)
+    return DiffReport(policies, planes, tuple(map(str, items)), search.differing, trace, coverage)
 
 
 def matrix(
@@ -234,72 +233,3 @@ def _add_roots(
     vm.run(np.zeros(0, dtype=EVENT))  # it looks at the states first
     for row in states.reshape(-1, vcpus):
         search.add_root(row)
-
-
-def _coverage(search: Search, run: Run) -> Coverage:
-    return Coverage(
-        states=search.states,
-        transitions=search.transitions,
-        depth=search.depth,
-        exhausted=search.exhausted,
-        interrupted=run.interrupted,
-        elapsed_s=run.elapsed_s,
-        nbytes=search.nbytes,
-    )
-
-
-def _verdict(search: Search, item: Property, policy: Policy, planes: int, run: Run) -> Verdict:
-    graph = item.number >= N_LOCAL
-    if graph and not run.swept:
-        return Verdict(item.name, None)
-    found = search.found(item.number)
-    if found is None:
-        return Verdict(item.name, True if search.exhausted else None)
-    state, act = found
-    if item.number == PROGRESS:
-        return _livelock(search, item, policy, planes, state)
-    kind = what = ""
-    if item.number == DELIVERY:
-        kind = "deadlock" if search.stuck(state) else "stranded"
-        what = _missing(search, state)
-    acts = [] if act is None else [act]
-    return Verdict(item.name, False, kind, what, make_trace(search, [policy], planes, state, acts))
-
-
-def _missing(search: Search, state: int) -> str:
-    many = len(search.states_of(state)) > 1
-    words = []
-    for vcpu, plane in search.missing(state):
-        if plane is None:
-            words.append(f"vCPU {vcpu} waits for a TLB lock for ever")
-        else:
-            where = f"plane {plane} of vCPU {vcpu}" if many else f"plane {plane}"
-            words.append(f"the interrupt of {where} is never injected")
-    return ", ".join(words)
-
-
-def _livelock(search: Search, item: Property, policy: Policy, planes: int, state: int) -> Verdict:
-    acts: list[int] = []
-    seen, at = [state], state
-    while True:
-        at, act = search.idle_act(at)
-        acts.append(act)
-        if at in seen:
-            break
-        seen.append(at)
-    trace = make_trace(search, [policy], planes, state, acts, seen.index(at))
-    n = len(seen) - seen.index(at)
-    what = f"the last {f'{n} steps repeat' if n > 1 else 'step repeats'} for ever"
-    return Verdict(item.name, False, "livelock", what, trace)
-
-
-def _judge(
-    search: Search, name: str, predicate: Predicate, policy: Policy, planes: int
-) -> Verdict:
-    for depth in range(search.depth + 1):
-        for state in search.level(depth):
-            states = search.states_of(state)
-            if not predicate(states[0] if len(states) == 1 else states):
-                trace = make_trace(search, [policy], planes, state)
-                return Verdict(name, False, "", "", trace)
-    return Verdict(name, True if search.exhausted else None)

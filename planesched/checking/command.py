@@ -31,7 +31,7 @@ _FLAGS = ("rearm", "refuse_pending", "vina_auto_reset")
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``planesched check`` takes."""
     parser.add_argument("policy", nargs="*", metavar="PRESET|FILE.toml", help="what to check")
-    parser.add_argument("--matrix", action="store_true", help="all of them (all presets) as a table")
+    parser.add_argument("--matrix", action="store_true", help="all of them, or all presets")
     parser.add_argument(
         "--property",
         action="append",
@@ -133,7 +133,7 @@ def set_fields(policy: Policy, changes: list[str]) -> Policy:
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals or name not in field_names():
-            raise ValueError(f"--set {change}: expected one of {', '.join(field_names())}, =, value")
+            raise ValueError(f"--set {change}: expected FIELD=VALUE, of {', '.join(field_names())}")
         values[name] = _value(name, text)
     return policy.replace(**values)
 

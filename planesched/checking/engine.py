@@ -95,13 +95,12 @@ class Crew:
 class Exploration:
     """One search, from its roots to its last pass, in a thread of its own."""
 
-    def __init__(
-        self, search: Search, wanted: int, most: int, threads: int, early: bool
-    ) -> None:
+    def __init__(self, search: Search, wanted: int, most: int, threads: int, early: bool) -> None:
         self.search, self.wanted, self.most, self.threads = search, wanted, most, threads
         self.early = early and not wanted >> N_LOCAL
         self.began = time.perf_counter()
         self.stopping = threading.Event()
+        self.ended = threading.Event()
         self.error: BaseException | None = None
         self.swept = False
         self.latest = self._look("search")
@@ -124,6 +123,7 @@ class Exploration:
             self.error = error
         finally:
             crew.dismiss()
+            self.ended.set()
 
     def _explore(self, crew: Crew) -> None:
         asked = [number for number in range(N_LOCAL) if self.wanted >> number & 1]
@@ -169,17 +169,19 @@ def drive(
     thread.start()
     interrupted = False
     try:
-        while thread.is_alive():
-            thread.join(WATCH_S)
+        # Not Thread.join: after a signal it takes a thread for ended that goes on.
+        while not exploration.ended.wait(WATCH_S):
             if progress is not None:
                 progress(exploration.latest)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        if thread.is_alive():
-            exploration.stopping.set()
-            search.stop()
-            thread.join()
+        exploration.stopping.set()
+        search.stop()
+        exploration.ended.wait()
+        thread.join()
+    if progress is not None:
+        progress(exploration.latest)
     if exploration.error is not None:
         raise exploration.error
     elapsed_s = time.perf_counter() - exploration.began

@@ -27,47 +27,47 @@ _ALL = (
         "priority",
         0,
         "No plane runs while a plane that outranks it is deliverable and not held.",
-        "¬user ∧ ¬blocked ⟹ ∄p: online(p) ∧ ¬held(p) ∧ outranks(p, current) ∧ deliverable(p)",
+        "not user and not blocked => no p: online(p) and not held(p) and outranks(p, current) and deliverable(p)",
     ),
     Property(
         "wakeup",
         1,
         "No vCPU is blocked while a plane that is runnable, or that outranks the blocked one, is "
         "not held and wakes.",
-        "blocked ⟹ ∄p: online(p) ∧ ¬held(p) ∧ (runnable(p) ∨ outranks(p, current)) ∧ wakes(p)",
+        "blocked => no p: online(p) and not held(p) and (runnable(p) or outranks(p, current)) and wakes(p)",
     ),
     Property(
         "work_conserving",
         2,
         "No vCPU is blocked while a runnable plane that is not held is not halted.",
-        "blocked ⟹ ∄p: online(p) ∧ ¬held(p) ∧ runnable(p) ∧ ¬halted(p)",
+        "blocked => no p: online(p) and not held(p) and runnable(p) and not halted(p)",
     ),
     Property(
         "delivery",
         DELIVERY,
         "Whatever has been delivered, some continuation by guests and userspace alone injects it.",
-        "irq(p) ∧ online(p) ∧ ¬held(p) ⟹ ∃ guest and userspace steps: the last injects at p",
+        "irq(p) and online(p) and not held(p) => some guest and userspace steps: the last injects at p",
     ),
     Property(
         "progress",
         PROGRESS,
         "No cycle of switches and bounces goes on in which no plane executes between them.",
-        "∄ s₀ → s₁ → … → s₀ by guest and userspace steps, each: bounced ∨ "
-        "(switched ∧ (blocked ∨ user))",
+        "no  s0 -> s1 -> ... -> s0 by guest and userspace steps, each: bounced or "
+        "(switched and (blocked or user))",
     ),
     Property(
         "nothing_lost",
         3,
         "A pending bit goes only by injection, by delivery of its intercept, or by disable.",
-        "irq(p) ∧ ¬irq′(p) ⟹ injected at p ∨ disable p; nmi likewise; "
-        "trap(p) ∧ ¬trap′(p) ⟹ (now = p ∧ ¬user′) ∨ disable p",
+        "irq(p) and not irq'(p) => injected at p or disable p; nmi likewise; "
+        "trap(p) and not trap'(p) => (now = p and not user') or disable p",
     ),
     Property(
         "feasible",
         4,
         "No plane is switched to by the host's will alone that the policy's force does not allow.",
-        "switched ∧ (reason = force ∨ (reason = user ∧ ¬runnable(now))) ⟹ "
-        "force = any ∨ (force = marker ∧ now = marker)",
+        "switched and (reason = force or (reason = user and not runnable(now))) => "
+        "force = any or (force = marker and now = marker)",
     ),
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..policy import Policy
-from .trace import Trace
+from .trace import Trace, table
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
 
@@ -48,8 +48,8 @@ class Coverage:
         if self.states >= _MANY:
             size += f", {self.nbytes / self.states:.0f} bytes a state"
         return (
-            f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth} ({end}); "
-            f"{self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, {size}"
+            f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth} "
+            f"({end}); {self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, {size}"
         )
 
 
@@ -223,15 +223,13 @@ class Matrix:
     @property
     def text(self) -> str:
         """The table, with a row a policy and a column a property."""
-        from .trace import _table
-
         names = list(next(iter(self.reports.values())).verdicts)
         rows = [["", *names, "states"]]
         for name, report in self.reports.items():
             cells = [report.verdicts[key].short for key in names]
             more = "" if report.coverage.exhausted else "+"
             rows.append([name, *cells, f"{report.coverage.states:,}{more}"])
-        return "\n".join(_table(rows))
+        return "\n".join(table(rows))
 
     def as_dict(self) -> dict[str, Any]:
         """Give the matrix as plain values, ready for JSON."""

@@ -92,9 +92,11 @@ class Trace:
             if step.waits[step.vcpu]:
                 row[-1] += ", waits for a TLB lock"
             rows.append([*row, _outcome(step.outcome), _state(state)])
-        lines = _table([head, *rows])
+        lines = table([head, *rows])
         if self.loop is not None:
-            lines.append(f"and again from step {self.loop + 1}: no plane executes between the steps")
+            lines.append(
+                f"and so on from step {self.loop + 1}: no plane executes between the steps"
+            )
         return "\n".join(lines)
 
     def scenarios(self, name: str, title: str = "", source: str = "planesched check") -> list[Any]:
@@ -212,7 +214,8 @@ def _state(state: Any) -> str:
     return " ".join(f"{mask}={','.join(map(str, planes))}" for mask, planes in shown if planes)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out rows of cells in columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     cells = (zip(row, widths, strict=True) for row in rows)
     return ["  ".join(cell.ljust(width) for cell, width in row).rstrip() for row in cells]
