@@ -167,7 +167,7 @@ def test_conform(model, run, tmp_path):
     assert (status, said) == (1, "")
     assert printed.splitlines() == [
         "mine.toml: x: step 1 (irq 1): run: expected 0, found 1",
-        f"{model}: 1 scenario, 1 step: 1 differ",
+        f"{model}: 1 scenario, 1 step: 1 differs",
     ]
 
 

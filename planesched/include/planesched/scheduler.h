@@ -23,8 +23,8 @@ struct ps_userspace {
 };
 
 /* Ask which plane a vCPU in userspace is to enter. Returns a plane, WAIT, or STOP, also for an
- * answer that is none of these. With a plane, the driver sets the vCPU's req_exit to `*requests` and steps
- * it with PS_EVENT_ENTER; that a plane is held or offline is a fault there. */
+ * answer that is none of these. With a plane, the driver sets the vCPU's req_exit to `*requests`
+ * and steps it with PS_EVENT_ENTER; that a plane is held or offline is a fault there. */
 static inline int ps_userspace_ask(const struct ps_userspace *scheduler,
                                    const struct ps_policy *policy, const struct ps_state *s,
                                    int64_t now_ns, uint32_t vcpu, uint32_t reason,
