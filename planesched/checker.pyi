@@ -3,6 +3,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 from .core import Outcome
 from .policy import Policy
@@ -20,6 +21,7 @@ PROGRESS: Final[int]
 MAX_ACTS: Final[int]
 MAX_VCPUS: Final[int]
 
+@disjoint_base
 class Search:
     def __init__(
         self,

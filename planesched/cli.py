@@ -16,7 +16,7 @@ COMMANDS = {
     "policies": "list the presets, each with its rule and source",
     "step": "let events happen to one vCPU and print each outcome",
     "check": "search every reachable state for what goes wrong",
-    "diff": "find the shortest way to where two policies choose differently",
+    "diff": "find the shortest way to where two policies differ",
     "conform": "run scenario files and print what differs",
 }
 """Each command's name and help. Its module, `planesched.commands.NAME`, has DESCRIPTION, EXAMPLE,

@@ -165,6 +165,6 @@ def acts_of(
             targets = [other for other in range(vcpus) if other != vcpu] if kind == IPI else [0]
             rows += [(kind, vcpu, plane, target, how) for plane in named for target in targets]
     if not rows:
-        named = ", ".join(map(str, items))
-        raise ValueError(f"events: {named}: nothing can happen under this policy")
+        words = ", ".join(map(str, items))
+        raise ValueError(f"events: {words}: nothing can happen under this policy")
     return np.array(rows, dtype=ACT), any(row[0] >= TLB_LOCK for row in rows)

@@ -27,14 +27,16 @@ _ALL = (
         "priority",
         0,
         "No plane runs while a plane that outranks it is deliverable and not held.",
-        "not user and not blocked => no p: online(p) and not held(p) and outranks(p, current) and deliverable(p)",
+        "not user and not blocked => no p: online(p) and not held(p) and deliverable(p) and "
+        "outranks(p, current)",
     ),
     Property(
         "wakeup",
         1,
         "No vCPU is blocked while a plane that is runnable, or that outranks the blocked one, is "
         "not held and wakes.",
-        "blocked => no p: online(p) and not held(p) and (runnable(p) or outranks(p, current)) and wakes(p)",
+        "blocked => no p: online(p) and not held(p) and wakes(p) and "
+        "(runnable(p) or outranks(p, current))",
     ),
     Property(
         "work_conserving",
@@ -46,13 +48,14 @@ _ALL = (
         "delivery",
         DELIVERY,
         "Whatever has been delivered, some continuation by guests and userspace alone injects it.",
-        "irq(p) and online(p) and not held(p) => some guest and userspace steps: the last injects at p",
+        "irq(p) and online(p) and not held(p) => some steps by guests and userspace, the last of "
+        "which injects at p",
     ),
     Property(
         "progress",
         PROGRESS,
         "No cycle of switches and bounces goes on in which no plane executes between them.",
-        "no  s0 -> s1 -> ... -> s0 by guest and userspace steps, each: bounced or "
+        "no s0 -> s1 -> ... -> s0 by guest and userspace steps, each: bounced or "
         "(switched and (blocked or user))",
     ),
     Property(
