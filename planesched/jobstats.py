@@ -8,25 +8,38 @@ from numpy.typing import NDArray
 from .policy import MAX_PLANES
 from .stats import _WIDE, _to_int, _wide_sum, histogram_quantile
 
-__all__ = ["TOTALS", "JobStats"]
+__all__ = ["ROW", "TOTALS", "JobStats"]
 
 _PLANES = (MAX_PLANES,)
-_COUNTS = ("arrived", "woken", "finished", "queued", "forwarded")
+_COUNTS = ("arrived", "woken", "finished", "queued_before", "queued", "forwarded")
+
+_WIDE_SUMS = ("sojourn_ns", "load_ns", "age_ns", "age_before_ns")
 
 TOTALS = np.dtype(
     [
-        *((name, "<u8", _PLANES) for name in _COUNTS),
+        *((name, "<u8", _PLANES) for name in ("arrived", "finished", "queued_before", "queued")),
         ("sojourn_ns", _WIDE, _PLANES),
         ("sojourn_min_ns", "<u8", _PLANES),
         ("sojourn_max_ns", "<u8", _PLANES),
-        ("oldest_ns", "<u8", _PLANES),
+        *((name, "<u8", _PLANES) for name in ("woken", "forwarded", "starved_ns", "oldest_ns")),
+        *((name, _WIDE) for name in ("load_ns", "age_ns", "age_before_ns")),
     ]
 )
-"""The layout of ``struct ps_totals`` in csrc/figures.h."""
+"""The layout of ``struct ps_totals`` in csrc/jobs.h."""
+
+ROW = np.dtype(
+    [
+        *((name, "<u8") for name in ("arrived", "finished", "injected", "queued_before", "queued")),
+        *((name, _WIDE) for name in ("latency_ns", "sojourn_ns")),
+        *((f"latency_{end}_ns", "<u8") for end in ("min", "max")),
+        *((f"sojourn_{end}_ns", "<u8") for end in ("min", "max")),
+    ]
+)
+"""The layout of ``struct ps_row`` in csrc/jobs.h."""
 
 
 class JobStats:
-    """Jobs by the plane that they are for: arrived = finished + queued, always.
+    """Jobs by the plane that they are for: queued_before + arrived = finished + queued, always.
 
     Sojourn is the time from a job's arrival to the end of its service.
 
@@ -80,6 +93,11 @@ class JobStats:
     def oldest_pending_ns(self) -> NDArray[np.uint64]:
         """Age of the oldest interrupt of each plane that is pending at the end; 0 without one."""
         return self._counts("oldest_ns")
+
+    @property
+    def starved_ns(self) -> NDArray[np.uint64]:
+        """The longest time per plane that it had a job and did not run."""
+        return self._counts("starved_ns")
 
     def sojourn_mean_ns(self, plane: int) -> float:
         """Give the mean sojourn time; NaN where no job finished."""
@@ -138,9 +156,10 @@ class JobStats:
         merged = np.zeros((), dtype=TOTALS)
         for name in _COUNTS:
             merged[name] = mine[name] + theirs[name]
-        merged["sojourn_ns"] = _wide_sum(mine["sojourn_ns"], theirs["sojourn_ns"])
         merged["sojourn_min_ns"] = np.minimum(mine["sojourn_min_ns"], theirs["sojourn_min_ns"])
-        for name in ("sojourn_max_ns", "oldest_ns"):
+        for name in _WIDE_SUMS:
+            merged[name] = _wide_sum(mine[name], theirs[name])
+        for name in ("sojourn_max_ns", "starved_ns", "oldest_ns"):
             merged[name] = np.maximum(mine[name], theirs[name])
         return JobStats(merged, self.sojourn + other.sojourn)
 
