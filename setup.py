@@ -14,7 +14,9 @@ from setuptools.command.build_ext import build_ext
 
 # The files of csrc/ that a module is linked with. A module that needs none has no row.
 CSRC: dict[str, list[str]] = {
-    "planesched.core": ["automaton.c", "figures.c", "records.c", "scan.c"],
+    "planesched._running": ["automaton.c", "figures.c", "records.c"],
+    "planesched._scan": ["scan.c"],
+    "planesched.core": ["automaton.c", "figures.c", "records.c"],
     "planesched.guests": ["numpy/draws.c"],
     "planesched.simulation": [
         "automaton.c",

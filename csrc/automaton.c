@@ -122,7 +122,8 @@ struct ps_edge *ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned
     struct ps_edge *edge = &a->edges[index];
     a->outcomes[index] = out;
     edge->next = next;
-    edge->post = done && ps_posted(&before, event, plane) ? (uint8_t)(PS_CLOCK_POSTED + plane) : nowhere;
+    edge->post = done && ps_posted(&before, event, plane) ? (uint8_t)(PS_CLOCK_POSTED + plane)
+                                                          : nowhere;
     edge->notify = done && ps_vina_posted(&before, out, event, plane)
                        ? (uint8_t)(PS_CLOCK_POSTED + out.now)
                        : nowhere;

@@ -142,13 +142,14 @@ static void arrive(struct ps_engine *engine, uint32_t vcpu)
         return;
     const uint32_t index = next_job(engine, vcpu);
     struct ps_node *node = &engine->pool.nodes[index];
-    const uint32_t row = node->source;
+    uint32_t row = node->source;
     unsigned plane = node->plane;
     engine->rows[row].arrived++;
     if (engine->config.route == PS_ROUTE_MARKER && plane != engine->policy.marker) {
         node->kind = PS_JOB_FORWARD;
         node->left_ns = engine->config.forward_ns;
         plane = engine->policy.marker;
+        row = ps_plane_row(engine, plane); /* it is not this source's latency that begins */
     }
     const int64_t arrival_ns = node->arrival_ns;
     ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));

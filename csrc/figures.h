@@ -258,8 +258,8 @@ static inline void ps_count(const struct ps_ledger *ledger, const struct ps_befo
 
 /* Begin counting: figures are zeroed, what is pending is noted, and a clock slot of PS_UNKNOWN_NS
  * is taken for `start_ns`. */
-void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states, uint64_t n_vcpus,
-                     int64_t start_ns);
+void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states,
+                     uint64_t n_vcpus, int64_t start_ns);
 
 /* The same for one more vCPU, without zeroing. */
 void ps_figures_join(const struct ps_ledger *ledger, const struct ps_state *s, int64_t *clock,

@@ -1,4 +1,4 @@
-/* The records that vm.run reads and writes, and the check that they pass before anything changes. */
+/* The records that vm.run reads and writes, and what they are checked for beforehand. */
 #ifndef PLANESCHED_RECORDS_H
 #define PLANESCHED_RECORDS_H
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from .core import VCPU, VM, Outcome, pick_many
+from ._scan import pick_many
+from .core import VCPU, VM, Outcome
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
 from .jobstats import JobStats

@@ -9,7 +9,7 @@ from .events import Fault, Flags, Reason
 from .policy import Policy
 from .stats import Stats
 
-__all__ = ["VCPU", "VM", "Outcome", "pick_many"]
+__all__ = ["VCPU", "VM", "Outcome"]
 
 @disjoint_base
 class Outcome:
@@ -109,10 +109,3 @@ class VCPU:
     def vina_on(self, plane: int) -> Outcome: ...
     def vina_off(self, plane: int) -> Outcome: ...
     def vina_clear(self, plane: int) -> Outcome: ...
-
-def pick_many(
-    candidates: ArrayLike,
-    policy: Policy,
-    locked: ArrayLike | None = None,
-    out: NDArray[np.int8] | None = None,
-) -> NDArray[np.int8]: ...

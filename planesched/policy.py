@@ -174,15 +174,10 @@ class Policy:
         self._check_marker()
 
     def _check_marker(self) -> None:
-        if self.marker is not None:
-            return
         for name, values in _NEED_MARKER.items():
             value = getattr(self, name)
-            if value in values:
+            if self.marker is None and value in values:
                 raise ValueError(f"{name}={value.name!r} needs a marker, but marker=None")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _from_dict, (self.as_dict(),)
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with some fields changed, validated anew."""
@@ -280,10 +275,6 @@ def plane_id(name: str, plane: int) -> int:
     if not 0 <= int(plane) < MAX_PLANES:
         raise ValueError(f"{name}={plane} is not a plane id in 0..{MAX_PLANES - 1}")
     return int(plane)
-
-
-def _from_dict(values: dict[str, Any]) -> Policy:
-    return Policy(**values)
 
 
 def _member(name: str, value: Any, enum: type[IntEnum]) -> IntEnum:

@@ -1,4 +1,7 @@
-"""The figures of the rules' section 6, as every driver with a clock reports them."""
+"""The figures of the rules' section 6, as every driver with a clock reports them.
+
+Longer than 300 lines because each figure is a documented property.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .events import Event, Fault, Reason
+from .histogram import histogram_quantile
 from .policy import MAX_PLANES
 
-__all__ = ["FIGURES", "LATENCY_ERROR", "Stats", "bucket_floor"]
+__all__ = ["FIGURES", "Stats"]
 
 _PENDING = 3
 _WIDE = np.dtype([("lo", "<u8"), ("hi", "<u8")])
@@ -42,19 +46,6 @@ FIGURES = np.dtype(
 
 _SUMMED = FIGURES.names[: FIGURES.names.index("time_ns")] if FIGURES.names else ()
 _SUMMED_WIDE = ("time_ns", "suspended_ns", "latency_ns")
-_SUB_BITS = 6
-
-LATENCY_ERROR = 1 / 128
-"""A quantile read from a histogram is off by at most this part of itself."""
-
-
-def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
-    """Give the least value, in ns, of histogram buckets (csrc/histogram.h)."""
-    bucket = np.asarray(bucket, dtype=np.uint64)
-    octave = bucket >> np.uint64(_SUB_BITS)
-    shift = octave - (octave > 0)
-    floor: NDArray[np.uint64] = (bucket - (shift << np.uint64(_SUB_BITS))) << shift
-    return floor
 
 
 class Stats:
@@ -365,21 +356,6 @@ _PER_PLANE = (
     "longest_ns",
     "age_ns",
 )
-
-
-def histogram_quantile(counts: NDArray[np.uint64], quantile: float, low: int, high: int) -> float:
-    """Give a quantile of a histogram of times, between its exact extremes `low` and `high`."""
-    cumulated = np.cumsum(counts)
-    rank = quantile * int(cumulated[-1])
-    if quantile == 0:
-        return float(low)
-    if quantile == 1:
-        return float(high)
-    bucket = int(np.searchsorted(cumulated, rank))
-    floor = int(bucket_floor(bucket))
-    shift = max(0, (bucket >> _SUB_BITS) - 1)
-    middle = floor + (2**shift - 1) / 2
-    return float(min(max(middle, low), high))
 
 
 def _named(enum: Any, counts: Sequence[int] | NDArray[np.uint64]) -> dict[str, int]:

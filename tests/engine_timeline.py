@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from planesched import JOB, Engine
+from planesched import JOB, STATE, Engine
 
 KINDS = ("run", "user", "blocked", "switch")
 
@@ -47,3 +47,25 @@ def sojourns(engine: Engine, plane: int) -> tuple[int, int | None, int | None]:
     """Give count, least and greatest time from arrival to end of service."""
     jobs = engine.jobs()
     return int(jobs.finished[plane]), jobs.sojourn_min_ns(plane), jobs.sojourn_max_ns(plane)
+
+
+JOBS = make_jobs((100, 0, 50), (120, 1, 30), (130, 2, 20))
+COSTS = {"interrupt": 3, "return": 2, "call": 5, "relay": 4, "halt": 7, "user": 6, "exit": 10}
+
+
+def run(policy, jobs=JOBS, until_ns=400, *, costs=COSTS, **settings):
+    engine = Engine(policy, 3, costs=costs, **settings)
+    engine.feed(jobs)
+    lines = timeline(engine, until_ns)
+    stats = engine.stats()
+    assert not stats.balance().any()
+    assert (engine.jobs().arrived == engine.jobs().finished + engine.jobs().queued).all()
+    return engine, lines
+
+
+def state(**masks):
+    out = np.zeros((), dtype=STATE)
+    out["online"], out["runnable"] = 0b111, 0b001
+    for name, mask in masks.items():
+        out[name] = mask
+    return out

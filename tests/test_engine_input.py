@@ -44,7 +44,7 @@ GOOD = [(5, 0, 1), (7, 1, 1, 1, 3)]
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        ((7, 0, 1, 2), "vcpu=2 is not below vcpus=2"),
+        ((7, 0, 1, 2), "vcpu=2 is not the number of a vCPU"),
         ((6, 0, 1, 1), "time_ns=6 is before"),
         ((-1, 0, 1, 0), "time_ns=-1 is before"),
         ((2**63 - 1, 0, 1, 0), "time_ns=9223372036854775807"),

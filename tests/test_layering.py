@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "planesched"
 
 NAMES = {"events", "policy", "presets"}
-CORE = NAMES | {"_cautomaton", "_cfigures", "csched", "core", "stats"}
+CORE = NAMES | {"_cautomaton", "_cfigures", "_running", "_scan", "csched", "core", "stats"}
 
 # A package is one room: traces/kvm.py is `traces`. `_version` is written by the build.
 PYTHON = {
@@ -23,15 +23,20 @@ PYTHON = {
     "csched": {f"planesched/{name}.h" for name in ("bitmap", "policy", "state", "pick", "step")},
     "_cfigures": {"csched"},
     "_cautomaton": {"_cfigures", "csched"},
-    "core": NAMES | {"_cautomaton", "_cfigures", "csched", "stats"},
+    "core": NAMES | {"_cautomaton", "_cfigures", "_running", "csched", "stats"},
+    "_running": NAMES | {"_cautomaton", "_cfigures", "csched", "core", "stats"},
+    "_scan": NAMES | {"_cfigures", "csched", "core"},
     "reference": NAMES,
-    "stats": NAMES,
+    "histogram": set(),
+    "stats": NAMES | {"histogram"},
     "traces": NAMES | {"errors"},
     "workload": NAMES,
     "_cengine": {"_cfigures", "csched", "planesched/engine.h"},
+    "inputs": NAMES,
     "jobstats": NAMES | {"stats"},
-    "simulation": CORE | {"_cengine", "jobstats", "workload", "traces"},
-    "replay": NAMES | {"errors", "jobstats", "simulation", "stats", "traces"},
+    "simulation": CORE | {"_cengine", "inputs", "jobstats", "workload", "traces"},
+    "replayed": NAMES | {"jobstats", "stats"},
+    "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
     "checker": CORE,
     "conformance": CORE | {"reference"},
     "report": {"stats"},

@@ -115,7 +115,8 @@ def test_wrong_input(tmp_path):
 def test_real_traces_of_every_kind(name):
     results = replay(TRACES / name, ["vsm", "kvm_vsm"], plane_map=MAP, service=2000)
     direct, nearest = results
-    assert direct.trace.arrivals > 0
+    assert direct.trace.arrivals > 2000 or "head" in name or "slice" in name
+    assert direct.trace.busy_ns > 0
     assert int(direct.jobs.arrived.sum()) == direct.trace.arrivals + direct.trace.wakes
     for result in results:
         assert not result.stats.balance().any()

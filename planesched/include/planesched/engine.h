@@ -79,9 +79,9 @@ int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t
                    uint64_t *index, enum ps_job_mistake *mistake);
 void ps_engine_destroy(struct ps_engine *engine);
 
-/* Let everything up to and including `until_ns` happen, or at least `patience` events of it. Returns
- * 0 when that time is reached, 1 when patience ended first (call again), or PS_ENGINE_BAD_TIME, or
- * PS_ENGINE_NO_MEMORY, after which an engine can only be destroyed. */
+/* Let everything up to and including `until_ns` happen, or at least `patience` events of it.
+ * Returns 0 when that time is reached, 1 when patience ended first (call again), or
+ * PS_ENGINE_BAD_TIME, or PS_ENGINE_NO_MEMORY, after which it can only be destroyed. */
 int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience);
 
 /* When something happens next of itself or by a job that was fed; PS_NEVER_NS: never. */
