@@ -42,9 +42,11 @@ def parse_policy(text: str, planes: int = 2) -> Policy:
     name, colon, settings = _split(text)
     policy = load_policy(name, planes) if _is_file(name) else Policy.preset(name, planes)
     try:
-        return with_settings(policy, settings.split(",") if colon else ())
+        policy = with_settings(policy, settings.split(",") if colon else ())
+        policy.check_planes(planes)
     except ValueError as error:
         raise ValueError(f"policy {text!r}: {error}") from None
+    return policy
 
 
 def with_settings(policy: Policy, settings: Iterable[str]) -> Policy:
