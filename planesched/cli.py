@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The interpreter flushes once more at its end, and must find somewhere to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f"planesched: error: {_one_line(error)}", file=sys.stderr)
         return 2
     return status

@@ -6,60 +6,76 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-__all__ = ["PIPE_WIDTH", "fill", "table", "width"]
+__all__ = ["PIPE_WIDTH", "Cell", "fill", "table", "width"]
 
 PIPE_WIDTH = 100
-"""How wide text is where no terminal says otherwise."""
+"""How wide paragraphs are where no terminal says otherwise."""
 
 Cell = str | Sequence[str]
-_NUMBER = re.compile(r"[-+]?[\d,.]+(?: ?(?:ns|us|ms|s|%))?|-|")
+"""What a table holds in one place: a line, or several."""
+
+_NUMBER = re.compile(r"(?:[-+]?[\d,.]+(?: ?(?:ns|us|ms|s|%))?|-|)")
 
 
-def width() -> int:
-    """Give the terminal's width, or `PIPE_WIDTH` in a pipe, whatever COLUMNS says there."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+def width() -> int | None:
+    """Give the terminal's width, or None: in a pipe text is the same whatever COLUMNS says."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def fill(text: str, columns: int, indent: int = 0) -> list[str]:
-    """Break a paragraph into lines."""
-    margin = " " * indent
+def fill(text: str, columns: int | None, indent: int = 0, hang: int | None = None) -> list[str]:
+    """Break a paragraph into lines, indented, from the second by `hang`."""
+    rest = indent if hang is None else hang
     return textwrap.wrap(
-        text, max(columns, indent + 20), initial_indent=margin, subsequent_indent=margin
+        text,
+        max(columns or PIPE_WIDTH, rest + 20),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * rest,
+        break_on_hyphens=False,
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], gap: int = 2) -> str:
+def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
     """Align cells under a header; columns of numbers to the right, others to the left.
 
     Parameters
     ----------
-    header : sequence of str
+    header : sequence of str or of sequences of str
         One a column.
-    rows : sequence of sequence
-        Cells of one line (str) or of several (sequence of str); a row is as high as its highest.
-    gap : int
-        Blanks between columns.
+    rows : sequence of sequences of such
+        A row is as high as its highest cell. Where one has several lines, an empty line parts it
+        from the next row.
     """
-    split = [[[cell] if isinstance(cell, str) else list(cell) for cell in row] for row in rows]
-    columns = list(zip(*([[name] for name in header], *split), strict=True))
-    aligned = [_Aligned([line for cell in column for line in cell]) for column in columns]
-    lines = []
-    for row in [[[name] for name in header], *split]:
-        height = max(len(cell) for cell in row)
-        for index in range(height):
-            parts = [cell[index] if index < len(cell) else "" for cell in row]
-            shown = (align(part) for align, part in zip(aligned, parts, strict=True))
-            lines.append((" " * gap).join(shown).rstrip())
-    lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join(lines)
+    split = [[_lines(cell) for cell in row] for row in (header, *rows)]
+    columns = [_Column([cell[i] for cell in split]) for i in range(len(header))]
+    blocks = ["\n".join(_block(columns, row)) for row in split]
+    rule = "-" * max(len(line) for block in blocks for line in block.splitlines())
+    tall = any("\n" in block for block in blocks[1:])
+    body = ("\n\n" if tall else "\n").join(blocks[1:])
+    return "\n".join((blocks[0], rule, body))
 
 
-class _Aligned:
+def _lines(cell: Cell) -> list[str]:
+    return [cell] if isinstance(cell, str) else list(cell)
+
+
+class _Column:
     """Pads the cells of one column."""
 
-    def __init__(self, cells: Sequence[str]) -> None:
-        self.width = max(map(len, cells))
-        self.right = all(_NUMBER.fullmatch(cell) for cell in cells[1:])
+    def __init__(self, cells: Sequence[Sequence[str]]) -> None:
+        self.width = max(len(line) for cell in cells for line in cell)
+        self.right = all(_NUMBER.fullmatch(line) for cell in cells[1:] for line in cell)
 
-    def __call__(self, cell: str) -> str:
-        return cell.rjust(self.width) if self.right else cell.ljust(self.width)
+    def pad(self, line: str) -> str:
+        return line.rjust(self.width) if self.right else line.ljust(self.width)
+
+
+def _block(columns: Sequence[_Column], row: Sequence[Sequence[str]]) -> list[str]:
+    """Lay one row out; a header stands on the row's last lines, like all that is short of it."""
+    height = max(len(cell) for cell in row)
+    padded = [[*cell, *[""] * (height - len(cell))] for cell in row]
+    lines = zip(*padded, strict=True)
+    return ["  ".join(_pads(columns, line)).rstrip() for line in lines]
+
+
+def _pads(columns: Sequence[_Column], line: Sequence[str]) -> list[str]:
+    return [column.pad(text) for column, text in zip(columns, line, strict=True)]
