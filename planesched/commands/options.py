@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..policy import plane_count
+from ..units import duration_ns
 
-__all__ = ["add_json", "add_planes", "integer", "pairs"]
+__all__ = ["add_json", "add_planes", "count", "duration", "integer", "pairs", "planes_number"]
 
 T = TypeVar("T")
 
@@ -18,7 +19,24 @@ def integer(text: str) -> int:
     return int(text)
 
 
-def _planes(text: str) -> int:
+def count(text: str) -> int:
+    """Read a whole number above 0, for argparse."""
+    number = integer(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
+
+
+def duration(text: str) -> int:
+    """Read a time with its unit in nanoseconds, for argparse."""
+    try:
+        return duration_ns(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def planes_number(text: str) -> int:
+    """Read a number of planes, for argparse."""
     try:
         return plane_count(integer(text))
     except ValueError as error:
@@ -28,7 +46,7 @@ def _planes(text: str) -> int:
 def add_planes(parser: argparse.ArgumentParser, default: int = 2) -> None:
     """Take ``--planes N``."""
     parser.add_argument(
-        "--planes", type=_planes, default=default, metavar="N",
+        "--planes", type=planes_number, default=default, metavar="N",
         help=f"how many planes each vCPU has, 1..16 (default {default})",
     )  # fmt: skip
 

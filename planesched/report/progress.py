@@ -2,24 +2,28 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Protocol
 
 __all__ = ["Tick", "progress"]
 
-Tick = Callable[[float], None]
-"""Takes how much is done, 0 to 1."""
-
 _EVERY_S = 0.1
+
+
+class Tick(Protocol):
+    """Takes how far it is, in words, and which part of the whole that is, if that is known."""
+
+    def __call__(self, text: str, part: float | None = None) -> None: ...
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Tick | None]:
     """Show a job's progress on standard error while it runs, and nothing once it is over.
 
-    Gives a function to call with the part that is done, as often as one likes; None where
-    standard error is no terminal. The package rich (extra ``progress``) draws it, if installed.
+    Gives a function to call as often as one likes, with how far the job is; None where standard
+    error is no terminal. The package rich (extra ``progress``) draws it, if installed.
 
     Parameters
     ----------
@@ -47,22 +51,28 @@ def _rich() -> ModuleType | None:
 def _drawn(what: str, rich: ModuleType) -> Iterator[Tick]:
     console = rich.console.Console(stderr=True)
     with rich.progress.Progress(console=console, transient=True) as bar:
-        task = bar.add_task(what, total=1.0)
-        yield lambda done: bar.update(task, completed=done)
+        task = bar.add_task(what, total=None)
+
+        def tick(text: str, part: float | None = None) -> None:
+            total = None if part is None else 1.0
+            bar.update(task, description=f"{what}: {text}", completed=part, total=total)
+
+        yield tick
 
 
 @contextmanager
 def _plain(what: str) -> Iterator[Tick]:
-    shown_s = began_s = time.monotonic()
+    began_s = time.monotonic()
+    shown_s = 0.0
 
-    def tick(done: float) -> None:
+    def tick(text: str, part: float | None = None) -> None:
         nonlocal shown_s
         now_s = time.monotonic()
         if now_s - shown_s < _EVERY_S:
             return
         shown_s = now_s
-        left = f", {(now_s - began_s) * (1 / done - 1):.0f} s left" if done > 0 else ""
-        sys.stderr.write(f"\r\x1b[K{what}: {done:.0%}{left}")
+        left = f", {(now_s - began_s) * (1 / part - 1):.0f} s left" if part else ""
+        sys.stderr.write(f"\r\x1b[K{what}: {text}{left}")
         sys.stderr.flush()
 
     try:

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-__all__ = ["PIPE_WIDTH", "Cell", "fill", "table", "width"]
+__all__ = ["PIPE_WIDTH", "Cell", "counted", "fill", "table", "width"]
 
 PIPE_WIDTH = 100
 """How wide paragraphs are where no terminal says otherwise."""
@@ -20,6 +20,11 @@ _NUMBER = re.compile(r"(?:[-+]?[\d,.]+(?: ?(?:ns|us|ms|s|%))?|-|)")
 def width() -> int | None:
     """Give the terminal's width, or None: in a pipe text is the same whatever COLUMNS says."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: ``1 job``, ``2 jobs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def fill(text: str, columns: int | None, indent: int = 0, hang: int | None = None) -> list[str]:
