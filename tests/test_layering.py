@@ -17,9 +17,12 @@ CORE = NAMES | {"_cautomaton", "_cfigures", "_running", "_scan", "csched", "core
 # A package is one room: traces/kvm.py is `traces`. `_version` is written by the build.
 PYTHON = {
     "errors": set(),
+    "units": set(),
+    "files": {"errors"},
     "events": set(),
     "presets": set(),
     "policy": {"events", "presets"},
+    "policyfile": {"errors", "files", "policy", "presets"},
     "csched": {f"planesched/{name}.h" for name in ("bitmap", "policy", "state", "pick", "step")},
     "_cfigures": {"csched"},
     "_cautomaton": {"_cfigures", "csched"},
@@ -39,10 +42,10 @@ PYTHON = {
     "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
     "checker": CORE,
     "conformance": CORE | {"reference"},
-    "report": {"stats"},
+    "report": NAMES | {"stats", "units"},
 }
 # They speak for the package as a whole: all public names.
-TOP = {"__init__", "__main__", "cli"}
+TOP = {"__init__", "__main__", "cli", "commands"}
 
 HEADERS = {
     "bitmap.h": set(),

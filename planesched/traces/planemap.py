@@ -173,6 +173,11 @@ class PlaneMap:
         named = {self.default, *(rule.target for rule in self.rules)}
         return (LEVEL0, *sorted(named - {LEVEL0}))
 
+    @property
+    def n_planes(self) -> int:
+        """How many planes the targets need, at least 2."""
+        return max(2, *(target.number + 1 for target in self.targets))
+
     def table(self, vcpu: int) -> list[int]:
         """Give the index in `targets` for each of the 256 vectors on one vCPU."""
         out = [self.targets.index(self.default)] * 256

@@ -1,0 +1,108 @@
+"""The command. Thin: what a command does is a public call; here are its words and its errors."""
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "demo": "answer the design question of the KVM planes thread on a real trace",
+    "replay": "replay a recorded kvm trace under some policies",
+    "policies": "list the presets, each with its rule and source",
+    "step": "let events happen to one vCPU and print each outcome",
+    "conform": "run scenario files and print what differs",
+}
+"""Each command's name and help. Its module, `planesched.commands.NAME`, has DESCRIPTION, EXAMPLE,
+``add_arguments(parser)`` and ``run(args) -> int``, the exit status."""
+
+INTERRUPTED = 130  # As shells report a process that Ctrl-C ended.
+BROKEN_PIPE = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Say what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"planesched: error: {message} (see {self.prog} --help)\n")
+
+
+class _Version(argparse.Action):
+    """Look the version up only if it is asked for."""
+
+    def __call__(self, *_: Any) -> NoReturn:
+        from . import __version__
+
+        print(f"planesched {__version__}")
+        raise SystemExit(0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``planesched``; those of the process unless given.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or what the command means by another; 2 for wrong input; 130 after
+        Ctrl-C; 141 where the reader of a pipe is gone.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = _parser(words).parse_args(words)
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end, and must find somewhere to write to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (ValueError, OSError) as error:
+        print(f"planesched: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return status
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Make the parser; only the module of the command that is asked for is imported."""
+    parser = _Parser(
+        prog="planesched", description="Which privilege plane of a vCPU runs next.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        if name != chosen:
+            commands.add_parser(name, help=summary)
+            continue
+        module = import_module(f".commands.{name}", __package__)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=textwrap.fill(module.DESCRIPTION, 80),
+            epilog=f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+_EPILOG = "planesched COMMAND --help says what a command takes, and ends with an example."
+
+
+def _one_line(error: Exception) -> str:
+    """Say what went wrong: an OSError's number means nothing to a reader."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())

@@ -1,0 +1,1 @@
+"""One module a command: DESCRIPTION, EXAMPLE, ``add_arguments(parser)``, ``run(args) -> int``."""

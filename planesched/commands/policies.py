@@ -1,0 +1,60 @@
+"""``planesched policies``: the presets, each with its rule and source."""
+
+import argparse
+import json
+
+from ..policy import Policy
+from ..presets import Preset, presets
+from ..report.text import fill, table, width
+from .options import add_json, add_planes
+
+DESCRIPTION = """\
+List the presets, each with its rule in one sentence and where that stands; or, with a NAME, that
+one's fields. Wherever a policy is asked for, a preset's name does, a TOML file that holds fields,
+or either with changes: vsm:ret=resume,vina=off."""
+EXAMPLE = "planesched policies vsm_relay --planes 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show this preset's fields")
+    add_planes(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the presets, or one."""
+    if args.name is not None:
+        policy = Policy.preset(args.name, args.planes)
+        chosen = [presets()[args.name]]
+    else:
+        policy, chosen = None, list(presets().values())
+    if args.json:
+        print(json.dumps([_as_dict(preset, args.planes) for preset in chosen], indent=2))
+    elif policy is not None:
+        print(_entry(chosen[0]), _fields(policy), sep="\n\n")
+    else:
+        print("\n\n".join(_entry(preset) for preset in chosen))
+    return 0
+
+
+def _as_dict(preset: Preset, planes: int) -> dict[str, object]:
+    words = {key: value for key, value in vars(preset).items() if key != "fields"}
+    return {**words, "fields": Policy.preset(preset.name, planes).as_dict()}
+
+
+def _entry(preset: Preset) -> str:
+    lines = [f"{preset.name}: {preset.title}"]
+    lines += fill(preset.rule, width(), indent=4)
+    lines += fill(f"Source: {preset.source}", width(), indent=4)
+    return "\n".join(lines)
+
+
+def _fields(policy: Policy) -> str:
+    """Show every field; a star marks those that differ from a policy of which nothing is said."""
+    plain = Policy().as_dict()
+    rows = []
+    for name, value in policy.as_dict().items():
+        shown = ", ".join(value) or "none" if isinstance(value, list) else str(value).lower()
+        rows.append((name, shown, "" if value == plain[name] else "*"))
+    return table(("field", "value", ""), rows) + "\n\n* differs from the first value of the rules"

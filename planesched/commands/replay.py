@@ -1,0 +1,175 @@
+"""``planesched replay``: what each policy would have done with a recorded trace."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from typing import Any
+
+from ..files import check_target, replacing
+from ..policy import Policy
+from ..policyfile import parse_policy
+from ..replay import ReplayResult, replay
+from ..report.policies import Row, policy_table
+from ..report.progress import progress
+from ..report.text import counted, fill, width
+from ..traces import PlaneMap
+from ..units import duration_ns, format_ns
+from .options import add_json, count, duration, integer, pairs, planes_number
+
+DESCRIPTION = """\
+Replay a recorded trace of Linux kvm: events (tracefs, trace-cmd report, perf script; plain, .gz,
+.xz or .zst) under some policies and print what each would have done. You say which plane each
+vector is for, by level so that one map serves both directions: level0 is the guest OS's plane,
+level1 the next above it. A halted vCPU waits, a busy one works for level0."""
+EXAMPLE = (
+    "planesched replay :demo --map 0x26-0x27=level1 --map call_function_single=level2 "
+    "--policy vsm --policy vsm_relay:ret=next_online"
+)
+SCHEMA = "planesched.replay/1"
+"""Changes when what ``--json`` prints changes its form."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add = parser.add_argument
+    add("trace", metavar="TRACE", help="a file, - for standard input, or :demo (the demo's trace)")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--map", action="append", metavar="RULE", dest="rules",
+        help="[vcpuN:]VECTOR[-VECTOR]=PLANE or default=PLANE, for example 0xec=level1; repeatable",
+    )  # fmt: skip
+    where.add_argument("--map-file", metavar="FILE", help="rules in the table [map] of a TOML file")
+    add(
+        "--policy", action="append", required=True, metavar="POLICY", dest="policies",
+        help="a preset or a TOML file, or either with changes: vsm:ret=resume; repeatable",
+    )  # fmt: skip
+    add("--planes", type=planes_number, metavar="N", help="1..16 (default: as the map needs)")
+    add("--vcpus", type=count, metavar="N", help="how many vCPUs (default: as the trace shows)")
+    add(
+        "--service", action="append", default=[], metavar="[PLANE=]TIME",
+        help="how long an interrupt takes its plane: level1=20us; repeatable (default 0)",
+    )  # fmt: skip
+    add(
+        "--cost", action="append", default=[], metavar="REASON=TIME", dest="costs",
+        help="what a switch takes by its reason, and exit=TIME an exit; repeatable (default 0)",
+    )  # fmt: skip
+    add("--in-userspace", action="store_true", help="also with each policy run by userspace")
+    add("--route", choices=("own", "marker"), help="interrupts go to their plane, or by the marker")
+    add("--forward", type=duration, default=0, metavar="TIME", help="the marker's work to pass one on")
+    add("--main", type=integer, metavar="PLANE", help="the guest OS's plane where one hands over")
+    add("--skip-bad", action="store_true", help="count malformed lines and go on")
+    add_json(parser)
+    add("--out", metavar="FILE", help="write the JSON to a file, and print the table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, and print the table or the JSON."""
+    if args.out is not None:
+        check_target(args.out)
+    rules = args.rules
+    plane_map = PlaneMap.parse(rules) if rules else PlaneMap.load(args.map_file)
+    planes = plane_map.n_planes if args.planes is None else args.planes
+    costs = pairs("--cost", args.costs, duration_ns)
+    service = _service(args.service)
+    policies = {text: parse_policy(text, planes) for text in args.policies}
+    results = replay_trace(
+        args.trace, policies, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
+        service=service, costs=costs, forward_ns=args.forward,
+        in_userspace=args.in_userspace, route=args.route, main=args.main, skip_bad=args.skip_bad,
+    )  # fmt: skip
+    text = json.dumps(as_dict(args.trace, results, costs, service), indent=2)
+    if args.out is not None:
+        with replacing(args.out) as file:
+            file.write(text + "\n")
+    print(text if args.json else report(args.trace, results, costs))
+    return 0
+
+
+def replay_trace(
+    trace: str, policies: Mapping[str, Policy], **options: Any
+) -> list[ReplayResult]:
+    """Replay a trace, which ``:demo`` names too, with progress on a terminal."""
+    with ExitStack() as stack:
+        if trace == ":demo":
+            demo = files("planesched") / "data" / "demo.txt.xz"
+            trace = str(stack.enter_context(as_file(demo)))
+        tick = stack.enter_context(progress("replaying"))
+        if tick is not None:
+            options["progress"] = lambda reached_ns, jobs: tick(
+                f"{format_ns(reached_ns)} of the trace, {jobs:,} jobs"
+            )
+        return replay(trace, policies, **options)
+
+
+def report(
+    trace: str, results: list[ReplayResult], costs: Mapping[str, int], *told: str
+) -> str:
+    """Give what the command prints; `told` are lines of the heading."""
+    columns = width()
+    told = (_trace_text(trace, results[0]), *told, costs_text(costs))
+    head = ["\n".join(fill(text, columns, hang=2)) for text in told]
+    return "\n".join([*head, "", policy_table([row(result) for result in results], columns)])
+
+
+def row(result: ReplayResult) -> Row:
+    """Put the planes of the map first, level 0 before all, and then those that it does not name."""
+    planes = dict.fromkeys([*result.planes.values(), *range(result.stats.planes)])
+    return Row(result.label, result.stats, tuple(planes), result.notes)
+
+
+def costs_text(costs: Mapping[str, int]) -> str:
+    """Say what switches were taken to cost."""
+    if not any(costs.values()):
+        return (
+            "costs: switches and exits take no time here, so latency is waiting alone "
+            "(replay --cost sets them)"
+        )
+    named = ", ".join(f"{name} {format_ns(cost)}" for name, cost in costs.items())
+    return (
+        f"costs: {named}; others take no time; latency ends with the injection, before what that "
+        "switch takes"
+    )
+
+
+def as_dict(
+    trace: str,
+    results: list[ReplayResult],
+    costs: Mapping[str, int],
+    service: int | Mapping[str, int],
+) -> dict[str, Any]:
+    """Give what ``--json`` prints."""
+    return {
+        "schema": SCHEMA,
+        "trace": {"path": trace, "elapsed_ns": results[0].elapsed_ns, **vars(results[0].trace)},
+        "costs_ns": dict(costs),
+        "service_ns": service if isinstance(service, int) else dict(service),
+        "results": [result.as_dict() for result in results],
+    }
+
+
+def _service(texts: list[str]) -> int | dict[str, int]:
+    if len(texts) != 1 or "=" in texts[0]:
+        return pairs("--service", texts, duration_ns)
+    try:
+        return duration_ns(texts[0])
+    except ValueError as error:
+        raise ValueError(f"--service: {error}") from None
+
+
+def _trace_text(trace: str, result: ReplayResult) -> str:
+    summary = result.trace
+    parts = [
+        f"{trace}: {summary.producer}, {format_ns(result.elapsed_ns)}, "
+        f"{counted(summary.vcpus, 'vCPU')}, "
+        f"{counted(summary.arrivals, 'interrupt')}, "
+        f"{counted(summary.wakes, 'busy period')} that none began"
+    ]
+    if summary.bad:
+        parts.append(f"{counted(summary.bad, 'malformed line')} skipped (first: {summary.bad_lines[0]})")
+    if summary.lost:
+        parts.append(f"{counted(summary.lost, 'event')} lost by the producer")
+    if summary.cuts:
+        parts.append(f"{counted(summary.cuts, 'long busy period')} cut in two")
+    return "; ".join(parts)

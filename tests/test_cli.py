@@ -1,0 +1,204 @@
+"""The command: exit statuses, messages, pipes, and the examples that its help shows."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import planesched
+import pytest
+from planesched import cli
+
+COMMAND = [sys.executable, "-m", "planesched"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the command in an empty folder: its exit status, what it printed, what it said."""
+
+    def run(*words, cwd=tmp_path):
+        done = subprocess.run([*COMMAND, *words], cwd=cwd, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_version(run):
+    assert run("--version") == (0, f"planesched {planesched.__version__}\n", "")
+
+
+def test_help_lists_every_command(run):
+    status, printed, said = run("--help")
+    assert (status, said) == (0, "")
+    for name, summary in cli.COMMANDS.items():
+        assert name in printed
+        assert summary.split()[0] in printed
+
+
+def test_help_imports_no_command(run):
+    code = "import sys; sys.argv = ['planesched', '--help']; from planesched.cli import main\n"
+    code += "try: main()\nexcept SystemExit: print(*(n for n in sys.modules if 'planesched' in n))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "planesched.cli" in loaded
+    heavy = ("commands", "traces", "reference", "conformance", "report")
+    assert not [name for name in loaded if name.split(".")[1:2] and name.split(".")[1] in heavy]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_example_at_the_end_of_help_runs(name, run, root):
+    status, printed, said = run(name, "--help")
+    assert (status, said) == (0, "")
+    *_, head, example = printed.rstrip().splitlines()
+    assert head == "example:"
+    program, *words = shlex.split(example)
+    assert program == "planesched"
+    status, printed, said = run(*words, cwd=root)
+    assert (status, said) == (0, "")
+    assert printed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "the following arguments are required: COMMAND (see planesched --help)"),
+        ("relpay x", "argument COMMAND: invalid choice: 'relpay'"),
+        ("step vsm", "the following arguments are required: EVENT (see planesched step --help)"),
+        ("policies vms", "preset 'vms' is none of kvm_planes, kvm_user"),
+        ("policies --planes 17", "argument --planes: planes=17 exceeds MAX_PLANES=16"),
+        ("policies --planes two", "argument --planes: 'two' is not a whole number"),
+        ("step vsm irq", "event 1, 'irq': plane is missing: irq needs one"),
+        ("step vsm return 'irq 2'", "event 2, 'irq 2': plane=2 is not in 0..1"),
+        ("step vsm 'irq x'", "event 1, 'irq x': 'x' is not a whole number"),
+        ("step vsm ''", "event 1, '': expected a name, or a name and a plane"),
+        ("step vsm irk", "event 1, 'irk': event='irk' is none of resched, irq"),
+        ("step vsm 'halt 1'", "event 1, 'halt 1': plane=1, but halt takes none here"),
+        ("step vsm halt --set ret=back", "ret='back' is none of resume, next_online, marker"),
+        ("step none.toml halt", "none.toml: No such file or directory"),
+        ("conform none.toml", "none.toml: No such file or directory"),
+    ],
+)
+def test_wrong_words_are_told_in_one_line(words, message, run):
+    status, printed, said = run(*shlex.split(words))
+    assert (status, printed) == (2, "")
+    assert said.startswith(f"planesched: error: {message}")
+    assert said.count("\n") == 1
+
+
+def test_policies(run):
+    status, printed, said = run("policies")
+    assert (status, said) == (0, "")
+    for preset in planesched.presets().values():
+        text = " ".join(printed.split())
+        assert f"{preset.name}: {preset.title} {preset.rule} Source: {preset.source}" in text
+
+
+def test_one_policy(run):
+    _, printed, _ = run("policies", "vsm_relay", "--planes", "3")
+    fields = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.split()}
+    assert fields["marker"] == ["2", "*"]
+    assert fields["gate"] == ["priority"]
+
+
+def test_policies_as_json(run):
+    status, printed, _ = run("policies", "--json", "--planes", "4")
+    listed = json.loads(printed)
+    assert status == 0
+    assert [each["name"] for each in listed] == list(planesched.presets())
+    for each in listed:
+        assert list(each) == ["name", "title", "rule", "source", "fields"]
+        fields = {key: value for key, value in each["fields"].items() if value is not None}
+        assert planesched.Policy(**fields) == planesched.Policy.preset(each["name"], 4)
+
+
+def test_step(run):
+    status, printed, said = run("step", "vsm_relay", "irq 1", "return", "return", "--planes", "3")
+    assert (status, said) == (0, "")
+    assert printed == (
+        "event   plane   reason  what happened       the vCPU then is\n"
+        f"{'-' * 81}\n"
+        "boot                                        running plane 0\n"
+        "irq 1   0 -> 2  relay   switched            running plane 2; suspended: 0; irq: 1\n"
+        "return  2 -> 1  return  switched, injected  running plane 1; suspended: 0\n"
+        "return  1 -> 0  return  switched            running plane 0\n"
+    )
+
+
+def test_step_shows_faults_and_userspace(run):
+    _, printed, _ = run("step", "kvm_user", "irq 0", "call 0", "force 1")
+    lines = printed.splitlines()[3:]
+    assert "injected" in lines[0]
+    assert "fault inval" in lines[1]
+    assert "in userspace at plane 0" in lines[2]
+    assert lines[2].endswith("userspace would enter plane 1")
+
+
+def test_step_as_json(run, tmp_path):
+    policy = tmp_path / "mine.toml"
+    policy.write_text('preset = "vsm"\n')
+    words = ["step", str(policy), "irq 1", "--set", "vina=off", "--planes", "2", "--json"]
+    status, printed, _ = run(*words)
+    assert status == 0
+    assert json.loads(printed) == [
+        {
+            "event": "irq 1",
+            "was": 0,
+            "now": 1,
+            "reason": "interrupt",
+            "fault": "none",
+            "flags": ["switched", "injected"],
+            "vcpu": "running plane 1; suspended: 0",
+        }
+    ]
+
+
+@pytest.mark.parametrize("model", ["core", "reference"])
+def test_conform(model, run, tmp_path):
+    path = tmp_path / "mine.toml"
+    text = '[[scenario]]\nid = "x"\npreset = "vsm"\nplanes = 2\nsteps = [{ do = "irq 1", run = 1 }]\n'
+    path.write_text(text)
+    words = ["conform", "mine.toml", *(["--reference"] if model == "reference" else [])]
+    assert run(*words) == (0, f"{model}: 1 scenarios, 1 steps: all agree\n", "")
+    path.write_text(text.replace("run = 1", "run = 0"))
+    status, printed, said = run(*words)
+    assert (status, said) == (1, "")
+    assert printed.splitlines() == [
+        "mine.toml: x: step 1 (irq 1): run: expected 0, found 1",
+        f"{model}: 1 scenarios, 1 steps: 1 differ",
+    ]
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    # So much that it cannot all wait in the pipe.
+    words = [*COMMAND, "step", "vsm", *["irq 1"] * 5000]
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (cli.BROKEN_PIPE, b"")
+
+
+def test_the_package_is_the_command_too(capsys):
+    assert cli.main(["step", "vsm", "irq 1"]) == 0
+    assert "running plane 1" in capsys.readouterr().out
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch):
+    from planesched.commands import step
+
+    monkeypatch.setattr(step, "parse_policy", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["step", "vsm", "irq 1"])
+
+
+def test_ctrl_c_says_so(monkeypatch, capsys):
+    from planesched.commands import step
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, "parse_policy", interrupted)
+    assert cli.main(["step", "vsm", "irq 1"]) == cli.INTERRUPTED
+    assert capsys.readouterr() == ("", "interrupted\n")

@@ -1,0 +1,56 @@
+"""Files are written whole or not at all; TOML is read with its lines."""
+
+import pytest
+from planesched import TraceError
+from planesched.files import check_target, line_of, read_toml, replacing
+
+
+def test_a_file_is_replaced(tmp_path):
+    path = tmp_path / "out"
+    path.write_text("old")
+    with replacing(path) as file:
+        file.write("new µ")
+        assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "new µ"
+    with replacing(path, "wb") as file:
+        file.write(b"\xff")
+    assert path.read_bytes() == b"\xff"
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_half_written_is_left(tmp_path, error):
+    path = tmp_path / "out"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path) as file:
+        file.write("half")
+        file.flush()
+        raise error
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_target_is_checked_before(tmp_path):
+    check_target(tmp_path / "out")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        check_target(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        check_target(tmp_path / "no" / "out")
+
+
+def test_toml(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text('a = 1\n[t]\n"b" = 2\n')
+    table, text = read_toml(path)
+    assert table == {"a": 1, "t": {"b": 2}}
+    assert [line_of(text, key) for key in ("a", "b", "c")] == [1, 3, 0]
+
+
+def test_no_toml(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("a = 1\nb = = 2\n")
+    with pytest.raises(TraceError, match=r"x\.toml:2: found .*, expected a TOML file"):
+        read_toml(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(TraceError, match=r"x\.toml: found bytes that are not UTF-8"):
+        read_toml(path)
