@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .policy import MAX_PLANES
 from .stats import _WIDE, _to_int, _wide_sum, histogram_quantile
 
-__all__ = ["ROW", "TOTALS", "JobStats"]
+__all__ = ["ROW", "TOTALS", "JobStats", "merge_rows"]
 
 _PLANES = (MAX_PLANES,)
 _COUNTS = ("arrived", "woken", "finished", "queued_before", "queued", "forwarded")
@@ -186,3 +186,17 @@ class JobStats:
     def __repr__(self) -> str:
         counts = {name: int(self._counts(name).sum()) for name in ("arrived", "finished")}
         return f"<JobStats: {counts['arrived']} jobs arrived, {counts['finished']} finished>"
+
+
+def merge_rows(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:
+    """Give rows of dtype ROW, both together."""
+    merged = np.zeros_like(mine)
+    for name in ("arrived", "finished", "injected", "queued_before", "queued"):
+        merged[name] = mine[name] + theirs[name]
+    for name in ("latency_ns", "sojourn_ns"):
+        merged[name] = _wide_sum(mine[name], theirs[name])
+    for what in ("latency", "sojourn"):
+        low, high = f"{what}_min_ns", f"{what}_max_ns"
+        merged[low] = np.minimum(mine[low], theirs[low])
+        merged[high] = np.maximum(mine[high], theirs[high])
+    return merged
