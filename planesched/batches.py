@@ -131,11 +131,11 @@ def ratio_interval(
     total = counts.sum()
     if not total:
         return Interval(math.nan, math.nan, math.nan)
-    value, n = sums.sum() / total, len(counts)
+    value, n = float(sums.sum() / total), len(counts)
     if n < 2:
         return Interval(value, -math.inf, math.inf)
     residuals = sums - value * counts
-    error = math.sqrt(float((residuals**2).sum()) / (n * (n - 1))) / (total / n)
+    error = math.sqrt(float((residuals**2).sum()) / (n * (n - 1))) / float(total / n)
     half = student(confidence, n - 1) * error
     return Interval(value, value - half, value + half)
 
