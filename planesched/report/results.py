@@ -88,3 +88,61 @@ def _cell(name: str, value: Any) -> str:
     if name == "utilisation":
         return f"{100 * value:.1f} %"
     return format_ns(value) if name.endswith("_ns") else str(value)
+
+
+_SHOWN = (
+    ("switches", None, "switches a job"),
+    ("exits", None, "exits a job"),
+    ("latency_mean", "source", "latency mean"),
+    ("latency_p99", "source", "latency p99"),
+    ("sojourn_mean", "source", "sojourn mean"),
+    ("sojourn_p99", "source", "sojourn p99"),
+)
+
+
+def comparison_text(comparison: Any) -> str:
+    """Give a table of what policies give, and by how much they differ from the first."""
+    first = comparison.results[0]
+    head = (
+        f"{counted(first.vcpus, 'vCPU')} with {counted(first.planes, 'plane')}, "
+        f"{format_ns(first.elapsed_ns)} after {format_ns(first.start_ns)} of warm-up, seed "
+        f"{first.seed}; the same arrivals for all; in brackets: the difference to {first.label}, "
+        "and its 95 % confidence interval"
+    )
+    rows = []
+    for metric, per, title in _SHOWN:
+        for where in comparison.sources if per else (None,):
+            name = f"{title}, {where}" if where else title
+            rows.append((name, *_compared(comparison, metric, where)))
+    return f"{head}\n\n{table(('', *comparison.labels), rows)}"
+
+
+def _compared(comparison: Any, metric: str, where: str | None) -> list[str]:
+    first = comparison.results[0]
+    cells = [_value(metric, first.interval(metric, where).value)]
+    for result in comparison.results[1:]:
+        value = result.interval(metric, where).value
+        apart = comparison.difference(metric, where, label=result.label)
+        cells.append(f"{_value(metric, value)} {_apart(metric, apart)}")
+    return cells
+
+
+def _value(metric: str, value: float) -> str:
+    if value != value:
+        return "-"
+    return format_ns(value) if "_" in metric else f"{value:.3f}"
+
+
+def _apart(metric: str, apart: Any) -> str:
+    if apart.value != apart.value:
+        return ""
+    if apart.low == apart.high == 0:
+        return "[same]"
+    signed = [_signed(metric, value) for value in (apart.value, apart.low, apart.high)]
+    return f"[{signed[0]}: {signed[1]} to {signed[2]}]"
+
+
+def _signed(metric: str, value: float) -> str:
+    if value in (float("inf"), float("-inf")):
+        return "?"
+    return ("-" if value < 0 else "+") + _value(metric, abs(value))
