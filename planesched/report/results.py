@@ -114,6 +114,10 @@ def comparison_text(comparison: Any) -> str:
         for where in comparison.sources if per else (None,):
             name = f"{title}, {where}" if where else title
             rows.append((name, *_compared(comparison, metric, where)))
+    for where in comparison.sources:
+        left = [int(result.rows["queued"][result._rows(where)[0]]) for result in comparison.results]
+        if any(left):
+            rows.append((f"jobs left, {where}", *map(str, left)))
     return f"{head}\n\n{table(('', *comparison.labels), rows)}"
 
 
