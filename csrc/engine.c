@@ -57,14 +57,17 @@ static int take_workload(struct ps_engine *engine)
     const size_t n_rows = (size_t)engine->n_sources + engine->config.n_planes;
     engine->rows = (struct ps_row *)calloc(n_rows, sizeof *engine->rows);
     engine->row_planes = (uint8_t *)calloc(n_rows, 1);
+    engine->arriving = (uint32_t *)calloc(n_rows, sizeof *engine->arriving);
     engine->latency = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->latency);
     engine->sojourn = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->sojourn);
-    if (!engine->rows || !engine->row_planes || !engine->latency || !engine->sojourn)
+    if (!engine->rows || !engine->row_planes || !engine->arriving || !engine->latency || !engine->sojourn)
         return PS_ENGINE_NO_MEMORY;
     ps_engine_clear(engine);
     for (uint32_t row = 0; row < n_rows; row++)
         engine->row_planes[row] = (uint8_t)plane_of_row(engine, row);
     for (uint32_t i = 0; i < engine->n_sources; i++) {
+        if (engine->sources[i].arrivals < PS_ARRIVALS_CALLS)
+            engine->arriving[engine->n_arriving++] = i;
         engine->talks |= engine->sources[i].arrivals == PS_ARRIVALS_IPIS;
         if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS)
             engine->callers = (uint16_t)(engine->callers | ps_bit(engine->sources[i].plane));
@@ -118,6 +121,7 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->pool.nodes);
     free(engine->rows);
     free(engine->row_planes);
+    free(engine->arriving);
     free(engine->latency);
     free(engine->sojourn);
     free(engine);

@@ -81,11 +81,13 @@ static inline void look_ahead(struct ps_engine *engine, struct ps_guest *guest, 
     const struct ps_stream *streams = ps_streams(engine, vcpu);
     int64_t first_ns = PS_NEVER_NS;
     uint32_t first = engine->n_sources;
-    for (uint32_t i = 0; i < engine->n_sources; i++) {
-        const int64_t at_ns = engine->sources[i].arrivals < PS_ARRIVALS_CALLS ? streams[i].next_ns
-                                                                           : PS_NEVER_NS;
-        first = at_ns < first_ns ? i : first;
-        first_ns = at_ns < first_ns ? at_ns : first_ns;
+    for (uint32_t k = 0; k < engine->n_arriving; k++) {
+        const uint32_t i = engine->arriving[k];
+        const int64_t at_ns = streams[i].next_ns;
+        /* Which comes first is what nobody can predict. */
+        const uint64_t less = 0u - (uint64_t)(at_ns < first_ns);
+        first ^= (first ^ i) & (uint32_t)less;
+        first_ns = (int64_t)((uint64_t)first_ns ^ (((uint64_t)first_ns ^ (uint64_t)at_ns) & less));
     }
     if (guest->input.head != PS_NIL) {
         const struct ps_node *node = &engine->pool.nodes[guest->input.head];

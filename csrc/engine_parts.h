@@ -77,6 +77,8 @@ struct ps_engine {
 
     struct ps_source *sources;
     uint32_t n_sources;
+    uint32_t n_arriving;     /* sources of arrivals, */
+    uint32_t *arriving;      /* which, by plane */
     uint32_t n_streams;      /* of a vCPU: one a source, one for costs */
     struct ps_stream *streams;
     uint16_t callers;        /* planes that have a source of calls */

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from ._scan import pick_many
+from .batches import Interval
+from .compare import Comparison, compare
 from .core import VCPU, VM, Outcome
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
@@ -10,8 +12,13 @@ from .jobstats import JobStats
 from .policy import MAX_PLANES, Policy
 from .presets import Preset, presets
 from .replay import ReplayResult, TraceSummary, replay
+from .result import Result
+from .scenarios import Scenario, load_scenario, scenarios
+from .simulate import simulate
 from .simulation import Engine
 from .stats import Stats
+from .sweep import Sweep, sweep
+from .workload import Costs, Workload, cost_sets
 
 try:
     from ._version import __version__
@@ -26,24 +33,37 @@ __all__ = [
     "STATE",
     "VCPU",
     "VM",
+    "Comparison",
+    "Costs",
     "Engine",
     "Event",
     "Fault",
     "Flags",
+    "Interval",
     "JobStats",
     "Outcome",
     "Policy",
     "Preset",
     "Reason",
     "ReplayResult",
+    "Result",
+    "Scenario",
     "Stats",
+    "Sweep",
     "TraceError",
     "TraceSummary",
+    "Workload",
     "__version__",
+    "compare",
+    "cost_sets",
     "get_include",
+    "load_scenario",
     "pick_many",
     "presets",
     "replay",
+    "scenarios",
+    "simulate",
+    "sweep",
 ]
 
 
