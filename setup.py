@@ -26,18 +26,21 @@ CSRC: dict[str, list[str]] = {
         "checker_world.c",
     ],
     "planesched.core": ["automaton.c", "figures.c", "records.c"],
+    "planesched.guests": ["numpy/draws.c"],
     "planesched.simulation": [
+        "automaton.c",
         "engine.c",
         "engine_livelock.c",
         "engine_read.c",
         "engine_run.c",
+        "engine_talk.c",
         "figures.c",
         "jobs.c",
         "records.c",
     ],
 }
-# The modules that use numpy's C API (`cimport numpy`, numpy/random/*.h).
-USES_NUMPY: set[str] = set()
+# The modules that use numpy's distributions (numpy/random/*.h, libnpyrandom).
+USES_NUMPY = {"planesched.guests"}
 
 DEBUG = os.environ.get("PLANESCHED_DEBUG", "0") not in ("", "0")
 BUILD = "build/debug" if DEBUG else "build"
@@ -99,12 +102,17 @@ def extension(pyx: Path) -> Extension:
     """Describe the extension module of one .pyx."""
     name = ".".join(pyx.with_suffix("").parts)
     include_dirs = ["planesched/include", "csrc"]
+    libraries, library_dirs = [], []
     if name in USES_NUMPY:
         import numpy as np
 
         include_dirs.append(np.get_include())
+        libraries = ["npyrandom"] + ([] if os.name == "nt" else ["m"])
+        library_dirs = [str(Path(np.random.__file__).parent / "lib")]
     return Extension(
         name,
+        libraries=libraries,
+        library_dirs=library_dirs,
         sources=[str(pyx), *(f"csrc/{source}" for source in CSRC.get(name, []))],
         include_dirs=include_dirs,
         depends=[str(header) for header in HEADERS],

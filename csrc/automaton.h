@@ -26,6 +26,9 @@ struct ps_edge {
 #define PS_EDGE_INJECTED 1u
 #define PS_EDGE_SWITCHED 2u
 #define PS_EDGE_LOGGED 4u
+#define PS_EDGE_FAULT 8u
+#define PS_EDGE_EXIT 16u
+#define PS_EDGE_STATUS_SHIFT 5u /* the two bits of ps_state.status afterwards */
 
 /* Where the edge of an event stands in a row: `code`, and the plane where the event takes one. */
 struct ps_code {

@@ -1,9 +1,6 @@
 /* Livelocks: a vCPU whose planes hand it round and round and never work. */
 #include "engine_parts.h"
 
-/* So many steps without progress are nothing to worry about; then a circle is looked for. */
-#define PS_PATIENT_STEPS 64u
-
 static void note_livelock(struct ps_guest *guest)
 {
     if (!guest->livelocks)

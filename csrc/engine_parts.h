@@ -1,11 +1,13 @@
 /* The engine's insides, shared by its files: engine.c (life and input), engine_run.c (what happens
- * on one vCPU), engine_livelock.c and engine_read.c (figures). */
+ * on one vCPU), engine_step.h (one step, its count and its cost), engine_talk.c (IPIs, and vCPUs in
+ * one order), engine_livelock.c and engine_read.c (figures). */
 #ifndef PLANESCHED_ENGINE_PARTS_H
 #define PLANESCHED_ENGINE_PARTS_H
 
-#include "figures.h"
+#include "automaton.h"
 #include "jobs.h"
 #include "planesched/engine.h"
+#include "sources.h"
 
 /* Jobs are fed in the order of these, within a vCPU. */
 struct ps_fed {
@@ -14,17 +16,25 @@ struct ps_fed {
     uint8_t plane;
 };
 
-/* One vCPU's guests. Its ps_state and clocks stand in arrays of their own, as figures.h wants. */
+/* One vCPU's guests. Its clock stands in an array of its own, as figures.h wants, with the row of
+ * its state in the automaton; only where that is full is its ps_state the one in `states`. */
 struct ps_guest {
     int64_t now_ns;
     int64_t ready_ns;       /* later than now: a switch is under way until then */
+    int64_t arrival_ns;     /* when the next job arrives; PS_NEVER_NS: none will */
+    uint32_t arrival;       /* the number of its source; that of sources: it stands in `input` */
+    uint32_t n_jobs;        /* in queues */
     uint32_t idle_steps;    /* since anything arrived, worked or ended; PS_NOTED: livelock told */
     uint16_t work;          /* planes whose queue is not empty */
+    uint16_t waiting;       /* planes that called, and wait for the end of the call's job */
+    uint8_t current, status;  /* as in the state */
     uint8_t left;           /* the plane that the marker last took the vCPU from */
     uint8_t stuck;          /* runs in circles in no time until something arrives */
-    struct ps_queue input;  /* jobs that have not arrived yet, or wait for the end of a switch */
     struct ps_queue queues[PS_MAX_PLANES];
+    struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
     int64_t time_ns[4];     /* as in ps_vcpu_report */
+    int64_t idle_since_ns[PS_MAX_PLANES]; /* when a plane that has work last had none, or last ran */
+    uint16_t posted[PS_MAX_PLANES + 1];   /* the row of what is pending; the last slot: nowhere */
     struct ps_fed fed;      /* the last job */
     struct ps_fed tried;    /* the last job of the feed number `batch`, if that is under way */
     uint64_t batch;
@@ -40,6 +50,8 @@ struct ps_guest {
     int64_t livelock_ns;
 };
 
+/* So many steps without progress are nothing to worry about; then a circle is looked for. */
+#define PS_PATIENT_STEPS 64u
 #define PS_NOTED UINT32_MAX
 
 struct ps_engine {
@@ -49,16 +61,34 @@ struct ps_engine {
     int64_t now_ns;          /* every vCPU has come this far */
     int64_t until_ns;        /* and is on the way to here, */
     uint32_t cursor;         /* those below this one are there */
+    int64_t counted_ns;      /* when the automaton was last folded */
     uint32_t n_vcpus;
     uint64_t batch;
     struct ps_state *states;
     struct ps_guest *guests;
     int64_t *clocks;
     struct ps_pool pool;
+    struct ps_automaton *automaton;
     struct ps_ledger ledger;
     struct ps_figures figures;
     struct ps_totals totals;
+    int costly;              /* any switch or exit costs */
+    int failed;              /* no memory for a job */
+
+    struct ps_source *sources;
+    uint32_t n_sources;
+    uint32_t n_arriving;     /* sources of arrivals, */
+    uint32_t *arriving;      /* which, by plane */
+    uint32_t n_streams;      /* of a vCPU: one a source, one for costs */
+    struct ps_stream *streams;
+    uint16_t callers;        /* planes that have a source of calls */
+    int talks;               /* there is a source of IPIs */
+    struct ps_row *rows;     /* [n_sources + n_planes] */
+    uint8_t *row_planes;     /* the plane that serves each */
     uint64_t *latency, *sojourn;
+
+    /* With IPIs, the next event of each vCPU, and a tree of matches for the first of them. */
+    uint32_t *tree;
 };
 
 /* a + b, both not negative; never instead of overflow. */
@@ -72,18 +102,73 @@ static inline int ps_in_transition(const struct ps_guest *guest)
     return guest->ready_ns > guest->now_ns;
 }
 
-/* Whether the current plane works on the head of its queue. */
-static inline int ps_works(const struct ps_guest *guest, const struct ps_state *s)
+/* Planes that can get on with a job, and with that or with computing. */
+static inline uint16_t ps_able(const struct ps_guest *guest)
 {
-    return !s->status && ps_has(guest->work, (unsigned)s->current) && !ps_in_transition(guest);
+    return (uint16_t)(guest->work & ~guest->waiting);
+}
+
+static inline uint16_t ps_eager(const struct ps_engine *engine, const struct ps_guest *guest)
+{
+    return (uint16_t)((guest->work | engine->config.busy) & ~guest->waiting);
+}
+
+/* Whether the current plane works on the head of its queue, or computes at least. */
+static inline int ps_works(const struct ps_guest *guest)
+{
+    return !guest->status && ps_has(ps_able(guest), guest->current) && !ps_in_transition(guest);
+}
+
+static inline int ps_computes(const struct ps_engine *engine, const struct ps_guest *guest)
+{
+    return !guest->status && ps_has(ps_eager(engine, guest), guest->current) &&
+           !ps_in_transition(guest);
+}
+
+static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
+{
+    return engine->streams + (size_t)vcpu * engine->n_streams;
+}
+
+static inline uint32_t ps_plane_row(const struct ps_engine *engine, unsigned plane)
+{
+    return engine->n_sources + plane;
+}
+
+/* In the input, an IPI stands beside what was fed. */
+#define PS_JOB_IPI PS_N_JOB_KINDS
+
+/* The row of a job in the input; where it has arrived, its node's `source` says. */
+static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct ps_node *node)
+{
+    return node->kind == PS_JOB_IPI ? node->source : ps_plane_row(engine, node->plane);
 }
 
 /* Take note of a step without progress. */
 void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s);
+/* Find what arrives next. */
+void ps_vcpu_look_ahead(struct ps_engine *engine, uint32_t vcpu);
 /* Let a vCPU do what takes no time: end jobs, give up, be entered. */
 void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu);
+/* Let time pass, and let the next event of a vCPU happen. */
+void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
+void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu);
 /* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
-int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu);
+/* When the next event happens; `*rank`: what comes first at equal times, by the rules' section 7. */
+int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank);
+
+/* The end of a job of a source that may send IPIs; and all vCPUs in one order. */
+void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin);
+int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
+
+/* A vCPU whose state the automaton does not hold. */
+struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
+                                      unsigned plane, int64_t posted_ns, uint32_t row);
+/* Give a vCPU another state than a step would. */
+void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
+/* Figures begin from zero. What was counted per transition goes to the figures. */
+void ps_engine_clear(struct ps_engine *engine);
+void ps_engine_fold(struct ps_engine *engine);
 
 #endif

@@ -20,6 +20,12 @@ static inline void ps_wide_add(struct ps_wide *sum, uint64_t value)
     sum->hi += sum->lo < value;
 }
 
+static inline void ps_wide_add_wide(struct ps_wide *sum, struct ps_wide value)
+{
+    ps_wide_add(sum, value.lo);
+    sum->hi += value.hi;
+}
+
 static inline void ps_wide_sub(struct ps_wide *sum, uint64_t value)
 {
     sum->hi -= sum->lo < value;

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from ._scan import pick_many
+from .batches import Interval
 from .callback import UserScheduler
 from .checking import check, diff, matrix
+from .compare import Comparison, compare
 from .core import VCPU, VM, Outcome
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
@@ -12,8 +14,13 @@ from .jobstats import JobStats
 from .policy import MAX_PLANES, Policy
 from .presets import Preset, presets
 from .replay import ReplayResult, TraceSummary, replay
+from .result import Result
+from .scenarios import Scenario, load_scenario, scenarios
+from .simulate import simulate
 from .simulation import Engine
 from .stats import Stats
+from .sweep import Sweep, sweep
+from .workload import Costs, Workload, cost_sets
 
 try:
     from ._version import __version__
@@ -28,28 +35,41 @@ __all__ = [
     "STATE",
     "VCPU",
     "VM",
+    "Comparison",
+    "Costs",
     "Engine",
     "Event",
     "Fault",
     "Flags",
+    "Interval",
     "JobStats",
     "Outcome",
     "Policy",
     "Preset",
     "Reason",
     "ReplayResult",
+    "Result",
+    "Scenario",
     "Stats",
+    "Sweep",
     "TraceError",
     "TraceSummary",
     "UserScheduler",
+    "Workload",
     "__version__",
     "check",
+    "compare",
+    "cost_sets",
     "diff",
     "get_include",
+    "load_scenario",
     "matrix",
     "pick_many",
     "presets",
     "replay",
+    "scenarios",
+    "simulate",
+    "sweep",
 ]
 
 

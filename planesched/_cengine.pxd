@@ -9,6 +9,47 @@ cdef extern from "jobs.h" nogil:
     struct ps_totals:
         pass
 
+    struct ps_row:
+        pass
+
+cdef extern from "sources.h" nogil:
+    struct ps_spread:
+        double a, b
+        int64_t whole
+        const int64_t *values
+        uint64_t n
+        uint8_t kind
+
+    struct ps_source:
+        ps_spread gap, service
+        int64_t start_ns, period_ns, phase_ns
+        double spell_ns[2]
+        const uint8_t *members
+        double chance
+        const uint32_t *targets
+        uint32_t n_targets, number
+        uint16_t origin
+        uint8_t arrivals, plane, callee
+
+    const unsigned PS_SEED_WORDS, PS_N_COSTS
+
+    struct ps_seed:
+        uint32_t words[16]
+        uint32_t n
+
+    struct ps_draws:
+        pass
+
+    struct ps_workload:
+        ps_source *sources
+        uint32_t n_sources
+        ps_seed seed
+        const uint32_t *ids
+        const ps_draws *draws
+        const int64_t *costs
+        const ps_spread *spreads
+        const ps_spread *exit_cost
+
 cdef extern from "planesched/engine.h" nogil:
     const int64_t PS_NEVER_NS
 
@@ -35,6 +76,7 @@ cdef extern from "planesched/engine.h" nogil:
         int64_t start_ns
         int64_t cost_ns[12]
         int64_t exit_ns, forward_ns
+        const ps_workload *workload
 
     enum ps_job_mistake:
         PS_JOB_FINE
@@ -68,7 +110,15 @@ cdef extern from "planesched/engine.h" nogil:
     void ps_engine_report(
         const ps_engine *engine, uint32_t vcpu, ps_vcpu_report *out
     ) noexcept
-    void ps_engine_read(
-        const ps_engine *engine, ps_figures *figures, ps_totals *totals, uint64_t *latency,
+
+    struct ps_reading:
+        ps_figures *figures
+        ps_totals *totals
+        ps_row *rows
+        uint64_t *latency
         uint64_t *sojourn
-    ) noexcept
+
+    uint32_t ps_engine_n_rows(const ps_engine *engine) noexcept
+    unsigned ps_engine_row_plane(const ps_engine *engine, uint32_t row) noexcept
+    void ps_engine_read(ps_engine *engine, const ps_reading *out) noexcept
+    void ps_engine_restart(ps_engine *engine) noexcept

@@ -13,6 +13,10 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": "answer the design question of the KVM planes thread on a real trace",
     "replay": "replay a recorded kvm trace under some policies",
+    "simulate": "simulate a scenario's guests under one policy",
+    "compare": "simulate a scenario under several policies, on the same arrivals",
+    "sweep": "simulate a scenario over a grid of settings",
+    "scenarios": "list the scenario files that come with planesched",
     "policies": "list the presets, each with its rule and source",
     "step": "let events happen to one vCPU and print each outcome",
     "check": "search every reachable state for what goes wrong",

@@ -9,25 +9,38 @@ from .histogram import histogram_quantile
 from .policy import MAX_PLANES
 from .stats import _WIDE, _to_int, _wide_sum
 
-__all__ = ["TOTALS", "JobStats"]
+__all__ = ["ROW", "TOTALS", "JobStats", "merge_rows"]
 
 _PLANES = (MAX_PLANES,)
-_COUNTS = ("arrived", "woken", "finished", "queued", "forwarded")
+_COUNTS = ("arrived", "woken", "finished", "queued_before", "queued", "forwarded")
+
+_WIDE_SUMS = ("sojourn_ns", "load_ns", "age_ns", "age_before_ns")
 
 TOTALS = np.dtype(
     [
-        *((name, "<u8", _PLANES) for name in _COUNTS),
+        *((name, "<u8", _PLANES) for name in ("arrived", "finished", "queued_before", "queued")),
         ("sojourn_ns", _WIDE, _PLANES),
         ("sojourn_min_ns", "<u8", _PLANES),
         ("sojourn_max_ns", "<u8", _PLANES),
-        ("oldest_ns", "<u8", _PLANES),
+        *((name, "<u8", _PLANES) for name in ("woken", "forwarded", "starved_ns", "oldest_ns")),
+        *((name, _WIDE) for name in ("load_ns", "age_ns", "age_before_ns")),
     ]
 )
-"""The layout of ``struct ps_totals`` in csrc/figures.h."""
+"""The layout of ``struct ps_totals`` in csrc/jobs.h."""
+
+ROW = np.dtype(
+    [
+        *((name, "<u8") for name in ("arrived", "finished", "injected", "queued_before", "queued")),
+        *((name, _WIDE) for name in ("latency_ns", "sojourn_ns")),
+        *((f"latency_{end}_ns", "<u8") for end in ("min", "max")),
+        *((f"sojourn_{end}_ns", "<u8") for end in ("min", "max")),
+    ]
+)
+"""The layout of ``struct ps_row`` in csrc/jobs.h."""
 
 
 class JobStats:
-    """Jobs by the plane that they are for: arrived = finished + queued, always.
+    """Jobs by the plane that they are for: queued_before + arrived = finished + queued, always.
 
     Sojourn is the time from a job's arrival to the end of its service.
 
@@ -81,6 +94,11 @@ class JobStats:
     def oldest_pending_ns(self) -> NDArray[np.uint64]:
         """Age of the oldest interrupt of each plane that is pending at the end; 0 without one."""
         return self._counts("oldest_ns")
+
+    @property
+    def starved_ns(self) -> NDArray[np.uint64]:
+        """The longest time per plane that it had a job and did not run."""
+        return self._counts("starved_ns")
 
     def sojourn_mean_ns(self, plane: int) -> float:
         """Give the mean sojourn time; NaN where no job finished."""
@@ -139,9 +157,10 @@ class JobStats:
         merged = np.zeros((), dtype=TOTALS)
         for name in _COUNTS:
             merged[name] = mine[name] + theirs[name]
-        merged["sojourn_ns"] = _wide_sum(mine["sojourn_ns"], theirs["sojourn_ns"])
         merged["sojourn_min_ns"] = np.minimum(mine["sojourn_min_ns"], theirs["sojourn_min_ns"])
-        for name in ("sojourn_max_ns", "oldest_ns"):
+        for name in _WIDE_SUMS:
+            merged[name] = _wide_sum(mine[name], theirs[name])
+        for name in ("sojourn_max_ns", "starved_ns", "oldest_ns"):
             merged[name] = np.maximum(mine[name], theirs[name])
         return JobStats(merged, self.sojourn + other.sojourn)
 
@@ -168,3 +187,17 @@ class JobStats:
     def __repr__(self) -> str:
         counts = {name: int(self._counts(name).sum()) for name in ("arrived", "finished")}
         return f"<JobStats: {counts['arrived']} jobs arrived, {counts['finished']} finished>"
+
+
+def merge_rows(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:
+    """Give rows of dtype ROW, both together."""
+    merged = np.zeros_like(mine)
+    for name in ("arrived", "finished", "injected", "queued_before", "queued"):
+        merged[name] = mine[name] + theirs[name]
+    for name in ("latency_ns", "sojourn_ns"):
+        merged[name] = _wide_sum(mine[name], theirs[name])
+    for what in ("latency", "sojourn"):
+        low, high = f"{what}_min_ns", f"{what}_max_ns"
+        merged[low] = np.minimum(mine[low], theirs[low])
+        merged[high] = np.maximum(mine[high], theirs[high])
+    return merged

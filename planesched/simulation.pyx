@@ -10,12 +10,13 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from planesched cimport _cengine as engine
 from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
 from planesched.core cimport fill_policy
+from planesched.guests cimport Guests
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
 from .core import _as_policy, _online_mask
 from .events import JOB, STATE
 from .inputs import cost_table, job_mistake, job_route, plane_mask, vcpu_count, whole_ns
-from .jobstats import TOTALS, JobStats
+from .jobstats import ROW, TOTALS, JobStats
 from .policy import plane_count, plane_id
 from .stats import FIGURES, Stats
 
@@ -54,6 +55,8 @@ cdef class Engine:
         The state in which every vCPU begins; `online` is then not looked at.
     start_ns : int
         The time at which everything begins.
+    guests : Guests, optional
+        What guests do of themselves; its sources begin at `start_ns`.
 
     Raises
     ------
@@ -70,7 +73,7 @@ cdef class Engine:
 
     def __init__(
         self, policy, planes=2, vcpus=1, *, online=None, costs=None, route="own", forward_ns=0,
-        main=None, busy=(), initial=None, start_ns=0,
+        main=None, busy=(), initial=None, start_ns=0, Guests guests=None,
     ):
         if self.c is not NULL:
             raise TypeError("an Engine is initialised once")
@@ -108,6 +111,9 @@ cdef class Engine:
         for reason in range(PS_N_REASONS):
             config.cost_ns[reason] = table[reason]
         config.exit_ns = exit_ns
+        self._guests = guests
+        self._began_ns = start_ns
+        config.workload = NULL if guests is None else &guests.c
         cdef int error
         with nogil:
             error = engine.ps_engine_create(&config, &self.c)
@@ -204,22 +210,36 @@ cdef class Engine:
         if error:
             raise ValueError(f"jobs[{bad}]: {job_mistake(mistake, jobs[bad])}")
 
-    def advance(self, until_ns):
+    def advance(self, until_ns, stop=None):
         """Let everything up to and including `until_ns` happen.
+
+        Parameters
+        ----------
+        until_ns : int
+            A time, not before `now_ns`.
+        stop : callable, optional
+            Asked some hundred times a second whether to stop.
+
+        Returns
+        -------
+        bool
+            Whether that time was reached; a later call goes on where this one stopped.
 
         Raises
         ------
         ValueError
             If that time is over, or is not below 2**63 - 1.
+        MemoryError
+            If there is no memory for the jobs in queues; an engine is of no use after that.
         KeyboardInterrupt
-            On Ctrl-C; a later call goes on where this one stopped.
+            On Ctrl-C in the main thread; a later call goes on where this one stopped.
         """
         cdef int64_t until = whole_ns("until_ns", until_ns)
         cdef uint64_t patience = 1 << 16
         cdef int more = 1
         if until < engine.ps_engine_now_ns(self.c):
             raise ValueError(f"until_ns={until_ns} is before now_ns={self.now_ns}")
-        while more:
+        while more > 0:
             began = time.perf_counter()
             with nogil:
                 more = engine.ps_engine_advance(self.c, until, patience)
@@ -227,29 +247,68 @@ cdef class Engine:
             if time.perf_counter() - began < 0.01 and patience < PATIENCE:
                 patience *= 2
             PyErr_CheckSignals()
+            if more > 0 and stop is not None and stop():
+                return False
+        if more < 0:
+            raise MemoryError("no memory for the jobs in queues")
+        return True
+
+    def restart(self):
+        """Forget what was counted so far: figures begin at `now_ns`."""
+        with nogil:
+            engine.ps_engine_restart(self.c)
+        self._began_ns = self.now_ns
 
     def stats(self):
         """Give the figures of planes up to now, as `planesched.Stats`."""
-        return self._read()[0]
+        figures, _, _, latency, _ = self.read()
+        elapsed = self.now_ns - self._began_ns
+        return Stats(figures, self._by_plane(latency), elapsed_ns=elapsed, vcpus=self.vcpus)
 
     def jobs(self):
         """Give the figures of jobs up to now, as `planesched.JobStats`."""
-        return self._read()[1]
+        _, totals, _, _, sojourn = self.read()
+        return JobStats(totals, self._by_plane(sojourn))
 
-    def _read(self):
+    @property
+    def row_planes(self):
+        """The plane that serves the jobs of each row of `read`."""
+        cdef uint32_t row
+        n_rows = engine.ps_engine_n_rows(self.c)
+        return [engine.ps_engine_row_plane(self.c, row) for row in range(n_rows)]
+
+    def _by_plane(self, histograms):
+        out = np.zeros((self.planes, histograms.shape[1]), dtype=np.uint64)
+        np.add.at(out, self.row_planes, histograms)
+        return out
+
+    def read(self):
+        """Give the bare figures up to now.
+
+        There is a row for every source of the guests, then one for every plane: what was fed, and
+        what VINA posted.
+
+        Returns
+        -------
+        tuple of ndarray
+            Figures, dtype FIGURES; totals, dtype TOTALS; rows, shape (rows,), dtype ROW; histograms
+            of latency and of sojourn, shape (rows, buckets), uint64.
+        """
+        cdef engine.ps_reading reading
+        n_rows = engine.ps_engine_n_rows(self.c)
         figures = np.zeros((), dtype=FIGURES)
         totals = np.zeros((), dtype=TOTALS)
-        latency = np.zeros((self.planes, PS_N_BUCKETS), dtype=np.uint64)
-        sojourn = np.zeros((self.planes, PS_N_BUCKETS), dtype=np.uint64)
-        cdef ps_figures *f = <ps_figures *><size_t>figures.ctypes.data
-        cdef engine.ps_totals *t = <engine.ps_totals *><size_t>totals.ctypes.data
-        cdef uint64_t *latencies = <uint64_t *><size_t>latency.ctypes.data
-        cdef uint64_t *sojourns = <uint64_t *><size_t>sojourn.ctypes.data
+        rows = np.zeros(n_rows, dtype=ROW)
+        latency = np.zeros((n_rows, PS_N_BUCKETS), dtype=np.uint64)
+        sojourn = np.zeros((n_rows, PS_N_BUCKETS), dtype=np.uint64)
+        reading.figures = <ps_figures *><size_t>figures.ctypes.data
+        reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
+        reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
+        reading.latency = <uint64_t *><size_t>latency.ctypes.data
+        reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
         with nogil:
-            engine.ps_engine_read(self.c, f, t, latencies, sojourns)
-        elapsed = self.now_ns - self._start_ns
-        stats = Stats(figures, latency, elapsed_ns=elapsed, vcpus=self.vcpus)
-        return stats, JobStats(totals, sojourn)
+            engine.ps_engine_read(self.c, &reading)
+        return figures, totals, rows, latency, sojourn
 
     def time_ns(self):
         """Give what each vCPU did with its time.

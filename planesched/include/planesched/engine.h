@@ -31,6 +31,8 @@ struct ps_job {
 /* Whether a job goes to its plane at once, or to the marker first as a forward job. */
 enum ps_route { PS_ROUTE_OWN, PS_ROUTE_MARKER };
 
+struct ps_workload;
+
 struct ps_engine_config {
     const struct ps_policy *policy;  /* prepared; copied */
     const struct ps_state *initial;  /* every vCPU begins like this; NULL: ps_boot() */
@@ -44,6 +46,7 @@ struct ps_engine_config {
     int64_t cost_ns[PS_N_REASONS];   /* of a switch, by its reason */
     int64_t exit_ns;                 /* of an exit to userspace */
     int64_t forward_ns;              /* service time of a forward job */
+    const struct ps_workload *workload; /* what guests do of themselves (csrc/sources.h), or NULL */
 };
 
 enum ps_engine_error {
@@ -83,7 +86,7 @@ int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot
 
 /* Let everything up to and including `until_ns` happen, or at least `patience` events of it.
  * Returns 0 when that time is reached, 1 when patience ended first (call again), or
- * PS_ENGINE_BAD_TIME. */
+ * PS_ENGINE_BAD_TIME, or PS_ENGINE_NO_MEMORY, after which it can only be destroyed. */
 int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience);
 
 /* When something happens next of itself or by a job that was fed; PS_NEVER_NS: never. */
@@ -104,12 +107,25 @@ struct ps_vcpu_report {
 
 void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out);
 
-/* The figures up to now; the engine goes on as if they had not been read. `latency` and `sojourn`
- * hold a histogram for every plane. */
+/* The figures up to now; the engine goes on as if they had not been read. There is a row for every
+ * source of the workload, then one for every plane, with what was fed and what VINA posted.
+ * `latency` and `sojourn` hold a histogram for every row. */
 struct ps_figures;
 struct ps_totals;
-void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
-                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn);
+struct ps_row;
+struct ps_reading {
+    struct ps_figures *figures;
+    struct ps_totals *totals;
+    struct ps_row *rows;
+    uint64_t *latency, *sojourn;
+};
+
+uint32_t ps_engine_n_rows(const struct ps_engine *engine);
+/* The plane that serves the jobs of a row. */
+unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row);
+void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out);
+/* Forget what was counted: figures begin now. */
+void ps_engine_restart(struct ps_engine *engine);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,12 @@ static inline int ps_worth_logging(struct ps_outcome out)
     return out.fault != PS_FAULT_NONE || (out.flags & (PS_FLAG_SWITCHED | PS_FLAG_VINA)) != 0;
 }
 
+/* Whether the vCPU left for userspace: nothing that happens there has a reason. */
+static inline int ps_exits(struct ps_outcome out)
+{
+    return (out.flags & PS_FLAG_USER) != 0 && out.reason != PS_REASON_NONE;
+}
+
 /* Bit e of each word speaks of event e. */
 #define PS_E(event) (1u << PS_EVENT_##event)
 #define PS_GUEST_EVENTS (PS_E(HALT) | PS_E(CALL) | PS_E(RETURN))

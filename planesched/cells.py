@@ -1,0 +1,194 @@
+"""A cell: some vCPUs in one engine, and its figures by batches."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .batches import Batches
+from .guests import Guests
+from .jobstats import JobStats
+from .simulation import Engine
+from .stats import Stats
+from .workload import Recorded
+from .workload.resolve import Resolved, recorded_jobs
+
+__all__ = ["Cell", "Reading"]
+
+_LATER = np.uint32(2**32 - 1)
+
+
+@dataclass
+class Reading:
+    """The figures of a cell at some time."""
+
+    stats: Stats
+    jobs: JobStats
+    rows: NDArray[np.void]
+    latency: NDArray[np.uint64]
+    sojourn: NDArray[np.uint64]
+    time_ns: NDArray[np.int64]
+    row_planes: list[int]
+    livelocks: list[tuple[int, int, int, tuple[int, ...]]]
+
+
+class Cell:
+    """Some vCPUs that are simulated together.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        What they do, under which policy.
+    ids : ndarray of uint32
+        Their numbers.
+    start_ns : int
+        When counting begins.
+    recorded : iterable of Recorded
+        Traces that are fed to them.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        ids: NDArray[np.uint32],
+        start_ns: int,
+        recorded: Iterable[Recorded] = (),
+    ) -> None:
+        self.resolved = resolved
+        self.ids = ids
+        self.start_ns = start_ns
+        self.now_ns = 0
+        self.reading: Reading | None = None
+        self._recorded = list(recorded)
+        self._engine: Engine | None = None
+        self._batches: list[Batches] = []
+        self._before: Batches | None = None
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    @property
+    def finished(self) -> int:
+        """Jobs that have finished since counting began."""
+        return int(self.reading.rows["finished"].sum()) if self.reading else 0
+
+    @property
+    def events(self) -> int:
+        """Arrivals and ends of jobs since counting began."""
+        return self.finished + (int(self.reading.rows["arrived"].sum()) if self.reading else 0)
+
+    def run(
+        self,
+        ends: list[int],
+        stop: Callable[[], bool],
+        *,
+        keep: bool,
+        told: Callable[[], object] | None = None,
+    ) -> None:
+        """Go on to the end of each of the next batches.
+
+        Parameters
+        ----------
+        ends : list of int
+            Times.
+        stop : callable
+            Asked often whether to stop; then the last batch is left out.
+        keep : bool
+            Whether there will be a next time.
+        told : callable, optional
+            Called after each batch.
+        """
+        engine = self._begin(stop)
+        if engine is None:
+            return
+        for end_ns in ends:
+            # The last nanosecond of one batch is not the first of the next.
+            if not engine.advance(end_ns, stop):
+                return
+            self._read(engine)
+            if told is not None:
+                told()
+        self._engine = engine if keep else None
+
+    def _begin(self, stop: Callable[[], bool]) -> Engine | None:
+        if self._engine is not None or stop():
+            return self._engine
+        resolved = self.resolved
+        guests = Guests(**resolved.guests(self.ids))
+        engine = Engine(
+            resolved.policy, resolved.planes, len(self.ids), guests=guests, **resolved.engine()
+        )
+        for source in self._recorded:
+            engine.feed(self._jobs(source))
+        if self.start_ns:
+            if not engine.advance(self.start_ns, stop):
+                return None
+            engine.restart()
+        self._before = self._whole(engine)
+        self._engine = engine
+        return engine
+
+    def _jobs(self, source: Recorded) -> NDArray[np.void]:
+        """Give the jobs of a trace that are for these vCPUs, by the engine's numbers."""
+        resolved = self.resolved
+        found = recorded_jobs(source, resolved.policy, resolved.planes, resolved.workload.main)
+        mine = found[np.isin(found["vcpu"], self.ids)]
+        mine["vcpu"] = np.searchsorted(self.ids, mine["vcpu"])
+        return mine
+
+    def _read(self, engine: Engine) -> None:
+        now = self._whole(engine)
+        assert self._before is not None
+        pairs = zip(now.arrays().items(), self._before.arrays().values(), strict=True)
+        self._batches.append(Batches(**{name: a - b for (name, a), b in pairs}).trimmed())
+        self._before = now
+
+    def _whole(self, engine: Engine) -> Batches:
+        """Read everything; give what counts for batches as one from the start."""
+        figures, totals, rows, latency, sojourn = engine.read()
+        row_planes = engine.row_planes
+        stats = Stats(
+            figures,
+            _by_plane(latency, row_planes, engine.planes),
+            elapsed_ns=engine.now_ns - self.start_ns,
+            vcpus=len(self.ids),
+        )
+        jobs = JobStats(totals, _by_plane(sojourn, row_planes, engine.planes))
+        names = [int(vcpu) for vcpu in self.ids]
+        livelocks = [(names[item[0]], *item[1:]) for item in engine.livelocks()]
+        self.reading = Reading(
+            stats, jobs, rows, latency, sojourn, engine.time_ns(), row_planes, livelocks
+        )
+        self.now_ns = engine.now_ns
+        counts = [rows[name] for name in ("arrived", "finished", "injected")]
+        sums = [rows[name]["lo"] for name in ("latency_ns", "sojourn_ns")]
+        kinds = range(len(figures["time_ns"]))
+        times = [figures["time_ns"][kind]["lo"][: engine.planes] for kind in kinds]
+        return Batches(
+            np.stack([*counts, *sums], axis=-1)[np.newaxis],
+            np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
+            np.array([[stats.switches, stats.exits]], dtype=np.int64),
+            latency[np.newaxis],
+            sojourn[np.newaxis],
+        )
+
+    def batches(self) -> Batches:
+        """Give the batches so far."""
+        if not self._batches:
+            assert self._before is not None
+            whole = self._before
+            return Batches(**{name: a[:0] for name, a in whole.arrays().items()}).trimmed()
+        first = min(batch.first for batch in self._batches)
+        count = max(batch.first + batch.latency.shape[2] for batch in self._batches) - first
+        wide = [batch.widened(first, count).arrays() for batch in self._batches]
+        joined = {name: np.concatenate([arrays[name] for arrays in wide]) for name in wide[0]}
+        return Batches(**joined, first=first)
+
+
+def _by_plane(
+    histograms: NDArray[np.uint64], row_planes: list[int], planes: int
+) -> NDArray[np.uint64]:
+    out = np.zeros((planes, histograms.shape[1]), dtype=np.uint64)
+    np.add.at(out, row_planes, histograms)
+    return out

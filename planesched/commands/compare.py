@@ -1,0 +1,41 @@
+"""``planesched compare``: a scenario under several policies, on the same arrivals."""
+
+import argparse
+import json
+
+from .options import add_json
+from .running import add_running, arguments, policies, ticking
+
+DESCRIPTION = """\
+Simulate the guests of a scenario file under several policies, on the same arrivals and service
+times, and print how they differ from the first, with 95 % confidence intervals of the differences."""
+EXAMPLE = "planesched compare design-question --policy vsm --policy vsm_relay --duration 2s"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_running(parser)
+    parser.add_argument(
+        "--policy", action="append", default=[], metavar="POLICY", dest="policies",
+        help="a preset or a TOML file; repeatable (default: all of the file's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--in-userspace", action="store_true", help="also with each policy run by userspace"
+    )
+    add_json(parser)
+    parser.add_argument("--out", metavar="FILE", help="write the table to a .parquet or .json file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, and print the table or the JSON."""
+    from ..compare import compare
+    from .out import check_out, write_out
+
+    check_out(args.out, (".parquet", ".json"))
+    scenario, options = arguments(args)
+    chosen = policies(scenario, args.policies)
+    with ticking("comparing") as told:
+        found = compare(chosen, in_userspace=args.in_userspace, **options, **told)
+    write_out(args.out, found)
+    print(json.dumps(found.as_dict(), indent=2) if args.json else found)
+    return 130 if any(result.partial for result in found.results) else 0

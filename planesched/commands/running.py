@@ -1,0 +1,76 @@
+"""What the commands that simulate share: a scenario, changed by options, and progress."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..policyfile import parse_policy
+from ..report.progress import progress
+from ..scenarios import Scenario, load_scenario
+from ..units import duration_ns
+from .options import count, duration, integer
+
+__all__ = ["add_running", "arguments", "policies", "ticking"]
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Take a scenario and what may be changed of it."""
+    add = parser.add_argument
+    add("scenario", metavar="SCENARIO", help="a .toml file, or a name (see planesched scenarios)")
+    add("--duration", type=duration, metavar="TIME", help="how long, instead of the file's")
+    add("--warmup", type=duration, metavar="TIME", help="before counting begins")
+    add("--jobs", type=count, metavar="N", help="until so many jobs have finished")
+    add("--seed", type=integer, metavar="N", help="of all random numbers")
+    add("--vcpus", type=count, metavar="N", help="how many vCPUs")
+    add("--threads", type=count, metavar="N", help="how many (default: as there are processors)")
+    add(
+        "--scale", type=float, metavar="X", help="X times as many interrupts and calls a second",
+    )  # fmt: skip
+    add(
+        "--cost", action="append", default=[], metavar="REASON=TIME", dest="costs",
+        help="what a switch takes by its reason, any=TIME, exit=TIME; repeatable",
+    )  # fmt: skip
+
+
+def policies(scenario: Scenario, texts: list[str]) -> dict[str, Any]:
+    """Give the policies that are named, or the scenario's."""
+    planes = scenario.arguments["planes"]
+    return {text: parse_policy(text, planes) for text in texts} or scenario.policies
+
+
+def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
+    """Give the scenario, and the arguments of `planesched.simulate`."""
+    from ..scenarios import _costing
+    from .options import pairs
+
+    scenario = load_scenario(args.scenario)
+    out = dict(scenario.arguments)
+    for name in ("duration", "warmup", "jobs", "seed", "vcpus", "threads"):
+        if getattr(args, name) is not None:
+            out[name] = getattr(args, name)
+    if args.jobs is not None and args.duration is None:
+        out.pop("duration", None)
+    if args.scale is not None:
+        out["workload"] = out["workload"].scaled(args.scale)
+    for reason, cost in pairs("--cost", args.costs, duration_ns).items():
+        out["costs"] = _costing(out["costs"], reason, cost)
+    return scenario, out
+
+
+@contextmanager
+def ticking(what: str) -> Iterator[dict[str, Any]]:
+    """Show progress on a terminal; gives what `simulate` takes for it."""
+    import time
+
+    with progress(what) as tick:
+        if tick is None:
+            yield {}
+            return
+        began_s = time.monotonic()
+
+        def told(part: float, events: int) -> None:
+            rate = events / max(time.monotonic() - began_s, 1e-9) / 1e6
+            tick(f"{100 * part:.0f} %, {rate:.1f} M events/s", part)
+
+        yield {"progress": told}

@@ -1,0 +1,85 @@
+"""``planesched sweep``: a scenario over a grid of settings."""
+
+import argparse
+import json
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+from .options import add_json, count
+from .running import add_running, arguments, policies, ticking
+
+DESCRIPTION = """\
+Simulate a scenario at every point of a grid, on some processes, into one Parquet file. Points that
+the file has are skipped, so a sweep that was stopped goes on where it was."""
+EXAMPLE = (
+    "planesched sweep design-question --grid policy=vsm,vsm_relay "
+    "--grid workload.scale=0.5,1,2 --duration 1s"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_running(parser)
+    parser.add_argument(
+        "--grid", action="append", required=True, metavar="SETTING=VALUE,...",
+        help="policy=, policy.FIELD=, costs.REASON=, workload.scale=, workload.SOURCE.FIELD=, "
+        "vcpus=, seed=; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes (1)")
+    add_json(parser)
+    parser.add_argument("--out", metavar="FILE", help="the .parquet file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sweep, and print the rows or where they are."""
+    from ..report.text import table
+    from ..sweep import sweep
+    from .out import check_out
+
+    check_out(args.out, (".parquet",))
+    scenario, options = arguments(args)
+    grid = dict(_setting(text) for text in args.grid)
+    if "policy" in grid:
+        grid["policy"] = [str(name) for name in grid["policy"]]
+    else:
+        options["label"], options["policy"] = next(iter(policies(scenario, []).items()))
+    with ExitStack() as stack:
+        pool = stack.enter_context(ProcessPoolExecutor(args.workers)) if args.workers > 1 else None
+        told = stack.enter_context(ticking("sweeping"))
+        found = sweep(grid, executor=pool, out=args.out, **options, **told)
+    columns = found.table()
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if args.json:
+        print(json.dumps([{k: v if v == v else None for k, v in row.items()} for row in rows]))
+        return 0
+    shown = [name for name in columns if name.startswith("set_")]
+    shown += ["name", "finished", "latency_mean_ns", "latency_p99_ns", "sojourn_mean_ns"]
+    print(table(shown, [tuple(_cell(row[name]) for name in shown) for row in rows]))
+    return 0
+
+
+def _setting(text: str) -> tuple[str, list[Any]]:
+    name, equals, values = text.partition("=")
+    if not equals or not name or not values:
+        raise ValueError(f"--grid {text!r}: expected SETTING=VALUE,VALUE,...")
+    return name.strip(), [_value(value.strip()) for value in values.split(",")]
+
+
+def _value(text: str) -> Any:
+    """Read a number as a number; true, false and none; all else as it is."""
+    words = {"true": True, "false": False, "none": None}
+    if text in words:
+        return words[text]
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.1f}"
+    return str(value)

@@ -1,0 +1,349 @@
+"""Simulation: what a policy does with generated guests (rules, section 7)."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .batches import Batches
+from .cells import Cell
+from .events import OUTCOME
+from .inputs import vcpu_count, whole_ns
+from .jobstats import JobStats, merge_rows
+from .policy import Policy, Scheduler, plane_count
+from .result import Result
+from .stats import Stats
+from .units import duration_ns
+from .workload import Costs, Recorded, Workload
+from .workload.resolve import Resolved, groups
+
+__all__ = ["simulate"]
+
+_MOST_IN_A_CELL = 4096
+_BATCHES = 32
+
+
+def simulate(
+    policy: Policy | str,
+    planes: int = 2,
+    vcpus: int | range | Iterable[int] = 1,
+    workload: Workload | None = None,
+    *,
+    costs: Costs | dict[str, Any] | str | None = None,
+    duration: str | int | None = None,
+    jobs: int | None = None,
+    warmup: str | int = 0,
+    seed: int = 0,
+    threads: int | None = None,
+    log: NDArray[np.void] | None = None,
+    progress: Callable[[float, int], object] | None = None,
+    until_precision: float | None = None,
+    in_userspace: bool = False,
+    label: str | None = None,
+) -> Result:
+    """Simulate guests under a policy.
+
+    Every (vCPU, source) has a stream of random numbers of its own, so the same seed gives the same
+    arrivals and service times under every policy, and the same result for any number of threads.
+    Memory follows the work in queues, not the time that is simulated.
+
+    Parameters
+    ----------
+    policy : Policy or str
+        How planes are scheduled; a str names a preset.
+    planes : int
+        How many planes each vCPU has, 1..16.
+    vcpus : int or iterable of int
+        How many vCPUs there are, or the numbers of those to simulate.
+    workload : Workload
+        What their guests do.
+    costs : Costs, mapping, or str, optional
+        What switches take: costs, a mapping of reasons to times, or the name of a cost set. Nothing
+        by default.
+    duration : str or int, optional
+        How long, after `warmup`; a time with its unit, or ns.
+    jobs : int, optional
+        Instead of `duration`: until so many jobs have finished, or `duration` is over.
+    warmup : str or int
+        How long to simulate before counting begins.
+    seed : int
+        Of all random numbers, 0 or more.
+    threads : int, optional
+        How many; as many as there are processors by default.
+    log : ndarray of dtype OUTCOME, optional
+        Takes the outcomes that switched, faulted or notified, up to its length, sorted by time;
+        what is left of it is zeroed, with ``vcpu`` as 2**32 - 1. One thread is used then.
+    progress : callable, optional
+        Called some times a second with the part that is done, 0..1, and the arrivals and ends of
+        jobs so far.
+    until_precision : float, optional
+        Stop before `duration` or `jobs` when every plane's mean latency and sojourn are known so
+        well: the half of their 95 % interval is that part of them.
+    in_userspace : bool
+        Simulate the policy with ``scheduler="user"``.
+    label : str, optional
+        What the result is called; the preset's name by default.
+
+    Returns
+    -------
+    Result
+        On Ctrl-C, what was simulated, with ``partial``: the vCPUs that were done, or where none
+        was, those that got furthest.
+
+    Raises
+    ------
+    ValueError
+        If a number, name or time is out of range, a plane does not exist, or there is no end.
+    TypeError
+        If an argument is of the wrong type.
+    MemoryError
+        If there is no memory for the jobs in queues: the load may be above 1.
+
+    Examples
+    --------
+    >>> from planesched.workload import Exponential, Poisson
+    >>> timer = Workload([Poisson("level1", Exponential("20 us"), rate="1 kHz")])
+    >>> simulate("vsm", 2, 1, timer, duration="10 s", seed=1).jobs.finished.tolist()
+    [0, 10025]
+    """
+    name = label or (policy if isinstance(policy, str) else "policy")
+    planes = plane_count(planes)
+    policy = Policy.preset(policy, planes=planes) if isinstance(policy, str) else policy
+    policy.check_planes(planes)
+    if in_userspace and policy.scheduler != Scheduler.user:
+        policy, name = policy.replace(scheduler="user"), label or f"{name} (userspace)"
+    if not isinstance(workload, Workload):
+        raise TypeError(f"workload={workload!r} is no Workload")
+    resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
+    ids = _ids(vcpus)
+    plan = _Plan(resolved, ids, duration, jobs, warmup, until_precision)
+    workers = _threads(threads) if log is None else 1
+    size = min(_MOST_IN_A_CELL, -(-len(ids) // (4 * workers)) if workers > 1 else _MOST_IN_A_CELL)
+    recorded = [source for source in workload.sources if isinstance(source, Recorded)]
+    cells = [
+        Cell(resolved, group, plan.start_ns, recorded) for group in groups(workload, ids, size)
+    ]
+    if log is not None:
+        _check_log(log)
+        Cell.share_log(cells, log)
+    run = _Run(cells, workers, plan, progress)
+    run.go()
+    return _assemble(name, resolved, plan, run)
+
+
+def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:
+    if not isinstance(vcpus, Iterable):
+        return np.arange(vcpu_count(vcpus), dtype=np.uint32)
+    numbers = [whole_ns("vcpus", vcpu) for vcpu in vcpus]
+    if not numbers or len(set(numbers)) < len(numbers) or max(numbers) >= 1 << 32:
+        raise ValueError("vcpus is empty, names one twice, or one above 2**32 - 1")
+    return np.array(sorted(numbers), dtype=np.uint32)
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
+        raise TypeError(f"threads={threads!r} is not a whole number")
+    if threads < 1:
+        raise ValueError(f"threads={threads} is below 1")
+    return int(threads)
+
+
+def _check_log(log: NDArray[np.void]) -> None:
+    if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
+        raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
+    if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
+        raise ValueError("log is not a writable, contiguous array of one dimension")
+
+
+class _Plan:
+    """When counting begins, when batches end, and when it is enough."""
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        ids: NDArray[np.uint32],
+        duration: str | int | None,
+        jobs: int | None,
+        warmup: str | int,
+        precision: float | None,
+    ) -> None:
+        self.start_ns = duration_ns(warmup)
+        self.jobs = jobs
+        self.precision = precision
+        if jobs is not None and (isinstance(jobs, bool) or not jobs >= 1):
+            raise ValueError(f"jobs={jobs!r} is not a whole number above 0")
+        if precision is not None and not 0 < precision < 1:
+            raise ValueError(f"until_precision={precision} is not between 0 and 1")
+        if duration is None and jobs is None:
+            raise ValueError("duration=None, jobs=None: one of them is needed")
+        self.end_ns = None if duration is None else self.start_ns + duration_ns(duration)
+        if duration is not None and self.end_ns == self.start_ns:
+            raise ValueError("duration=0 is not a time above 0")
+        if jobs is None and self.end_ns is not None:
+            expected_ns = self.end_ns - self.start_ns
+        else:
+            expected_ns = _expected_ns(resolved, ids, int(jobs or 1))
+            if self.end_ns is not None:
+                expected_ns = min(expected_ns, self.end_ns - self.start_ns)
+        self.expected_ns = max(expected_ns, _BATCHES)
+        whole_ns("duration + warmup", self.end_ns or self.start_ns + 4 * self.expected_ns)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is known beforehand when to stop."""
+        return self.jobs is None and self.precision is None
+
+    def boundaries(self, done: int) -> list[int]:
+        """Give when the next batches end, after `done` of them; none at the end."""
+        if self.whole and self.end_ns is not None:
+            length = self.end_ns - self.start_ns
+            count = min(_BATCHES, length)
+            ends = [self.start_ns + length * (i + 1) // count for i in range(count)]
+            return ends if not done else []
+        # A round is a fourth of what is expected, with 16 batches: looked at, then more.
+        each = max(1, self.expected_ns // 64)
+        ends = [self.start_ns + each * (done + i + 1) for i in range(16)]
+        return [end for end in ends if self.end_ns is None or end <= self.end_ns]
+
+    def enough(self, run: "_Run") -> bool:
+        """Whether what was simulated will do."""
+        if self.jobs is not None and sum(cell.finished for cell in run.cells) >= self.jobs:
+            return True
+        if self.precision is None:
+            return False
+        result = _assemble("", run.cells[0].resolved, self, run)
+        return _precise(result, self.precision)
+
+
+def _expected_ns(resolved: Resolved, ids: NDArray[np.uint32], jobs: int) -> int:
+    rate = 0.0
+    for source in resolved.sources():
+        has = len(ids) if source.vcpus is None else int(np.isin(ids, list(source.vcpus)).sum())
+        rate += source.rate_hz * has
+    if not rate:
+        raise ValueError("jobs= needs a source with a rate: none of the workload's has one")
+    return int(jobs / rate * 1e9) + 1
+
+
+def _precise(result: Result, precision: float) -> bool:
+    found = False
+    for plane in range(result.planes):
+        for metric in ("latency_mean", "sojourn_mean"):
+            interval = result.interval(metric, plane)
+            if not interval.value > 0:
+                continue
+            found = True
+            if not interval.half <= precision * interval.value:
+                return False
+    return found
+
+
+class _Run:
+    """Brings all cells from round to round, on some threads."""
+
+    def __init__(
+        self,
+        cells: list[Cell],
+        workers: int,
+        plan: _Plan,
+        progress: Callable[[float, int], object] | None,
+    ) -> None:
+        self.cells = cells
+        self.workers = min(workers, len(cells))
+        self.plan = plan
+        self.progress = progress
+        self.stop = threading.Event()
+        self.done = 0
+        self.partial = False
+
+    def go(self) -> None:
+        """Simulate to the end, or to Ctrl-C."""
+        while ends := self.plan.boundaries(self.done):
+            try:
+                self._round(ends)
+            except KeyboardInterrupt:
+                self.stop.set()
+                self.partial = True
+                return
+            self.done += len(ends)
+            if self.plan.enough(self):
+                return
+
+    def _round(self, ends: list[int]) -> None:
+        if self.workers == 1:
+            for number, cell in enumerate(self.cells):
+                cell.run(ends, self.stop.is_set, keep=not self.plan.whole, told=self._tell)
+                self._tell(number)
+            return
+        with ThreadPoolExecutor(self.workers) as pool:
+            futures = {
+                pool.submit(cell.run, ends, self.stop.is_set, keep=not self.plan.whole)
+                for cell in self.cells
+            }
+            try:
+                self._wait(futures)
+            except BaseException:
+                self.stop.set()
+                for future in futures:
+                    future.cancel()
+                raise
+
+    def _wait(self, futures: set[Future[None]]) -> None:
+        left = futures
+        while left:
+            # With a timeout, or Ctrl-C would not be seen while waiting.
+            over, left = wait(left, timeout=0.05, return_when=FIRST_COMPLETED)
+            for future in over:
+                future.result()
+            self._tell()
+
+    def _tell(self, *_: object) -> None:
+        if self.progress is None:
+            return
+        batches = max(self.done, 1) + 16 if not self.plan.whole else _BATCHES
+        part = sum(min(len(cell), batches) for cell in self.cells) / (batches * len(self.cells))
+        self.progress(part, sum(cell.events for cell in self.cells))
+
+
+def _assemble(name: str, resolved: Resolved, plan: _Plan, run: _Run) -> Result:
+    """Put the cells together: integers only, so their order means nothing."""
+    cells = run.cells
+    if run.partial:
+        most = max(len(cell) for cell in cells)
+        complete = [cell for cell in cells if len(cell) == most and cell.reading is not None]
+        cells = [cell for cell in complete if cell.now_ns == complete[0].now_ns]
+        if not cells:
+            raise KeyboardInterrupt
+    readings = [cell.reading for cell in cells if cell.reading is not None]
+    order = resolved.order
+    first = readings[0]
+    stats, jobs, rows = first.stats, first.jobs, first.rows
+    latency, sojourn, batches = first.latency, first.sojourn, cells[0].batches()
+    for cell, reading in zip(cells[1:], readings[1:], strict=True):
+        stats, jobs = stats.merge(reading.stats), jobs.merge(reading.jobs)
+        rows = merge_rows(rows, reading.rows)
+        latency, sojourn = latency + reading.latency, sojourn + reading.sojourn
+        batches = batches.beside(cell.batches())
+    while len(batches) >= 2 * _BATCHES:
+        batches = batches.paired()
+    ids = np.concatenate([cell.ids for cell in cells])
+    times = np.concatenate([reading.time_ns for reading in readings])
+    by_id = np.argsort(ids, kind="stable")
+    ordered = Batches(
+        batches.rows[:, order], batches.planes, batches.switches,
+        batches.latency[:, order], batches.sojourn[:, order], batches.first,
+    )  # fmt: skip
+    return Result(
+        name, resolved.policy, resolved.planes, resolved.seed, plan.start_ns,
+        cells[0].now_ns - plan.start_ns, resolved.names,
+        tuple(first.row_planes[row] for row in order), ids[by_id], stats.figures, jobs.totals,
+        rows[order], latency[order], sojourn[order], times[by_id], ordered.trimmed(),
+        sorted(item for reading in readings for item in reading.livelocks), run.partial,
+    )  # fmt: skip

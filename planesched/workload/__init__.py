@@ -1,0 +1,28 @@
+"""What guests do: where work comes from, how long it takes, what switches cost."""
+
+from .costs import CostSet, Costs, cost_sets
+from .sources import Calls, Ipis, OnOff, Periodic, Poisson, Recorded, Source, Times
+from .spreads import Constant, Empirical, Exponential, Gamma, LogNormal, Spread, Uniform
+from .workload import Workload
+
+__all__ = [
+    "Calls",
+    "Constant",
+    "CostSet",
+    "Costs",
+    "Empirical",
+    "Exponential",
+    "Gamma",
+    "Ipis",
+    "LogNormal",
+    "OnOff",
+    "Periodic",
+    "Poisson",
+    "Recorded",
+    "Source",
+    "Spread",
+    "Times",
+    "Uniform",
+    "Workload",
+    "cost_sets",
+]

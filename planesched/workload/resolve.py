@@ -1,0 +1,181 @@
+"""A workload under one policy, as the timed engine takes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events import JOB
+from ..policy import Call, Policy
+from ..traces import jobs, read, resolve
+from .costs import Costs
+from .sources import Calls, Ipis, Recorded, Source
+from .workload import Workload, plane_of
+
+__all__ = ["Resolved", "groups", "recorded_jobs", "seed_words"]
+
+
+def seed_words(seed: int) -> list[int]:
+    """Give a seed as numpy's SeedSequence assembles it before a spawn key: 4 words or more."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise TypeError(f"seed={seed!r} is not a whole number")
+    if not 0 <= int(seed) < 1 << 512:
+        raise ValueError(f"seed={seed} is not in 0..2**512 - 1")
+    words = []
+    left = int(seed)
+    while left or not words:
+        words.append(left & 0xFFFFFFFF)
+        left >>= 32
+    return words + [0] * (4 - len(words))
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A workload whose planes are numbers, for some number of vCPUs.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The rows of figures: sources as in the workload (but for recorded ones), then planes.
+    order : ndarray of int
+        The engine's row of each of these.
+    """
+
+    workload: Workload
+    policy: Policy
+    planes: int
+    costs: Costs
+    seed: int
+
+    def __post_init__(self) -> None:
+        for target in self.workload.busy:
+            self._plane(target)
+        self.numbered()
+
+    def _plane(self, target: Any) -> int:
+        return plane_of(target, self.policy, self.planes, self.workload.main)
+
+    def sources(self) -> list[Source]:
+        """Give the sources that draw."""
+        return [source for source in self.workload.sources if isinstance(source, Source)]
+
+    def numbered(self) -> list[tuple[int, int, Source]]:
+        """Give (plane, number, source) in the engine's order, by plane."""
+        found = []
+        for number, source in enumerate(self.sources()):
+            try:
+                found.append((self._plane(source.plane), number, source))
+            except ValueError as error:
+                raise ValueError(f"source {source.name}: {error}") from None
+        return sorted(found, key=lambda item: item[:2])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rows of figures."""
+        planes = (f"plane {plane}" for plane in range(self.planes))
+        return (*(source.name for source in self.sources()), *planes)
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """The engine's row of each name."""
+        numbers = [number for _, number, _ in self.numbered()]
+        places = [numbers.index(number) for number in range(len(numbers))]
+        return np.array([*places, *range(len(numbers), len(numbers) + self.planes)], dtype=np.intp)
+
+    def guests(self, ids: NDArray[np.uint32]) -> dict[str, Any]:
+        """Give the arguments of `Guests` for some vCPUs."""
+        numbered = self.numbered()
+        places = {source.name: place for place, (_, _, source) in enumerate(numbered)}
+        sources = [self._fields(item, ids, places) for item in numbered]
+        out: dict[str, Any] = {"sources": sources, "seed": seed_words(self.seed), "ids": ids}
+        if not self.costs.free:
+            table, spreads = self.costs.table()
+            out |= {"costs": table, "spreads": spreads, "exit_cost": self.costs.exit.fields()}
+        return out
+
+    def _fields(
+        self, item: tuple[int, int, Source], ids: NDArray[np.uint32], places: dict[str, int]
+    ) -> dict[str, Any]:
+        plane, number, source = item
+        fields = source.fields() | {
+            "plane": plane,
+            "number": number,
+            "service": source.service.fields(),
+        }
+        if source.vcpus is not None:
+            fields["members"] = np.isin(ids, list(source.vcpus)).astype(np.uint8)
+        if isinstance(source, Calls):
+            fields["callee"] = self._callee(source)
+        if isinstance(source, Ipis):
+            if len(ids) < 2 and source.to is None:
+                # Nobody to send to; the chance of 0 keeps the target unread.
+                fields |= {"chance": 0.0, "targets": np.zeros(1, np.uint32)}
+            if source.to is not None:
+                targets = np.flatnonzero(np.isin(ids, list(source.to)))
+                fields["targets"] = targets.astype(np.uint32)
+                if not len(targets):
+                    fields |= {"chance": 0.0, "targets": np.zeros(1, np.uint32)}
+            if source.after not in places:
+                raise ValueError(f"source {source.name}: {source.after} is recorded, and sends none")
+            fields["origin"] = places[source.after]
+        return fields
+
+    def _callee(self, source: Calls) -> int:
+        if self.policy.call == Call.next:
+            return 0
+        if source.to is None:
+            raise ValueError(f"source {source.name}: the policy's call names a plane, so to= must")
+        return self._plane(source.to)
+
+    def engine(self) -> dict[str, Any]:
+        """Give the other arguments of `Engine`."""
+        route = self.workload.route
+        if route is None:
+            route = "marker" if self.policy.call == Call.descend else "own"
+        return {
+            "route": route,
+            "forward_ns": self.workload.forward,
+            "main": self.workload.main,
+            "busy": [self._plane(target) for target in self.workload.busy],
+        }
+
+
+def groups(workload: Workload, ids: NDArray[np.uint32], size: int) -> list[NDArray[np.uint32]]:
+    """Part vCPUs into those that talk to each other; those that do not, into groups of `size`."""
+    leader = {int(vcpu): int(vcpu) for vcpu in ids}
+
+    def find(vcpu: int) -> int:
+        while leader[vcpu] != vcpu:
+            leader[vcpu] = leader[leader[vcpu]]
+            vcpu = leader[vcpu]
+        return vcpu
+
+    for source in workload.sources:
+        if isinstance(source, Ipis) and source.chance > 0:
+            senders = leader if source.vcpus is None else set(source.vcpus) & set(leader)
+            targets = leader if source.to is None else set(source.to) & set(leader)
+            talkers = sorted({*senders, *targets}) if senders and targets else []
+            for vcpu in talkers[1:]:
+                leader[find(vcpu)] = find(talkers[0])
+    heads = np.array([find(int(vcpu)) for vcpu in ids]) if _talks(workload) else ids
+    found, counts = np.unique(heads, return_counts=True)
+    talking = [ids[heads == head] for head in found[counts > 1]]
+    alone = ids[np.isin(heads, found[counts == 1])]
+    return [*talking, *(alone[i : i + size] for i in range(0, len(alone), size))]
+
+
+def _talks(workload: Workload) -> bool:
+    return any(isinstance(source, Ipis) for source in workload.sources)
+
+
+def recorded_jobs(
+    source: Recorded, policy: Policy, planes: int, main: int | None
+) -> NDArray[np.void]:
+    """Give the jobs of a recorded trace, all of them, sorted by time."""
+    stream = jobs(read(source.trace), source.plane_map, service=source.service)
+    table = source.plane_map.planes(policy, planes, main=main)
+    chunks: Sequence[NDArray[np.void]] = [resolve(chunk, table) for chunk, _ in stream]
+    found = np.concatenate(chunks) if chunks else np.zeros(0, JOB)
+    return found[np.lexsort((found["source"], found["plane"], found["time_ns"]))]
