@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .histogram import histogram_quantile
 from .policy import MAX_PLANES
-from .stats import _WIDE, _to_int, _wide_sum, histogram_quantile
+from .stats import _WIDE, _to_int, _wide_sum
 
 __all__ = ["ROW", "TOTALS", "JobStats", "merge_rows"]
 
