@@ -7,6 +7,7 @@
 #include "automaton.h"
 #include "jobs.h"
 #include "planesched/engine.h"
+#include "records.h"
 #include "sources.h"
 
 /* Jobs are fed in the order of these, within a vCPU. */
@@ -72,6 +73,10 @@ struct ps_engine {
     struct ps_ledger ledger;
     struct ps_figures figures;
     struct ps_totals totals;
+    struct {
+        struct ps_outcome_record *next;
+        uint64_t left;
+    } log;                   /* where outcomes worth it go */
     int costly;              /* any switch or exit costs */
     int failed;              /* no memory for a job */
 
@@ -165,6 +170,8 @@ int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patienc
 /* A vCPU whose state the automaton does not hold. */
 struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                       unsigned plane, int64_t posted_ns, uint32_t row);
+void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
+            struct ps_outcome out);
 /* Give a vCPU another state than a step would. */
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
 /* Figures begin from zero. What was counted per transition goes to the figures. */

@@ -46,6 +46,35 @@ struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, u
     return out;
 }
 
+void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
+            struct ps_outcome out)
+{
+    struct ps_outcome_record *record = engine->log.next++;
+    engine->log.left--;
+    memset(record, 0, sizeof *record);
+    record->record = -1; /* of no array of events */
+    record->time_ns = engine->guests[vcpu].now_ns;
+    record->vcpu = vcpu;
+    record->kind = (uint8_t)event;
+    record->plane = ps_takes_plane(&engine->policy, event) ? (uint8_t)plane : PS_NO_PLANE;
+    record->was = out.was;
+    record->now = out.now;
+    record->reason = out.reason;
+    record->fault = out.fault;
+    record->flags = out.flags;
+}
+
+void ps_engine_log(struct ps_engine *engine, struct ps_outcome_record *records, uint64_t n)
+{
+    engine->log.next = records;
+    engine->log.left = n;
+}
+
+uint64_t ps_engine_log_left(const struct ps_engine *engine)
+{
+    return engine->log.left;
+}
+
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s)
 {
     int64_t *clock = ps_clock(&engine->ledger, vcpu);

@@ -80,11 +80,15 @@ static inline struct ps_done ps_take_step(struct ps_engine *engine, uint32_t vcp
             struct ps_done done = ps_follow(engine, guest, clock, edge, posted_ns, row);
             if (engine->costly)
                 done.reason = automaton->outcomes[edge - automaton->edges].reason;
+            if (engine->log.left && edge->bits & PS_EDGE_LOGGED)
+                ps_log(engine, vcpu, event, plane, automaton->outcomes[edge - automaton->edges]);
             return done;
         }
     }
     const struct ps_outcome out =
         ps_vcpu_step_slowly(engine, vcpu, event, plane, posted_ns, row);
+    if (engine->log.left && ps_worth_logging(out))
+        ps_log(engine, vcpu, event, plane, out);
     const struct ps_done done = {(uint8_t)out.was, out.fault,
                                  (out.flags & PS_FLAG_SWITCHED) != 0, (uint8_t)ps_exits(out),
                                  out.reason};

@@ -5,6 +5,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from planesched._cfigures cimport ps_figures
 from planesched.csched cimport ps_policy, ps_state
 
+cdef extern from "records.h" nogil:
+    struct ps_outcome_record:
+        pass
+
 cdef extern from "jobs.h" nogil:
     struct ps_totals:
         pass
@@ -122,3 +126,5 @@ cdef extern from "planesched/engine.h" nogil:
     unsigned ps_engine_row_plane(const ps_engine *engine, uint32_t row) noexcept
     void ps_engine_read(ps_engine *engine, const ps_reading *out) noexcept
     void ps_engine_restart(ps_engine *engine) noexcept
+    void ps_engine_log(ps_engine *engine, ps_outcome_record *records, uint64_t n) noexcept
+    uint64_t ps_engine_log_left(const ps_engine *engine) noexcept

@@ -1,8 +1,8 @@
 """Batch means: figures of equal stretches of time, and the confidence intervals they give."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -54,6 +54,12 @@ class Batches:
     sojourn: NDArray[np.uint64]
     first: int = 0
 
+    @classmethod
+    def of(cls, arrays: Iterable[NDArray[Any]], first: int = 0) -> Self:
+        """Make batches of arrays in the order of `arrays`."""
+        rows, planes, switches, latency, sojourn = arrays
+        return cls(rows, planes, switches, latency, sojourn, first)
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -100,15 +106,11 @@ class Batches:
         both = {name: np.concatenate((a, b)) for (name, a), b in pairs}
         return type(self)(**both, first=mine.first)
 
-    def paired(self) -> Self:
-        """Give half as many, twice as long; an odd last one goes with its neighbour."""
-        starts = np.arange(0, len(self) - 1, 2) if len(self) > 1 else np.array([0])
-        summed = {name: np.add.reduceat(a, starts, axis=0) for name, a in self.arrays().items()}
-        return type(self)(**summed, first=self.first)
-
     def means(self, what: str, rows: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give count and sum of latency or sojourn in each batch, over some rows."""
-        counts = self.rows[:, rows, ROW_COUNTS.index("injected" if what == "latency" else "finished")]
+        counts = self.rows[
+            :, rows, ROW_COUNTS.index("injected" if what == "latency" else "finished")
+        ]
         sums = self.rows[:, rows, ROW_COUNTS.index(f"{what}_ns")]
         return counts.sum(axis=1).astype(float), sums.sum(axis=1).astype(float)
 
@@ -166,6 +168,8 @@ def student(confidence: float, freedom: int) -> float:
         return math.tan(math.pi * confidence / 2)
     if freedom == 2:
         return confidence * math.sqrt(2 / (1 - confidence**2))
+    from statistics import NormalDist
+
     x = NormalDist().inv_cdf((1 + confidence) / 2)
     g1 = (x**3 + x) / 4
     g2 = (5 * x**5 + 16 * x**3 + 3 * x) / 96

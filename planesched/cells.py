@@ -16,8 +16,6 @@ from .workload.resolve import Resolved, recorded_jobs
 
 __all__ = ["Cell", "Reading"]
 
-_LATER = np.uint32(2**32 - 1)
-
 
 @dataclass
 class Reading:
@@ -46,6 +44,8 @@ class Cell:
         When counting begins.
     recorded : iterable of Recorded
         Traces that are fed to them.
+    log : ndarray of dtype OUTCOME, optional
+        Takes outcomes from `start_ns` on.
     """
 
     def __init__(
@@ -54,7 +54,10 @@ class Cell:
         ids: NDArray[np.uint32],
         start_ns: int,
         recorded: Iterable[Recorded] = (),
+        log: NDArray[np.void] | None = None,
     ) -> None:
+        self._log = log
+        self.logged = 0
         self.resolved = resolved
         self.ids = ids
         self.start_ns = start_ns
@@ -125,6 +128,8 @@ class Cell:
             if not engine.advance(self.start_ns, stop):
                 return None
             engine.restart()
+        if self._log is not None:
+            engine.log_to(self._log)
         self._before = self._whole(engine)
         self._engine = engine
         return engine
@@ -141,7 +146,7 @@ class Cell:
         now = self._whole(engine)
         assert self._before is not None
         pairs = zip(now.arrays().items(), self._before.arrays().values(), strict=True)
-        self._batches.append(Batches(**{name: a - b for (name, a), b in pairs}).trimmed())
+        self._batches.append(Batches.of(a - b for (_, a), b in pairs).trimmed())
         self._before = now
 
     def _whole(self, engine: Engine) -> Batches:
@@ -157,6 +162,10 @@ class Cell:
         jobs = JobStats(totals, _by_plane(sojourn, row_planes, engine.planes))
         names = [int(vcpu) for vcpu in self.ids]
         livelocks = [(names[item[0]], *item[1:]) for item in engine.livelocks()]
+        if engine.logged > self.logged and self._log is not None:
+            fresh = self._log[self.logged : engine.logged]
+            fresh["vcpu"] = self.ids[fresh["vcpu"]]
+            self.logged = engine.logged
         self.reading = Reading(
             stats, jobs, rows, latency, sojourn, engine.time_ns(), row_planes, livelocks
         )
@@ -173,17 +182,22 @@ class Cell:
             sojourn[np.newaxis],
         )
 
+    def pair(self) -> None:
+        """Make batches twice as long."""
+        pairs = zip(self._batches[::2], self._batches[1::2], strict=True)
+        self._batches = [one.beside(other) for one, other in pairs]
+
     def batches(self) -> Batches:
         """Give the batches so far."""
         if not self._batches:
             assert self._before is not None
             whole = self._before
-            return Batches(**{name: a[:0] for name, a in whole.arrays().items()}).trimmed()
+            return Batches.of(a[:0] for a in whole.arrays().values()).trimmed()
         first = min(batch.first for batch in self._batches)
         count = max(batch.first + batch.latency.shape[2] for batch in self._batches) - first
         wide = [batch.widened(first, count).arrays() for batch in self._batches]
-        joined = {name: np.concatenate([arrays[name] for arrays in wide]) for name in wide[0]}
-        return Batches(**joined, first=first)
+        joined = (np.concatenate([arrays[name] for arrays in wide]) for name in wide[0])
+        return Batches.of(joined, first)
 
 
 def _by_plane(

@@ -158,10 +158,10 @@ def compare(
         raise ValueError(f"policies is empty, or names one twice: {', '.join(labels)}")
     results = []
     for label, policy in given:
-        run = {"label": label} | options
+        run: dict[str, Any] = {"label": label} | options
         results.append(simulate(policy, planes, vcpus, workload, **run))
         if in_userspace and not results[-1].partial:
-            run = {"label": f"{label} (userspace)", "in_userspace": True} | options
+            run |= {"label": f"{label} (userspace)", "in_userspace": True}
             results.append(simulate(policy, planes, vcpus, workload, **run))
         if results[-1].partial:
             break

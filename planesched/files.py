@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +61,8 @@ def read_toml(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     TraceError
         If it is not TOML, with the line.
     """
+    import tomllib
+
     name = os.fspath(path)
     try:
         text = Path(path).read_text(encoding="utf-8")

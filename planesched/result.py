@@ -178,7 +178,8 @@ class Result:
         """Give a metric of `interval` in each batch; NaN where it has none."""
         counts, sums = self._ratio(metric, where)
         if counts is not None and sums is not None:
-            return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+            shares: NDArray[np.float64] = np.full(len(sums), np.nan)
+            return np.divide(sums, counts, out=shares, where=counts > 0)
         what, _, quantile = metric.partition("_")
         return self.batches.quantiles(what, self._rows(where), QUANTILES[quantile])
 
@@ -223,12 +224,16 @@ class Result:
         window = (self.seed, self.start_ns, self.elapsed_ns, len(self.batches))
         beside = window == (other.seed, other.start_ns, other.elapsed_ns, len(other.batches))
         if self.seed == other.seed and np.intersect1d(self.vcpu_ids, other.vcpu_ids).size:
-            raise ValueError(f"both results hold vCPUs of seed={self.seed}: they are not independent")
+            raise ValueError(
+                f"both results hold vCPUs of seed={self.seed}: they are not independent"
+            )
         stats, jobs = self.stats.merge(other.stats), self.jobs.merge(other.jobs)
         ids = np.concatenate((self.vcpu_ids, other.vcpu_ids))
         times = np.concatenate((self.time_ns, other.time_ns))
         order = np.argsort(ids, kind="stable") if beside else np.arange(len(ids))
-        batches = self.batches.beside(other.batches) if beside else self.batches.after(other.batches)
+        batches = (
+            self.batches.beside(other.batches) if beside else self.batches.after(other.batches)
+        )
         return Result(
             self.label, self.policy, self.planes, self.seed, self.start_ns,
             max(self.elapsed_ns, other.elapsed_ns), self.names, self.row_planes,

@@ -13,12 +13,13 @@ from .files import read_toml
 from .policy import Policy, plane_count
 from .policyfile import parse_policy
 from .presets import presets
+from .traces import PlaneMap
 from .units import duration_ns
 from .workload import Costs, Recorded, Spread, Workload, cost_sets
 from .workload.sources import SOURCES
 from .workload.spreads import SPREADS
 
-__all__ = ["Scenario", "load_scenario", "scenarios"]
+__all__ = ["Scenario", "costing", "load_scenario", "scenarios"]
 
 _TOP = ("title", "origin", "planes", "vcpus", "policies", "duration", "jobs", "warmup", "seed")
 _TABLES = ("costs", "workload", "source")
@@ -87,19 +88,19 @@ class _Reader:
         for key in ("title", "policies"):
             if key not in top:
                 raise TraceError(self.path, 0, f"no {key!r}", f"a line {key} = ...")
-        planes = self.value("", 0, "planes", lambda: plane_count(top.get("planes", 2)))
+        planes = self.value("", 0, "planes", plane_count, top.get("planes", 2))
         arguments: dict[str, Any] = {"planes": planes, "vcpus": top.get("vcpus", 1)}
         for key in ("duration", "warmup"):
             if key in top:
-                arguments[key] = self.value("", 0, key, lambda key=key: duration_ns(top[key]))
+                arguments[key] = self.value("", 0, key, duration_ns, top[key])
         for key in ("vcpus", "jobs", "seed"):
             if key in top:
-                arguments[key] = self.value("", 0, key, lambda key=key: _whole(top[key]))
+                arguments[key] = self.value("", 0, key, _whole, top[key])
         if "duration" not in top and "jobs" not in top:
             raise TraceError(self.path, 0, "neither 'duration' nor 'jobs'", 'duration = "10 s"')
         arguments["workload"] = self.workload()
         arguments["costs"] = self.costs()
-        policies = self.value("", 0, "policies", lambda: _policies(top["policies"], planes))
+        policies = self.value("", 0, "policies", _policies, top["policies"], planes)
         title, origin = (str(top.get(key, "")) for key in ("title", "origin"))
         return Scenario(Path(self.path).stem, title, origin.strip(), policies, arguments)
 
@@ -112,7 +113,7 @@ class _Reader:
         sources = [self.source(index, item) for index, item in enumerate(listed)]
         for key in table:
             # One key at a time, so that what is wrong has a line.
-            self.value("workload", 0, key, lambda key=key: Workload(**{key: table[key]}))
+            self.value("workload", 0, key, _part, key, table[key])
         try:
             return Workload(sources, **table)
         except (TypeError, ValueError) as error:
@@ -133,9 +134,9 @@ class _Reader:
         given = {key: value for key, value in table.items() if key != "kind"}
         for key in ("service", "jitter"):
             if key in given:
-                given[key] = self.value("source", index, key, lambda key=key: _spread(given[key]))
+                given[key] = self.value("source", index, key, _spread, given[key])
         if "vcpus" in given:
-            given["vcpus"] = self.value("source", index, "vcpus", lambda: _set(given["vcpus"]))
+            given["vcpus"] = self.value("source", index, "vcpus", _set, given["vcpus"])
         missing = [
             item.name
             for item in fields(made)
@@ -159,13 +160,9 @@ class _Reader:
                 line = self.line("source", index, "")
                 raise TraceError(self.path, line, f"a recorded without {key!r}", "that key too")
         trace = Path(self.path).parent / str(table["trace"])
-        service = self.value(
-            "source", index, "service", lambda: duration_ns(table.get("service", 0))
-        )
-        return self.value(
-            "source", index, "map",
-            lambda: Recorded(trace, table["map"], service, name=str(table.get("name", ""))),
-        )  # fmt: skip
+        service = self.value("source", index, "service", duration_ns, table.get("service", 0))
+        plane_map = self.value("source", index, "map", PlaneMap.parse, table["map"])
+        return Recorded(trace, plane_map, service, name=str(table.get("name", "")))
 
     def costs(self) -> Costs:
         table = dict(self.subtable("costs"))
@@ -176,19 +173,14 @@ class _Reader:
             raise TraceError(self.path, line, f"set={base!r}", f"one of {', '.join(cost_sets())}")
         costs = Costs.of(base)
         for key, value in table.items():
-            costs = self.value("costs", 0, key, lambda c=costs, k=key, v=value: _costing(c, k, v))
+            costs = self.value("costs", 0, key, costing, costs, key, value)
         for key, value in between.items():
             pair = re.fullmatch(r"(\d{1,2})-(\d{1,2})", key, re.ASCII)
             if not pair:
                 line = self.line("costs.between", 0, key)
                 raise TraceError(self.path, line, repr(key), 'planes left and entered: "0-1"')
             planes = int(pair[1]), int(pair[2])
-            costs = self.value(
-                "costs.between", 0, key,
-                lambda c=costs, p=planes, v=value: Costs(
-                    c.reasons, {**c.between, p: _spread(v)}, c.exit
-                ),
-            )  # fmt: skip
+            costs = self.value("costs.between", 0, key, _between, costs, planes, value)
         return costs
 
     def subtable(self, name: str) -> dict[str, Any]:
@@ -203,10 +195,10 @@ class _Reader:
                 line = self.line(name, index, key)
                 raise TraceError(self.path, line, f"the key {key!r}", f"one of {', '.join(keys)}")
 
-    def value(self, name: str, index: int, key: str, read: Callable[[], Any]) -> Any:
+    def value(self, name: str, index: int, key: str, read: Callable[..., Any], *given: Any) -> Any:
         """Read the value of a key; what is wrong with it gets its line."""
         try:
-            return read()
+            return read(*given)
         except TraceError as error:
             raise TraceError(
                 self.path, self.line(name, index, key), error.found, error.expected
@@ -214,7 +206,9 @@ class _Reader:
         except (TypeError, ValueError) as error:
             found, _, expected = str(error).partition(", expected ")
             line = self.line(name, index, key)
-            raise TraceError(self.path, line, f"{key}: {found}", expected or "another value") from None
+            raise TraceError(
+                self.path, line, f"{key}: {found}", expected or "another value"
+            ) from None
 
     def line(self, table: str, index: int, key: str) -> int:
         """Give the line of a key in the `index`-th table of a name, or of that table's head."""
@@ -232,6 +226,16 @@ class _Reader:
 
 
 _MAY_LACK = ("vcpus", "to")
+
+
+def _part(key: str, value: Any) -> Workload:
+    """Check one field of a workload by itself."""
+    fields: dict[str, Any] = {key: value}
+    return Workload(**fields)
+
+
+def _between(costs: Costs, planes: tuple[int, int], value: Any) -> Costs:
+    return Costs(costs.reasons, {**costs.between, planes: _spread(value)}, costs.exit)
 
 
 def _whole(value: Any) -> int:
@@ -255,11 +259,10 @@ def _spread(value: Any) -> Spread | str | int:
     if len(value) != 1 or next(iter(value)) not in SPREADS:
         raise ValueError(f"{value!r} is no distribution, expected a time, or one of {known}")
     [(kind, given)] = value.items()
-    if kind == "empirical":
-        return SPREADS[kind](given)
-    if isinstance(given, dict):
-        return SPREADS[kind](**given)
-    return SPREADS[kind](*(given if isinstance(given, list) else [given]))
+    made: Callable[..., Spread] = SPREADS[kind]
+    if kind == "empirical" or not isinstance(given, list | dict):
+        return made(given)
+    return made(**given) if isinstance(given, dict) else made(*given)
 
 
 def _set(value: Any) -> list[int]:
@@ -275,7 +278,8 @@ def _set(value: Any) -> list[int]:
     return out
 
 
-def _costing(costs: Costs, key: str, value: Any) -> Costs:
+def costing(costs: Costs, key: str, value: Any) -> Costs:
+    """Give costs with one changed: of a reason, ``"any"`` or ``"exit"``."""
     if key == "exit":
         return Costs(costs.reasons, costs.between, _spread(value))
     return Costs({**costs.reasons, key: _spread(value)}, costs.between, costs.exit)

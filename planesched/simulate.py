@@ -2,9 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +12,23 @@ from .batches import Batches
 from .cells import Cell
 from .events import OUTCOME
 from .inputs import vcpu_count, whole_ns
-from .jobstats import JobStats, merge_rows
+from .jobstats import merge_rows
 from .policy import Policy, Scheduler, plane_count
 from .result import Result
-from .stats import Stats
 from .units import duration_ns
 from .workload import Costs, Recorded, Workload
 from .workload.resolve import Resolved, groups
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["simulate"]
 
 _MOST_IN_A_CELL = 4096
 _BATCHES = 32
+# Where the end is not known beforehand: batches at first, and between two looks.
+_LOOKS = 512
+_ROUND = 16
 
 
 def simulate(
@@ -33,7 +37,7 @@ def simulate(
     vcpus: int | range | Iterable[int] = 1,
     workload: Workload | None = None,
     *,
-    costs: Costs | dict[str, Any] | str | None = None,
+    costs: Costs | Mapping[str, Any] | str | None = None,
     duration: str | int | None = None,
     jobs: int | None = None,
     warmup: str | int = 0,
@@ -75,8 +79,9 @@ def simulate(
     threads : int, optional
         How many; as many as there are processors by default.
     log : ndarray of dtype OUTCOME, optional
-        Takes the outcomes that switched, faulted or notified, up to its length, sorted by time;
-        what is left of it is zeroed, with ``vcpu`` as 2**32 - 1. One thread is used then.
+        Takes the outcomes that switched, faulted or notified after `warmup`, an equal part of its
+        length for each group of vCPUs that are simulated together, and sorted by time. What is
+        left of it comes last, with ``record`` 0 where those written have -1.
     progress : callable, optional
         Called some times a second with the part that is done, 0..1, and the arrivals and ends of
         jobs so far.
@@ -121,17 +126,19 @@ def simulate(
     resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
     ids = _ids(vcpus)
     plan = _Plan(resolved, ids, duration, jobs, warmup, until_precision)
-    workers = _threads(threads) if log is None else 1
+    workers = _threads(threads)
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (4 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = [source for source in workload.sources if isinstance(source, Recorded)]
+    together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
+    logs = [None] * len(together) if log is None else _shares(log, len(together))
     cells = [
-        Cell(resolved, group, plan.start_ns, recorded) for group in groups(workload, ids, size)
+        Cell(resolved, group, plan.start_ns, recorded, part)
+        for group, part in zip(together, logs, strict=True)
     ]
-    if log is not None:
-        _check_log(log)
-        Cell.share_log(cells, log)
     run = _Run(cells, workers, plan, progress)
     run.go()
+    if log is not None:
+        log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
     return _assemble(name, resolved, plan, run)
 
 
@@ -155,11 +162,14 @@ def _threads(threads: int | None) -> int:
     return int(threads)
 
 
-def _check_log(log: NDArray[np.void]) -> None:
+def _shares(log: NDArray[np.void], count: int) -> list[NDArray[np.void] | None]:
+    """Zero a log, and part it."""
     if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
         raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
     if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
         raise ValueError("log is not a writable, contiguous array of one dimension")
+    log[:] = np.zeros((), dtype=OUTCOME)
+    return list(np.array_split(log, count))
 
 
 class _Plan:
@@ -193,6 +203,7 @@ class _Plan:
             if self.end_ns is not None:
                 expected_ns = min(expected_ns, self.end_ns - self.start_ns)
         self.expected_ns = max(expected_ns, _BATCHES)
+        self.each_ns = max(1, self.expected_ns // _LOOKS)
         whole_ns("duration + warmup", self.end_ns or self.start_ns + 4 * self.expected_ns)
 
     @property
@@ -207,16 +218,14 @@ class _Plan:
             count = min(_BATCHES, length)
             ends = [self.start_ns + length * (i + 1) // count for i in range(count)]
             return ends if not done else []
-        # A round is a fourth of what is expected, with 16 batches: looked at, then more.
-        each = max(1, self.expected_ns // 64)
-        ends = [self.start_ns + each * (done + i + 1) for i in range(16)]
+        ends = [self.start_ns + self.each_ns * (done + i + 1) for i in range(_ROUND)]
         return [end for end in ends if self.end_ns is None or end <= self.end_ns]
 
     def enough(self, run: "_Run") -> bool:
         """Whether what was simulated will do."""
         if self.jobs is not None and sum(cell.finished for cell in run.cells) >= self.jobs:
             return True
-        if self.precision is None:
+        if self.precision is None or run.done < _BATCHES:
             return False
         result = _assemble("", run.cells[0].resolved, self, run)
         return _precise(result, self.precision)
@@ -273,6 +282,12 @@ class _Run:
                 self.partial = True
                 return
             self.done += len(ends)
+            if self.done == 2 * _BATCHES:
+                # Batches that grow with what is simulated: their number, and memory, stay bounded.
+                for cell in self.cells:
+                    cell.pair()
+                self.done //= 2
+                self.plan.each_ns *= 2
             if self.plan.enough(self):
                 return
 
@@ -282,6 +297,8 @@ class _Run:
                 cell.run(ends, self.stop.is_set, keep=not self.plan.whole, told=self._tell)
                 self._tell(number)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(self.workers) as pool:
             futures = {
                 pool.submit(cell.run, ends, self.stop.is_set, keep=not self.plan.whole)
@@ -295,7 +312,9 @@ class _Run:
                     future.cancel()
                 raise
 
-    def _wait(self, futures: set[Future[None]]) -> None:
+    def _wait(self, futures: "set[Future[None]]") -> None:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
         left = futures
         while left:
             # With a timeout, or Ctrl-C would not be seen while waiting.
@@ -307,9 +326,9 @@ class _Run:
     def _tell(self, *_: object) -> None:
         if self.progress is None:
             return
-        batches = max(self.done, 1) + 16 if not self.plan.whole else _BATCHES
-        part = sum(min(len(cell), batches) for cell in self.cells) / (batches * len(self.cells))
-        self.progress(part, sum(cell.events for cell in self.cells))
+        reached = sum(max(cell.now_ns - self.plan.start_ns, 0) for cell in self.cells)
+        part = reached / (self.plan.expected_ns * len(self.cells))
+        self.progress(min(part, 1.0), sum(cell.events for cell in self.cells))
 
 
 def _assemble(name: str, resolved: Resolved, plan: _Plan, run: _Run) -> Result:
@@ -331,8 +350,6 @@ def _assemble(name: str, resolved: Resolved, plan: _Plan, run: _Run) -> Result:
         rows = merge_rows(rows, reading.rows)
         latency, sojourn = latency + reading.latency, sojourn + reading.sojourn
         batches = batches.beside(cell.batches())
-    while len(batches) >= 2 * _BATCHES:
-        batches = batches.paired()
     ids = np.concatenate([cell.ids for cell in cells])
     times = np.concatenate([reading.time_ns for reading in readings])
     by_id = np.argsort(ids, kind="stable")

@@ -6,4 +6,4 @@ from planesched._cengine cimport ps_engine
 cdef class Engine:
     cdef ps_engine *c
     cdef readonly unsigned planes
-    cdef object _policy, _start_ns, _guests, _began_ns
+    cdef object _policy, _start_ns, _guests, _began_ns, _log

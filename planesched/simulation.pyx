@@ -14,7 +14,7 @@ from planesched.guests cimport Guests
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
 from .core import _as_policy, _online_mask
-from .events import JOB, STATE
+from .events import JOB, OUTCOME, STATE
 from .inputs import cost_table, job_mistake, job_route, plane_mask, vcpu_count, whole_ns
 from .jobstats import ROW, TOTALS, JobStats
 from .policy import plane_count, plane_id
@@ -252,6 +252,31 @@ cdef class Engine:
         if more < 0:
             raise MemoryError("no memory for the jobs in queues")
         return True
+
+    def log_to(self, log):
+        """Write outcomes that switch, fault or notify from now on to an array, until it is full.
+
+        Parameters
+        ----------
+        log : ndarray of dtype OUTCOME, or None
+            Contiguous and writable; ``record`` is -1 in what is written. None ends it.
+        """
+        if log is None:
+            engine.ps_engine_log(self.c, NULL, 0)
+        elif not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
+            raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
+        elif log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
+            raise ValueError("log is not a writable, contiguous array of one dimension")
+        else:
+            engine.ps_engine_log(
+                self.c, <engine.ps_outcome_record *><size_t>log.ctypes.data, len(log)
+            )
+        self._log = log
+
+    @property
+    def logged(self):
+        """How many outcomes stand in the log."""
+        return len(self._log) - engine.ps_engine_log_left(self.c) if self._log is not None else 0
 
     def restart(self):
         """Forget what was counted so far: figures begin at `now_ns`."""

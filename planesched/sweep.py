@@ -4,16 +4,18 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, as_completed
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .files import check_target
 from .policy import Policy
 from .result import Result
 from .simulate import simulate
 from .workload import Costs, Recorded, Workload
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["Sweep", "sweep"]
 
@@ -56,7 +58,7 @@ class Sweep:
 def sweep(
     grid: Mapping[str, Iterable[Any]],
     *,
-    executor: Executor | None = None,
+    executor: "Executor | None" = None,
     out: str | os.PathLike[str] | None = None,
     progress: Callable[[float, int], object] | None = None,
     **base: Any,
@@ -142,10 +144,8 @@ def _key(point: Mapping[str, Any]) -> str:
 
 def _arguments(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
     """Give the arguments of `simulate` at a point."""
-    out = dict(base)
-    for name, value in point.items():
-        if name == "policy" or name in _PLAIN:
-            out[name] = value
+    plain = {name: value for name, value in point.items() if name in ("policy", *_PLAIN)}
+    out = dict(base) | plain
     for name, value in point.items():
         head, _, field = name.partition(".")
         if head == "policy" and field:
@@ -180,12 +180,12 @@ def _with_work(workload: Any, field: str, value: Any) -> Workload:
     if field == "scale":
         return workload.scaled(value)
     name, dot, part = field.rpartition(".")
-    changed = workload.source(name) if dot else workload
+    changed: Any = workload.source(name) if dot else workload
     if part not in changed.__dataclass_fields__:
         known = ", ".join(changed.__dataclass_fields__)
         raise ValueError(f"grid: 'workload.{field}': {part!r} is none of {known}")
     made: Any = replace(changed, **{part: value})
-    if not dot:
+    if isinstance(made, Workload):
         return made
     if isinstance(made, Recorded):
         raise ValueError(f"grid: 'workload.{field}': a recorded source cannot be changed")
@@ -202,7 +202,7 @@ def _run(arguments: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _results(
-    points: list[dict[str, Any]], base: Mapping[str, Any], executor: Executor | None
+    points: list[dict[str, Any]], base: Mapping[str, Any], executor: "Executor | None"
 ) -> Iterator[tuple[dict[str, Any], dict[str, list[Any]]]]:
     if executor is None:
         for point in points:
@@ -222,6 +222,8 @@ def _results(
 
 def _completed(futures: list[Any]) -> Iterator[Any]:
     """Give futures as they complete; those of dask and others bring their own way to wait."""
+    from concurrent.futures import as_completed
+
     try:
         yield from as_completed(futures)
     except AttributeError:

@@ -36,18 +36,29 @@ PYTHON = {
     "histogram": set(),
     "stats": NAMES | {"histogram"},
     "traces": NAMES | {"errors"},
-    "workload": NAMES,
+    "workload": NAMES | {"traces", "units"},
+    "batches": {"histogram"},
+    "_arrow": set(),
+    "guests": {"_cengine", "sources.h"},
+    "result": NAMES | {"_arrow", "batches", "files", "histogram", "jobstats", "report", "stats"},
+    "cells": NAMES | {"batches", "guests", "jobstats", "simulation", "stats", "workload"},
+    "simulate": NAMES
+    | {"batches", "cells", "inputs", "jobstats", "result", "stats", "units", "workload"},
+    "compare": NAMES | {"_arrow", "batches", "report", "result", "simulate", "workload"},
+    "sweep": NAMES | {"_arrow", "files", "result", "simulate", "workload"},
+    "scenarios": NAMES
+    | {"errors", "files", "policyfile", "traces", "units", "workload"},
     "_cengine": {"_cfigures", "csched", "planesched/engine.h"},
     "inputs": NAMES,
     "jobstats": NAMES | {"histogram", "stats"},
-    "simulation": CORE | {"_cengine", "inputs", "jobstats", "workload", "traces"},
+    "simulation": CORE | {"_cengine", "guests", "inputs", "jobstats"},
     "replayed": NAMES | {"jobstats", "stats"},
     "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
     "_cchecker": {"csched"},
     "checker": CORE | {"_cchecker"},
     "checking": CORE | {"checker", "conformance"},
     "conformance": CORE | {"reference"},
-    "report": NAMES | {"stats", "units"},
+    "report": NAMES | {"histogram", "stats", "units"},
 }
 # They speak for the package as a whole: all public names.
 TOP = {"__init__", "__main__", "cli", "commands"}

@@ -8,7 +8,7 @@ from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
 Simulate the guests of a scenario file under several policies, on the same arrivals and service
-times, and print how they differ from the first, with 95 % confidence intervals of the differences."""
+times, and print how they differ from the first: the differences with 95 % confidence intervals."""
 EXAMPLE = "planesched compare design-question --policy vsm --policy vsm_relay --duration 2s"
 
 

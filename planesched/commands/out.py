@@ -1,7 +1,7 @@
 """Where results are written to: the kind of file is that of its name."""
 
 import json
-import os
+from pathlib import Path
 from typing import Any
 
 from ..files import check_target, replacing
@@ -23,9 +23,11 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
     """
     if out is None:
         return
-    ending = os.path.splitext(out)[1]
+    ending = Path(out).suffix
     if ending not in kinds:
-        raise ValueError(f"--out {out}: ends with {ending or 'nothing'!r}, expected {', '.join(kinds)}")
+        raise ValueError(
+            f"--out {out}: ends with {ending or 'nothing'!r}, expected {', '.join(kinds)}"
+        )
     check_target(out)
     if ending == ".parquet":
         _pyarrow()
@@ -51,7 +53,5 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise ValueError(
-            "a .parquet file needs pyarrow: pip install 'planesched[arrow]'"
-        ) from None
+        raise ValueError("a .parquet file needs pyarrow: pip install 'planesched[arrow]'") from None
     return pa, pq

@@ -1,15 +1,16 @@
 """What the commands that simulate share: a scenario, changed by options, and progress."""
 
 import argparse
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..policyfile import parse_policy
 from ..report.progress import progress
-from ..scenarios import Scenario, load_scenario
+from ..scenarios import Scenario, costing, load_scenario
 from ..units import duration_ns
-from .options import count, duration, integer
+from .options import count, duration, integer, pairs
 
 __all__ = ["add_running", "arguments", "policies", "ticking"]
 
@@ -41,9 +42,6 @@ def policies(scenario: Scenario, texts: list[str]) -> dict[str, Any]:
 
 def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
     """Give the scenario, and the arguments of `planesched.simulate`."""
-    from ..scenarios import _costing
-    from .options import pairs
-
     scenario = load_scenario(args.scenario)
     out = dict(scenario.arguments)
     for name in ("duration", "warmup", "jobs", "seed", "vcpus", "threads"):
@@ -54,15 +52,13 @@ def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
     if args.scale is not None:
         out["workload"] = out["workload"].scaled(args.scale)
     for reason, cost in pairs("--cost", args.costs, duration_ns).items():
-        out["costs"] = _costing(out["costs"], reason, cost)
+        out["costs"] = costing(out["costs"], reason, cost)
     return scenario, out
 
 
 @contextmanager
 def ticking(what: str) -> Iterator[dict[str, Any]]:
     """Show progress on a terminal; gives what `simulate` takes for it."""
-    import time
-
     with progress(what) as tick:
         if tick is None:
             yield {}

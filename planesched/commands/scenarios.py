@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     blocks = [
-        "\n".join([f"{item.name}: {item.title}", *fill(" ".join(item.origin.split()), width(), indent=4)])
+        "\n".join(
+            [f"{item.name}: {item.title}", *fill(" ".join(item.origin.split()), width(), indent=4)]
+        )
         for item in found
     ]
     print("\n\n".join(blocks))

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop when means are known to this part of themselves: 0.01",
     )  # fmt: skip
     add_json(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the table to a .parquet, .json or .npz")
+    parser.add_argument(
+        "--out", metavar="FILE", help="write the table to a .parquet, .json or .npz"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

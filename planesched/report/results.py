@@ -10,6 +10,19 @@ from .text import counted, table
 __all__ = ["result_columns", "result_text"]
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
+_TITLES = {
+    "name": "",
+    "finished": "jobs",
+    "queued": "left",
+    "latency_mean_ns": "latency mean",
+    "latency_p50_ns": "p50",
+    "latency_p99_ns": "p99",
+    "latency_max_ns": "max",
+    "sojourn_mean_ns": "sojourn mean",
+    "sojourn_p99_ns": "p99",
+    "utilisation": "runs",
+    "starved_ns": "longest without",
+}
 _COUNTS = ("arrived", "finished", "queued", "injected")
 _NAN = float("nan")
 
@@ -69,17 +82,15 @@ def result_text(result: Any) -> str:
         f"{result.label}: {counted(result.vcpus, 'vCPU')} with {counted(result.planes, 'plane')}, "
         f"{format_ns(result.elapsed_ns)}, {counted(int(result.rows['finished'].sum()), 'job')}, "
         f"{counted(stats.switches, 'switch').replace('switchs', 'switches')}, "
-        f"{counted(stats.exits, 'exit')}" + (" (partial: stopped before its end)" if result.partial else "")
+        f"{counted(stats.exits, 'exit')}"
+        + (" (partial: stopped before its end)" if result.partial else "")
     )
     columns = result_columns([result])
-    shown = ("name", "finished", "queued", "latency_mean_ns", "latency_p50_ns", "latency_p99_ns",
-             "latency_max_ns", "sojourn_mean_ns", "sojourn_p99_ns", "utilisation", "starved_ns")  # fmt: skip
-    titles = ("", "jobs", "left", "latency mean", "p50", "p99", "max", "sojourn mean", "p99",
-              "runs", "longest without")  # fmt: skip
-    rows = [
-        tuple(_cell(name, columns[name][i]) for name in shown) for i in range(len(columns["name"]))
+    cells = [
+        tuple(_cell(name, columns[name][i]) for name in _TITLES)
+        for i in range(len(columns["name"]))
     ]
-    return f"{head}\n\n{table(titles, rows)}"
+    return f"{head}\n\n{table(tuple(_TITLES.values()), cells)}"
 
 
 def _cell(name: str, value: Any) -> str:

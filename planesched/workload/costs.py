@@ -128,7 +128,7 @@ _SETS = (
     CostSet(
         "snp_vmpl",
         Costs({"any": "11 us"}),
-        "NestedSGX, arXiv 2402.11438 v3: 32,000 to 34,000 cycles a VMPL switch, seen from the guest",
+        "NestedSGX, arXiv 2402.11438 v3: 32,000 to 34,000 cycles a VMPL switch, seen by the guest",
         "Not measured with KVM planes. 33,000 cycles at 3 GHz; the clock is our assumption. No "
         "cycle cost of a KVM plane switch is published in any thread on planes.",
     ),

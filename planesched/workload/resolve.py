@@ -23,7 +23,7 @@ def seed_words(seed: int) -> list[int]:
         raise TypeError(f"seed={seed!r} is not a whole number")
     if not 0 <= int(seed) < 1 << 512:
         raise ValueError(f"seed={seed} is not in 0..2**512 - 1")
-    words = []
+    words: list[int] = []
     left = int(seed)
     while left or not words:
         words.append(left & 0xFFFFFFFF)
@@ -118,7 +118,7 @@ class Resolved:
                 if not len(targets):
                     fields |= {"chance": 0.0, "targets": np.zeros(1, np.uint32)}
             if source.after not in places:
-                raise ValueError(f"source {source.name}: {source.after} is recorded, and sends none")
+                raise ValueError(f"source {source.name}: {source.after} is recorded: it sends none")
             fields["origin"] = places[source.after]
         return fields
 

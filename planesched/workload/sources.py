@@ -74,6 +74,7 @@ class Source(ABC):
             object.__setattr__(self, "vcpus", tuple(sorted(_vcpus(self.vcpus))))
         self._check()
 
+    @abstractmethod
     def _check(self) -> None:
         """Read the fields of one kind of source."""
 
@@ -186,7 +187,7 @@ class Periodic(Source):
     @property
     def rate_hz(self) -> float:
         """Jobs a second."""
-        return 1e9 / self.period
+        return 1e9 / float(self.period)
 
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""

@@ -51,8 +51,9 @@ class Workload:
                 raise ValueError(f"sources: {name!r} is the name of {names.count(name)} of them")
         for source in sources:
             if isinstance(source, Ipis) and source.after not in names:
-                known = ", ".join(names)
-                raise ValueError(f"sources: {source.name} is after={source.after!r}, not of {known}")
+                raise ValueError(
+                    f"sources: {source.name} is after={source.after!r}, none of {', '.join(names)}"
+                )
         object.__setattr__(self, "sources", tuple(sources))
         busy = tuple(plane_target("busy", plane) for plane in self.busy)
         object.__setattr__(self, "busy", tuple(dict.fromkeys(busy)))
@@ -108,7 +109,8 @@ class Workload:
 def _named(source: Source | Recorded, number: int) -> Source | Recorded:
     if not isinstance(source, Source | Recorded):
         raise TypeError(f"sources[{number}]={source!r} is no source")
-    return source if source.name else replace(source, name=f"{type(source).__name__.lower()}{number}")
+    kind = type(source).__name__.lower()
+    return source if source.name else replace(source, name=f"{kind}{number}")
 
 
 def plane_of(target: Target, policy: Policy, planes: int, main: int | None) -> int:
