@@ -23,7 +23,7 @@ PRELOAD := $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name
 UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
-.PHONY: help build test debug ctest lint stubs bench clean
+.PHONY: help build test debug ctest lint stubs bench lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -42,7 +42,7 @@ debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
 	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
 	@$(UNDER_ASAN) $(D)/python -c 'import planesched.core as core; print(core.__file__)' \
 		| xargs nm -D | grep -q __asan_report || { echo "not a debug build" >&2; exit 1; }
-	$(UNDER_ASAN) $(D)/pytest -q -m 'not wheel' -p no:cacheprovider
+	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -m 'not wheel' -p no:cacheprovider
 
 ctest: $(C_BINS)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan
 	@for cc in $(CCS); do for h in $(HEADERS); do for as in "c -std=c11" "c++ -std=c++17"; do \
@@ -57,10 +57,12 @@ build/ctest/%.$(1): csrc/tests/%.c $(C_DEPS)
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
 
-lint: build  ## ruff, mypy --strict, cython-lint
+lint: build  ## ruff, mypy --strict, pyright, cython-lint
 	$(V)/ruff check .
 	$(V)/ruff format --check .
 	$(V)/mypy
+	$(V)/mypy $(filter-out %/setup.py,$(wildcard docs/examples/*/*.py))
+	$(V)/pyright --pythonpath $(V)/python
 	PATH="$(CURDIR)/$(V):$$PATH" cython-lint planesched
 
 stubs: build  ## Compare the .pyi of each compiled module with the module
@@ -70,6 +72,39 @@ stubs: build  ## Compare the .pyi of each compiled module with the module
 bench: build  ## Run the benchmarks
 	$(V)/pytest benches --benchmark-only --benchmark-columns=min,median,rounds
 
+# ---- The C library: the same sources, and no Python ----
+PREFIX ?= /usr/local
+CFLAGS ?= -O3 -g0
+LIB_CFLAGS := -std=c11 -DNDEBUG -fPIC -fvisibility=hidden -Iplanesched/include -Icsrc
+LIB_OBJECTS := $(C_SOURCES:csrc/%.c=build/lib/%.o)
+# What the build wrote down, or what a tree that was never built calls itself.
+VERSION = $(or $(shell sed -n "s/^__version__ = version = '\(.*\)'/\1/p" planesched/_version.py 2>/dev/null), \
+	$(shell sed -n 's/^fallback_version = "\(.*\)"/\1/p' pyproject.toml))
+FILL_IN = sed -e 's/@VERSION@/$(VERSION)/' -e 's,@PREFIX@,../..,' -e 's,@LIBS@,-L$${prefix}/lib -lplanesched -lm,'
+# What it takes to read an engine's figures goes with the library.
+READING := csrc/figures.h csrc/histogram.h csrc/jobs.h
+INTO = $(DESTDIR)$(PREFIX)
+
+build/lib/%.o: csrc/%.c $(C_DEPS)
+	@mkdir -p build/lib
+	$(CC) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
+
+build/lib/libplanesched.a: $(LIB_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $(LIB_OBJECTS)
+
+lib: build/lib/libplanesched.a  ## Build the static library
+
+install: lib  ## Install library, headers, CMake and pkg-config files under PREFIX
+	mkdir -p $(INTO)/include/planesched $(INTO)/lib/cmake/planesched $(INTO)/lib/pkgconfig
+	install -m 644 planesched/include/planesched/*.h $(READING) $(INTO)/include/planesched
+	install -m 644 build/lib/libplanesched.a $(INTO)/lib
+	install -m 644 planesched/cmake/planeschedConfig.cmake $(INTO)/lib/cmake/planesched
+	$(FILL_IN) planesched/cmake/planeschedConfigVersion.cmake.in > \
+		$(INTO)/lib/cmake/planesched/planeschedConfigVersion.cmake
+	$(FILL_IN) planesched/pkgconfig/planesched.pc.in > $(INTO)/lib/pkgconfig/planesched.pc
+
 clean:  ## Remove everything that was built
 	rm -rf build dist *.egg-info .venv .venv-debug planesched/_version.py
+	rm -f planesched/cmake/planeschedConfigVersion.cmake planesched/pkgconfig/planesched.pc
 	find planesched -name '*.so' -delete

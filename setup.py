@@ -11,11 +11,20 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # The files of csrc/ that a module is linked with. A module that needs none has no row.
 CSRC: dict[str, list[str]] = {
     "planesched._running": ["automaton.c", "figures.c", "records.c"],
     "planesched._scan": ["scan.c"],
+    "planesched.checker": [
+        "checker_expand.c",
+        "checker_properties.c",
+        "checker_search.c",
+        "checker_sweep.c",
+        "checker_table.c",
+        "checker_world.c",
+    ],
     "planesched.core": ["automaton.c", "figures.c", "records.c"],
     "planesched.guests": ["numpy/draws.c"],
     "planesched.simulation": [
@@ -73,6 +82,22 @@ class Build(build_ext):
         super().build_extensions()
 
 
+class Package(build_py):
+    """Also write what CMake and pkg-config read, for the headers inside the package."""
+
+    def run(self) -> None:
+        """Fill in the templates; an editable install keeps what they make beside them."""
+        super().run()
+        words = {"@VERSION@": self.distribution.get_version(), "@PREFIX@": "..", "@LIBS@": ""}
+        for template in Path("planesched").rglob("*.in"):
+            text = template.read_text()
+            for word, meaning in words.items():
+                text = text.replace(word, meaning)
+            out = template if self.editable_mode else Path(self.build_lib, template)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.with_suffix("").write_text(text)
+
+
 def extension(pyx: Path) -> Extension:
     """Describe the extension module of one .pyx."""
     name = ".".join(pyx.with_suffix("").parts)
@@ -95,11 +120,11 @@ def extension(pyx: Path) -> Extension:
 
 
 setup(
-    cmdclass={"build_ext": Build},
+    cmdclass={"build_ext": Build, "build_py": Package},
     ext_modules=cythonize(
         [extension(pyx) for pyx in sorted(Path("planesched").rglob("*.pyx"))],
         build_dir=f"{BUILD}/cython",
         compiler_directives=DIRECTIVES,
     ),
-    options={"build": {"build_base": BUILD}},
+    options={"build": {"build_base": BUILD}, "build_ext": {"parallel": os.cpu_count()}},
 )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ._scan import pick_many
 from .batches import Interval
+from .callback import UserScheduler
+from .checking import check, diff, matrix
 from .compare import Comparison, compare
 from .core import VCPU, VM, Outcome
 from .errors import TraceError
@@ -52,12 +54,16 @@ __all__ = [
     "Sweep",
     "TraceError",
     "TraceSummary",
+    "UserScheduler",
     "Workload",
     "__version__",
+    "check",
     "compare",
     "cost_sets",
+    "diff",
     "get_include",
     "load_scenario",
+    "matrix",
     "pick_many",
     "presets",
     "replay",

@@ -1,6 +1,7 @@
 """The hot loop of `VM.run`: validate with the GIL, run without it, report with it again.
 
 Which plane runs is decided by ps_step alone; what it decided is looked up where that is faster.
+Longer than 300 lines because the two loops, plain and looked up, are to be read side by side.
 """
 
 import numpy as np

@@ -19,6 +19,8 @@ COMMANDS = {
     "scenarios": "list the scenario files that come with planesched",
     "policies": "list the presets, each with its rule and source",
     "step": "let events happen to one vCPU and print each outcome",
+    "check": "search every reachable state for what goes wrong",
+    "diff": "find the shortest way to where two policies differ",
     "conform": "run scenario files and print what differs",
 }
 """Each command's name and help. Its module, `planesched.commands.NAME`, has DESCRIPTION, EXAMPLE,

@@ -1,8 +1,10 @@
-# Layouts for those who cimport: a VM owns its policy and the states of its vCPUs.
+# Layouts for those who cimport: a VM owns its policy and the states of its vCPUs. Public are
+# Outcome.c, VM.c_policy, VM.states, VM.n_vcpus, VM.planes, VM.step_vcpu, VCPU.vm, VCPU.index and
+# the functions below (docs/embedding.md).
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
-from planesched.csched cimport ps_outcome, ps_policy, ps_state
+from planesched.csched cimport PS_ABI_VERSION, ps_outcome, ps_policy, ps_state
 
 
 cdef class Outcome:
@@ -27,3 +29,19 @@ cdef class VCPU:
 
 
 cdef int fill_policy(ps_policy *out, object policy) except -1
+
+
+# The PS_ABI_VERSION that this package was compiled with.
+cdef int abi_version() noexcept nogil
+
+
+cdef inline int import_planesched() except -1:
+    """Refuse to work with another ABI than this code was compiled for: call it on import."""
+    if abi_version() != PS_ABI_VERSION:
+        import planesched
+        raise ImportError(
+            f"compiled for PS_ABI_VERSION {PS_ABI_VERSION}, but planesched "
+            f"{planesched.__version__} in {planesched.__path__[0]} has {abi_version()}: "
+            "compile it again with these headers"
+        )
+    return 0

@@ -11,6 +11,8 @@ from .stats import Stats
 
 __all__ = ["VCPU", "VM", "Outcome"]
 
+ABI_VERSION: int
+
 @disjoint_base
 class Outcome:
     def __init__(

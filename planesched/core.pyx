@@ -11,6 +11,7 @@ from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
 from planesched cimport _cautomaton as table
 from planesched cimport _cfigures as figures
 from planesched.csched cimport (
+    PS_ABI_VERSION,
     PS_EVENT_ENTER,
     PS_MAX_PLANES,
     PS_NO_PLANE,
@@ -36,6 +37,8 @@ __all__ = ["VCPU", "VM", "Outcome"]
 
 # How much memory a VM spends on transitions that were worked out once, in bytes.
 cdef uint64_t TABLE = 64 << 20
+
+ABI_VERSION = PS_ABI_VERSION
 
 cdef dict EVENT_NUMBERS = {event.name.lower(): int(event) for event in Event}
 
@@ -107,6 +110,10 @@ cdef class Outcome:
 def flag_names(flags):
     """Give the names of some flags, ``switched|injected``, or ``none``."""
     return "|".join(flag.name.lower() for flag in Flags if flag & flags) or "none"
+
+
+cdef int abi_version() noexcept nogil:
+    return PS_ABI_VERSION
 
 
 cdef int fill_policy(ps_policy *out, object policy) except -1:
@@ -536,14 +543,15 @@ cdef class VCPU:
 
     def __repr__(self):
         s = self.state
-        how = "in userspace at" if self.user else "blocked on" if self.blocked else "running"
-        parts = [f"{how} plane {self.current}"]
-        shown = {name: _planes_of(int(s[name])) for name in MASKS}
-        waiting = [p for p in shown["runnable"] if p != self.current]
-        for name, planes in {"suspended": waiting, **shown}.items():
-            if planes and name not in ("runnable", "online"):
-                parts.append(f"{name}: {','.join(map(str, planes))}")
-        return f"<vCPU {self.index}: {'; '.join(parts)}>"
+        how = "in userspace" if self.user else "blocked" if self.blocked else "running"
+        parts = [f"plane {self.current} {how}"]
+        masks = {name: _planes_of(int(s[name])) for name in MASKS}
+        waiting = [p for p in masks.pop("runnable") if p != self.current]
+        if waiting:
+            parts.append(f"{_listed(waiting)} suspended")
+        del masks["online"]
+        parts += [f"{name}: {_listed(planes)}" for name, planes in masks.items() if planes]
+        return f"<vCPU {self.index}: {', '.join(parts)}>"
 
 
 cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:
@@ -557,3 +565,7 @@ cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:
 
 def _planes_of(mask):
     return [plane for plane in range(PS_MAX_PLANES) if mask >> plane & 1]
+
+
+def _listed(planes):
+    return ",".join(map(str, planes))

@@ -79,7 +79,7 @@ def replay(
     ValueError
         If a number or name is out of range, or a level or plane does not exist.
     """
-    n_planes = plane_count(_planes_named(plane_map) if planes is None else planes)
+    n_planes = plane_count(plane_map.n_planes if planes is None else planes)
     runs = [
         _Run(label, policy, plane_map, n_planes, vcpus or 1, costs, forward_ns, route, main)
         for label, policy in _labelled(policies, n_planes, in_userspace)
@@ -163,11 +163,6 @@ class _Run:
             livelocks=self.engine.livelocks(),
             trace=trace,
         )
-
-
-def _planes_named(plane_map: traces.PlaneMap) -> int:
-    """As many planes as the targets of a map need."""
-    return max(2, *(target.number + 1 for target in plane_map.targets))
 
 
 def _labelled(

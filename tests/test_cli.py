@@ -5,8 +5,9 @@ import shlex
 import subprocess
 import sys
 
-import planesched
 import pytest
+
+import planesched
 from planesched import cli
 
 COMMAND = [sys.executable, "-m", "planesched"]
@@ -41,7 +42,7 @@ def test_help_imports_no_command(run):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1].split()
     assert "planesched.cli" in loaded
-    heavy = ("commands", "traces", "reference", "conformance", "report")
+    heavy = ("commands", "files", "reference", "conformance", "report")
     assert not [name for name in loaded if name.split(".")[1:2] and name.split(".")[1] in heavy]
 
 
@@ -116,11 +117,11 @@ def test_step(run):
     assert (status, said) == (0, "")
     assert printed == (
         "event   plane   reason  what happened       the vCPU then is\n"
-        f"{'-' * 81}\n"
-        "boot                                        running plane 0\n"
-        "irq 1   0 -> 2  relay   switched            running plane 2; suspended: 0; irq: 1\n"
-        "return  2 -> 1  return  switched, injected  running plane 1; suspended: 0\n"
-        "return  1 -> 0  return  switched            running plane 0\n"
+        f"{'-' * 80}\n"
+        "boot                                        plane 0 running\n"
+        "irq 1   0 -> 2  relay   switched            plane 2 running, 0 suspended, irq: 1\n"
+        "return  2 -> 1  return  switched, injected  plane 1 running, 0 suspended\n"
+        "return  1 -> 0  return  switched            plane 0 running\n"
     )
 
 
@@ -129,7 +130,7 @@ def test_step_shows_faults_and_userspace(run):
     lines = printed.splitlines()[3:]
     assert "injected" in lines[0]
     assert "fault inval" in lines[1]
-    assert "in userspace at plane 0" in lines[2]
+    assert "plane 0 in userspace" in lines[2]
     assert lines[2].endswith("userspace would enter plane 1")
 
 
@@ -147,7 +148,7 @@ def test_step_as_json(run, tmp_path):
             "reason": "interrupt",
             "fault": "none",
             "flags": ["switched", "injected"],
-            "vcpu": "running plane 1; suspended: 0",
+            "vcpu": "plane 1 running, 0 suspended",
         }
     ]
 
@@ -155,16 +156,18 @@ def test_step_as_json(run, tmp_path):
 @pytest.mark.parametrize("model", ["core", "reference"])
 def test_conform(model, run, tmp_path):
     path = tmp_path / "mine.toml"
-    text = '[[scenario]]\nid = "x"\npreset = "vsm"\nplanes = 2\nsteps = [{ do = "irq 1", run = 1 }]\n'
+    text = (
+        '[[scenario]]\nid = "x"\npreset = "vsm"\nplanes = 2\nsteps = [{ do = "irq 1", run = 1 }]\n'
+    )
     path.write_text(text)
     words = ["conform", "mine.toml", *(["--reference"] if model == "reference" else [])]
-    assert run(*words) == (0, f"{model}: 1 scenarios, 1 steps: all agree\n", "")
+    assert run(*words) == (0, f"{model}: 1 scenario, 1 step: all agree\n", "")
     path.write_text(text.replace("run = 1", "run = 0"))
     status, printed, said = run(*words)
     assert (status, said) == (1, "")
     assert printed.splitlines() == [
         "mine.toml: x: step 1 (irq 1): run: expected 0, found 1",
-        f"{model}: 1 scenarios, 1 steps: 1 differ",
+        f"{model}: 1 scenario, 1 step: 1 differs",
     ]
 
 
@@ -182,7 +185,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 
 def test_the_package_is_the_command_too(capsys):
     assert cli.main(["step", "vsm", "irq 1"]) == 0
-    assert "running plane 1" in capsys.readouterr().out
+    assert "plane 1 running" in capsys.readouterr().out
 
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from planesched.commands import demo
 from planesched.units import format_ns
 
@@ -51,7 +52,7 @@ def test_the_sentences_hold(results):
     """Each number, worked out here again, stands where the sentence has it."""
     direct, relay, first, user = results
     relaying, plane0, userspace = demo.sentences(*results)
-    numbers = [int(n) for n in re.findall(r"(?<![\d.])\d+(?![\d.]| [num]?s)", relaying)]
+    numbers = [int(n) for n in re.findall(r"(\d+)(?: switches|%| interrupts| \()", relaying)]
     higher = sum(int(direct.stats.delivered[plane]) for plane in (1, 2))
     percent = round(100 * (relay.stats.switches - direct.stats.switches) / direct.stats.switches)
     assert numbers == [relay.stats.switches, higher, direct.stats.switches, percent]
@@ -69,7 +70,7 @@ def test_the_sentences_hold(results):
 
 def test_the_sentences_follow_the_figures(results):
     """Were the figures others, so were the sentences."""
-    direct, relay, first, user = results
+    direct, relay, *_ = results
     swapped = demo.sentences(relay, direct, direct, direct)
     assert all(a != b for a, b in zip(demo.sentences(*results), swapped, strict=True))
     assert f"(direct: {relay.stats.switches})" in swapped[2]

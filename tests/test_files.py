@@ -1,6 +1,7 @@
 """Files are written whole or not at all; TOML is read with its lines."""
 
 import pytest
+
 from planesched import TraceError
 from planesched.files import check_target, line_of, read_toml, replacing
 
@@ -22,10 +23,15 @@ def test_a_file_is_replaced(tmp_path):
 def test_nothing_half_written_is_left(tmp_path, error):
     path = tmp_path / "out"
     path.write_text("old")
-    with pytest.raises(error), replacing(path) as file:
-        file.write("half")
-        file.flush()
-        raise error
+
+    def write_half():
+        with replacing(path) as file:
+            file.write("half")
+            file.flush()
+            raise error
+
+    with pytest.raises(error):
+        write_half()
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
 

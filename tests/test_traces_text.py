@@ -1,4 +1,7 @@
-"""Small texts: every way to print a line, every pitfall, and errors with their place."""
+"""Small texts: every way to print a line, every pitfall, and errors with their place.
+
+Longer than 300 lines because it holds the texts themselves.
+"""
 
 import numpy as np
 import pytest

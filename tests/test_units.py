@@ -1,8 +1,11 @@
 """Times and rates as people write and read them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from planesched.units import duration_ns, format_ns, rate_hz
 
 
@@ -43,9 +46,8 @@ def test_durations(text, ns):
     ],
 )
 def test_no_durations(text, said):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(ValueError, match=re.escape(said)):
         duration_ns(text)
-    assert said in str(raised.value)
 
 
 @pytest.mark.parametrize("value", [1.5, None, True])

@@ -57,7 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--in-userspace", action="store_true", help="also with each policy run by userspace")
     add("--route", choices=("own", "marker"), help="interrupts go to their plane, or by the marker")
-    add("--forward", type=duration, default=0, metavar="TIME", help="the marker's work to pass one on")
+    add(
+        "--forward",
+        type=duration,
+        default=0,
+        metavar="TIME",
+        help="the marker's work to pass one on",
+    )
     add("--main", type=integer, metavar="PLANE", help="the guest OS's plane where one hands over")
     add("--skip-bad", action="store_true", help="count malformed lines and go on")
     add_json(parser)
@@ -87,9 +93,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def replay_trace(
-    trace: str, policies: Mapping[str, Policy], **options: Any
-) -> list[ReplayResult]:
+def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> list[ReplayResult]:
     """Replay a trace, which ``:demo`` names too, with progress on a terminal."""
     with ExitStack() as stack:
         if trace == ":demo":
@@ -103,9 +107,7 @@ def replay_trace(
         return replay(trace, policies, **options)
 
 
-def report(
-    trace: str, results: list[ReplayResult], costs: Mapping[str, int], *told: str
-) -> str:
+def report(trace: str, results: list[ReplayResult], costs: Mapping[str, int], *told: str) -> str:
     """Give what the command prints; `told` are lines of the heading."""
     columns = width()
     told = (_trace_text(trace, results[0]), *told, costs_text(costs))
@@ -167,7 +169,9 @@ def _trace_text(trace: str, result: ReplayResult) -> str:
         f"{counted(summary.wakes, 'busy period')} that none began"
     ]
     if summary.bad:
-        parts.append(f"{counted(summary.bad, 'malformed line')} skipped (first: {summary.bad_lines[0]})")
+        parts.append(
+            f"{counted(summary.bad, 'malformed line')} skipped (first: {summary.bad_lines[0]})"
+        )
     if summary.lost:
         parts.append(f"{counted(summary.lost, 'event')} lost by the producer")
     if summary.cuts:

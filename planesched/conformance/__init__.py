@@ -16,7 +16,7 @@ from .. import reference
 from ..events import MASKS, STATE, Flags, Reason
 from ..policy import Policy
 from ..presets import presets
-from .scenario import FAULTS, FLAGS, Scenario, Step, load, read_event
+from .scenario import ANSWER, FAULTS, FLAGS, Scenario, Step, load, read_event
 
 __all__ = ["Difference", "Report", "Scenario", "Step", "conform", "dump", "load", "nearest", "run"]
 
@@ -58,8 +58,8 @@ class Report:
 
     def __str__(self) -> str:
         failed = len({(d.scenario.file, d.scenario.id) for d in self.differences})
-        verdict = f"{failed} differ" if failed else "all agree"
-        counts = f"{self.n_scenarios} scenarios, {self.n_steps} steps"
+        verdict = f"{failed} differ{'s' * (failed == 1)}" if failed else "all agree"
+        counts = f"{_counted(self.n_scenarios, 'scenario')}, {_counted(self.n_steps, 'step')}"
         lines = [str(difference) for difference in self.differences]
         return "\n".join([*lines, f"{self.model}: {counts}: {verdict}"])
 
@@ -75,8 +75,11 @@ def run(scenario: Scenario, model: Model = "core") -> list[Difference]:
     vcpu, state = _vcpu(scenario, model)
     differences = []
     for number, step in enumerate(scenario.steps, 1):
-        event, plane = read_event(scenario.make_policy(), scenario.planes, step.do)
-        outcome = vcpu.step(event, plane)
+        if step.do == ANSWER:
+            outcome = _answer(scenario, vcpu)
+        else:
+            event, plane = read_event(scenario.make_policy(), scenario.planes, step.do)
+            outcome = vcpu.step(event, plane)
         for key, expected in step.expect.items():
             found = _found(key, expected, outcome, state())
             if found != expected:
@@ -127,6 +130,10 @@ def nearest(policy: Policy, planes: int) -> tuple[str, dict[str, Any]]:
     return best
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _vcpu(scenario: Scenario, model: Model) -> tuple[Any, Callable[[], Any]]:
     """Give a vCPU of the model in the start state, and a way to read its state."""
     policy, planes = scenario.make_policy(), scenario.planes
@@ -144,6 +151,22 @@ def _vcpu(scenario: Scenario, model: Model) -> tuple[Any, Callable[[], Any]]:
     vm = VM(planes=planes, vcpus=1, policy=policy, online=scenario.online)
     vm.state[0] = record
     return vm.vcpus[0], lambda: vm.state[0]
+
+
+def _answer(scenario: Scenario, vcpu: Any) -> Any:
+    """Have the default userspace scheduler answer; where it waits, nothing happens."""
+    if not isinstance(vcpu, reference.Reference):
+        outcome = vcpu.answer()
+        return vcpu.step("resched") if outcome is None else outcome
+    policy = scenario.make_policy()
+    record = vcpu.state
+    values = tuple(int(record[name]) for name in (*MASKS, "current", "status"))
+    plane = reference.default_pick(policy, values)
+    if plane is None:
+        return vcpu.step("resched")
+    record["req_exit"] = reference.prepare(policy, values, plane)[MASKS.index("req_exit")]
+    vcpu.state = record
+    return vcpu.step("enter", plane)
 
 
 def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:

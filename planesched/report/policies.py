@@ -38,7 +38,7 @@ class Row:
     planes : sequence of int
         The planes, from level 0 (the guest OS's) up, so that rows can be compared.
     notes : sequence of str
-        What a reader of the figures must know, one sentence each.
+        What a reader of the figures must know.
     """
 
     label: str
@@ -61,7 +61,7 @@ def policy_table(rows: Sequence[Row], columns: int | None = None) -> str:
     text = table(_HEADER, [_row(row) for row in rows])
     if columns is not None and max(map(len, text.splitlines())) > columns:
         text = "\n\n".join(_paragraph(row) for row in rows)
-    notes = [f"{row.label}: {note}" for row in rows for note in row.notes]
+    notes = [f"{row.label}: {'; '.join(row.notes)}" for row in rows if row.notes]
     filled = ["\n".join(fill(note, columns, hang=2)) for note in notes]
     return "\n".join([text, *(["", *filled] if notes else [])])
 

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Protocol
 
@@ -15,7 +16,8 @@ _EVERY_S = 0.1
 class Tick(Protocol):
     """Takes how far it is, in words, and which part of the whole that is, if that is known."""
 
-    def __call__(self, text: str, part: float | None = None) -> None: ...
+    def __call__(self, text: str, part: float | None = None) -> None:
+        """Show it."""
 
 
 @contextmanager
@@ -40,17 +42,14 @@ def progress(what: str) -> Iterator[Tick | None]:
 
 def _rich() -> ModuleType | None:
     try:
-        import rich.console
-        import rich.progress
+        return import_module("rich.progress")
     except ImportError:
         return None
-    return rich
 
 
 @contextmanager
 def _drawn(what: str, rich: ModuleType) -> Iterator[Tick]:
-    console = rich.console.Console(stderr=True)
-    with rich.progress.Progress(console=console, transient=True) as bar:
+    with rich.Progress(console=rich.Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
 
         def tick(text: str, part: float | None = None) -> None:

@@ -70,7 +70,7 @@ def _blocks(raw: Any, path: str) -> Iterator[bytes]:
         return _decompressed(lzma.LZMAFile(raw), path, "xz")
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
         return _zstd(raw, path)
-    return iter(lambda: raw.read(BLOCK), b"")
+    return iter(lambda: raw.read1(BLOCK), b"")  # a pipe gives what there is, and lets Ctrl-C in
 
 
 def _decompressed(stream: _Readable, path: str, name: str) -> Iterator[bytes]:

@@ -1,14 +1,13 @@
 """Builds the module that steps the core and the slow model side by side."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-
-from Cython.Build import cythonize
-from setuptools import Distribution, Extension
 
 import planesched
 from planesched import events, policy
@@ -28,26 +27,28 @@ class Numbers:
             setattr(self, name, getattr(policy, name))
 '''
 
+# In a debug run the core's own asserts are checked in every state, too.
+ASSERTS = "-UNDEBUG" if os.environ.get("PLANESCHED_DEBUG") else "-DNDEBUG"
+SETUP = """
+from Cython.Build import cythonize
+from setuptools import Extension, setup
 
-def build(to: Path) -> ModuleType:
-    """Compile the slow model and the pair into the directory `to`; give the pair's module."""
-    source = numbered((PACKAGE / "reference.py").read_text())
-    (to / "slow.py").write_text(source + NUMBERS)
+FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", {asserts!r}]}}
+modules = [Extension("slow", ["slow.py"], **FLAGS), Extension("pair", ["pair.pyx"], **FLAGS)]
+directives = {{"language_level": 3, "annotation_typing": False, "infer_types": True}}
+setup(name="pair", ext_modules=cythonize(modules, compiler_directives=directives))
+"""
+
+
+def build(to: Path, env: dict[str, str]) -> ModuleType:
+    """Compile the slow model and the pair in the directory `to`; give the pair's module."""
+    (to / "slow.py").write_text(numbered((PACKAGE / "reference.py").read_text()) + NUMBERS)
+    (to / "setup.py").write_text(SETUP.format(include=str(PACKAGE / "include"), asserts=ASSERTS))
     for name in ("slow.pxd", "pair.pyx"):
         shutil.copy(HERE / name, to / name)
-    include = str(PACKAGE / "include")
-    extensions = [
-        Extension(name, [str(to / file)], include_dirs=[include], extra_compile_args=["-O2"])
-        for name, file in (("slow", "slow.py"), ("pair", "pair.pyx"))
-    ]
-    directives = {"language_level": 3, "annotation_typing": False, "infer_types": True}
-    modules = cythonize(
-        extensions, include_path=[str(to)], compiler_directives=directives, quiet=True
-    )
-    command = Distribution({"ext_modules": modules}).get_command_obj("build_ext")
-    command.build_lib, command.build_temp = str(to), str(to / "temp")
-    command.ensure_finalized()
-    command.run()
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    done = subprocess.run(command, cwd=to, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     sys.path.insert(0, str(to))
     try:
         return import_module("pair")

@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The core and the slow model side by side: the same step on both, every byte compared."""
 
+cimport cython
 from libc.stdint cimport int8_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from slow cimport Numbers, Rules
 
@@ -41,8 +42,9 @@ cdef enum:
     NO_MARKER = 255
 
 
+@cython.final
 cdef class Pair:
-    """One policy on both models."""
+    """One policy on both models; to see that a difference is found, `other` on the slow one."""
 
     cdef ps_policy core
     cdef Rules slow
@@ -50,12 +52,12 @@ cdef class Pair:
     cdef readonly object difference
     cdef readonly uint64_t states, steps
 
-    def __init__(self, policy):
+    def __init__(self, policy, other=None):
         core = self._core(policy)
         if ps_policy_prepare(&core) != 0:
             raise ValueError(f"the core refuses {policy}")
         self.core = core
-        self.slow = Rules(Numbers(policy))
+        self.slow = Rules(Numbers(other or policy))
         self.hands_over = policy.hands_over
 
     cdef ps_policy _core(self, policy):
@@ -64,7 +66,8 @@ cdef class Pair:
         core.marker = NO_MARKER if policy.marker is None else policy.marker
         core.gate, core.trigger, core.rearm = policy.gate, policy.trigger, policy.rearm
         core.call, core.ret, core.idle = policy.call, policy.ret, policy.idle
-        core.refuse_pending, core.empty, core.wake = policy.refuse_pending, policy.empty, policy.wake
+        core.refuse_pending, core.empty = policy.refuse_pending, policy.empty
+        core.wake = policy.wake
         core.force, core.force_self, core.vina = policy.force, policy.force_self, policy.vina
         core.vina_auto_reset, core.scheduler = policy.vina_auto_reset, policy.scheduler
         core.boot = policy.boot
@@ -94,10 +97,31 @@ cdef class Pair:
         }
         return False
 
-    def one(self, values, unsigned event, unsigned plane):
-        """Compare one step from a state given as values; tell whether the models agree."""
+    def slow_step(self, values, unsigned event, unsigned plane):
+        """Step the compiled slow model from a state given as values."""
         cdef ps_state s = from_values(values)
-        return self.step(&s, event, plane)
+        cdef Rules r = self.slow
+        load(r, &s)
+        r.step(event, <int>plane if self.takes_plane(event) else -1)
+        return r.values(), (r.was, r.current, r.reason, r.fault, r.flags)
+
+    def same_core(self, Pair other, uint64_t n_steps, uint64_t seed):
+        """Tell whether the core does the same under both policies, from random states."""
+        cdef uint64_t random = seed * 2 + 1
+        cdef uint64_t i
+        cdef unsigned event, plane
+        cdef ps_state s, t
+        cdef ps_outcome o, p
+        for i in range(n_steps):
+            any_state(&s, 2, &random)
+            t = s
+            event = draw(&random) % N_EVENTS
+            plane = draw(&random) % 2
+            o = ps_step(&self.core, &s, event, plane)
+            p = ps_step(&other.core, &t, event, plane)
+            if memcmp(&s, &t, sizeof(s)) != 0 or memcmp(&o, &p, 5) != 0:
+                return False
+        return True
 
     def exhaust(self, seeds, unsigned lock, unsigned vina):
         """Compare every event in every state that is reached from `seeds`, with 2 planes.
@@ -112,7 +136,7 @@ cdef class Pair:
             s = from_values(values)
             seen.add(packed(&s))
         while seen.take(&s):
-            for event in range(N_EVENTS):
+            for event in range(<unsigned>N_EVENTS):
                 n = 2 if self.takes_plane(event) else 1
                 for plane in range(n):
                     t = s
@@ -133,7 +157,6 @@ cdef class Pair:
         cdef uint64_t i
         cdef unsigned event, plane
         cdef ps_state s
-        memset(&s, 0, sizeof(s))
         for i in range(n_steps):
             if i % 4 == 0:
                 any_state(&s, planes, &random)
@@ -144,81 +167,70 @@ cdef class Pair:
         return True
 
 
+@cython.final
 cdef class Seen:
-    """The states of 2 planes found so far, packed, and those of them not yet taken."""
+    """The states of 2 planes found so far, a bit for each possible one, and those to take."""
 
-    cdef uint32_t *table
-    cdef uint32_t *order
-    cdef uint64_t size, found, taken
+    cdef uint64_t *bits
+    cdef uint32_t *waiting
+    cdef uint64_t size, n_waiting, found
 
     def __cinit__(self):
-        self.size = 1 << 16
-        self.table = <uint32_t *>calloc(self.size, sizeof(uint32_t))
-        self.order = <uint32_t *>malloc(self.size * sizeof(uint32_t))
-        if self.table == NULL or self.order == NULL:
+        self.size = 1 << 12
+        # Zeroed by the kernel page by page, as they are touched: few of them ever are.
+        self.bits = <uint64_t *>calloc(1 << 25, sizeof(uint64_t))
+        self.waiting = <uint32_t *>malloc(self.size * sizeof(uint32_t))
+        if self.bits == NULL or self.waiting == NULL:
             raise MemoryError
 
     def __dealloc__(self):
-        free(self.table)
-        free(self.order)
-
-    cdef int grow(self) except -1:
-        cdef uint64_t i
-        free(self.table)
-        self.size *= 2
-        self.table = <uint32_t *>calloc(self.size, sizeof(uint32_t))
-        self.order = <uint32_t *>realloc(self.order, self.size * sizeof(uint32_t))
-        if self.table == NULL or self.order == NULL:
-            raise MemoryError
-        for i in range(self.found):
-            self.table[self.slot(self.order[i])] = self.order[i]
-        return 0
-
-    cdef uint64_t slot(self, uint32_t key) noexcept nogil:
-        cdef uint64_t at = (key * <uint64_t>0x9E3779B97F4A7C15) >> 20 & (self.size - 1)
-        while self.table[at] != 0 and self.table[at] != key:
-            at = (at + 1) & (self.size - 1)
-        return at
+        free(self.bits)
+        free(self.waiting)
 
     cdef int add(self, uint32_t key) except -1:
-        """Add a state; its key is never 0, because a plane is always online."""
-        cdef uint64_t at = self.slot(key)
-        if self.table[at] == key:
+        cdef uint64_t bit = <uint64_t>1 << (key & 63)
+        cdef uint32_t *more
+        if self.bits[key >> 6] & bit:
             return 0
-        self.table[at] = key
-        self.order[self.found] = key
+        self.bits[key >> 6] |= bit
         self.found += 1
-        if self.found * 2 > self.size:
-            self.grow()
+        if self.n_waiting == self.size:
+            more = <uint32_t *>realloc(self.waiting, 2 * self.size * sizeof(uint32_t))
+            if more == NULL:
+                raise MemoryError
+            self.waiting = more
+            self.size *= 2
+        self.waiting[self.n_waiting] = key
+        self.n_waiting += 1
         return 0
 
     cdef bint take(self, ps_state *s) noexcept:
-        if self.taken == self.found:
+        if self.n_waiting == 0:
             return False
-        unpack(self.order[self.taken], s)
-        self.taken += 1
+        self.n_waiting -= 1
+        unpack(self.waiting[self.n_waiting], s)
         return True
 
 
+# Which bits of a key hold what: masks that few policies look at stand highest, so that the states
+# of the others lie close together.
 cdef uint32_t packed(const ps_state *s) noexcept nogil:
-    cdef const uint16_t *masks = <const uint16_t *>s
-    cdef uint32_t key = 0
-    cdef int i
-    for i in range(14):
-        key = key << 2 | masks[i]
-    return key << 3 | <uint32_t>s.current << 2 | s.status
+    return (
+        s.status | <uint32_t>s.current << 2 | <uint32_t>s.irq << 3 | <uint32_t>s.masked << 5
+        | <uint32_t>s.noint << 7 | <uint32_t>s.nmi << 9 | <uint32_t>s.trap << 11
+        | <uint32_t>s.halted << 13 | <uint32_t>s.runnable << 15 | <uint32_t>s.held << 17
+        | <uint32_t>s.online << 19 | <uint32_t>s.edge << 21 | <uint32_t>s.req_exit << 23
+        | <uint32_t>s.vina << 25 | <uint32_t>s.vina_asserted << 27 | <uint32_t>s.locked << 29
+    )
 
 
 cdef void unpack(uint32_t key, ps_state *s) noexcept nogil:
-    cdef uint16_t *masks = <uint16_t *>s
-    cdef int i
-    memset(s, 0, sizeof(ps_state))
-    s.status = key & 3
-    s.current = key >> 2 & 1
-    key >>= 3
-    for i in range(13, -1, -1):
-        masks[i] = key & 3
-        key >>= 2
+    s.status, s.current, s.irq, s.masked = key & 3, key >> 2 & 1, key >> 3 & 3, key >> 5 & 3
+    s.noint, s.nmi, s.trap = key >> 7 & 3, key >> 9 & 3, key >> 11 & 3
+    s.halted, s.runnable, s.held = key >> 13 & 3, key >> 15 & 3, key >> 17 & 3
+    s.online, s.edge, s.req_exit = key >> 19 & 3, key >> 21 & 3, key >> 23 & 3
+    s.vina, s.vina_asserted, s.locked = key >> 25 & 3, key >> 27 & 3, key >> 29 & 3
+    s.pad[0] = s.pad[1] = 0
 
 
 cdef uint64_t draw(uint64_t *random) noexcept nogil:
@@ -235,6 +247,7 @@ cdef void any_state(ps_state *s, unsigned planes, uint64_t *random) noexcept nog
     cdef uint16_t *masks = <uint16_t *>s
     cdef uint16_t every = <uint16_t>((1 << planes) - 1)
     cdef unsigned i, how
+    memset(s, 0, sizeof(ps_state))
     for i in range(14):
         masks[i] = draw(random) & every
         how = draw(random) % 4

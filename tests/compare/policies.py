@@ -4,9 +4,20 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from planesched import reference
+from planesched import events, reference
 from planesched.events import MASKS, Reason
-from planesched.policy import ENUMS, Policy, Rank, Scheduler, Vina, field_names
+from planesched.policy import (
+    ENUMS,
+    Call,
+    Force,
+    ForceSelf,
+    Policy,
+    Rank,
+    Scheduler,
+    Trigger,
+    Vina,
+    field_names,
+)
 from planesched.presets import presets
 
 N_PLANES = 2
@@ -27,35 +38,65 @@ def changes(planes: int) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def neighbours() -> tuple[Policy, ...]:
-    """Give every preset of 2 planes, and every valid policy that is one field away from one."""
-    found: dict[Policy, None] = {}
-    for preset in presets():
-        policy = Policy.preset(preset, N_PLANES)
-        found[policy] = None
-        for name, value in changes(N_PLANES):
-            try:
-                found[policy.replace(**{name: value})] = None
-            except ValueError:
-                continue
+def neighbours(preset: str) -> tuple[Policy, ...]:
+    """Give a preset of 2 planes, and every valid policy that is one field away from it."""
+    policy = Policy.preset(preset, N_PLANES)
+    found: dict[Policy, None] = {policy: None}
+    for name, value in changes(N_PLANES):
+        try:
+            found[policy.replace(**{name: value})] = None
+        except ValueError:  # the value needs a marker, or the marker is needed
+            continue
     return tuple(found)
 
 
+def looked_at(policy: Policy) -> Policy:
+    """Give `policy` with the fields that have no meaning under the others at their defaults."""
+    idle: dict[str, Any] = {}
+    if policy.trigger == Trigger.level:
+        idle["rearm"] = True
+    if policy.call == Call.next:
+        idle["refuse_pending"] = False
+    if policy.force == Force.none:
+        idle["force_self"] = ForceSelf.fault
+    if policy.scheduler == Scheduler.kernel:
+        idle["accelerated"] = ()
+    return policy.replace(**idle)
+
+
+def compared() -> dict[str, list[Policy]]:
+    """Give the policies whose every state is compared, each once, by the preset it is near to."""
+    seen: set[Policy] = set()
+    found: dict[str, list[Policy]] = {}
+    for preset in presets():
+        near = dict.fromkeys(looked_at(policy) for policy in neighbours(preset))
+        found[preset] = [policy for policy in near if policy not in seen]
+        seen.update(near)
+    return found
+
+
 def seeds(policy: Policy) -> list[reference.Values]:
-    """Give the boot state; with every `req_exit` where userspace schedules, for it may set any."""
+    """Give the boot state; where userspace schedules, with `req_exit` as userspace may set it.
+
+    Between 2 planes a decision looks at one bit of it, that of the plane that does not run
+    (3.4.7, 3.5): none and both cover it. The presets are compared with all four.
+    """
     boot = reference.boot_state(policy, N_PLANES)
     if policy.scheduler == Scheduler.kernel:
         return [boot]
     at = MASKS.index("req_exit")
-    return [(*boot[:at], mask, *boot[at + 1 :]) for mask in range(1 << N_PLANES)]
+    asked = range(4) if is_preset(policy) else (0b00, 0b11)
+    return [(*boot[:at], mask, *boot[at + 1 :]) for mask in asked]
 
 
 def followed(policy: Policy) -> tuple[int, int]:
-    """Give the planes whose `locked` bit, and those whose `vina` bit, can change a decision.
+    """Give the planes whose `locked` bit, and those whose `vina` bit, is followed.
 
-    The rules look at `locked` with ``rank = locked`` only, and not at the boot plane's or the
-    marker's (3.1); at `vina` unless it is off, and of a plane that outranks another only (3.6).
-    Not followed, a bit stays clear in every state that is compared.
+    A bit that is not followed stays clear in every state that is compared. The rules look at
+    `locked` with ``rank = locked`` only, and not at the boot plane's or the marker's (3.1); at
+    `vina` unless it is off, and of a plane that outranks another only (3.6). One bit that they
+    do look at is left to the presets themselves and to the random test, for it makes the product
+    three times as large: with ``rank = locked``, the `vina` of the boot plane.
     """
     planes = range(N_PLANES)
     lock = vina = 0
@@ -63,8 +104,14 @@ def followed(policy: Policy) -> tuple[int, int]:
         lock = sum(1 << p for p in planes if p not in (policy.boot, policy.marker))
     if policy.vina != Vina.off:
         last = policy.order(planes)[-1]
-        vina = sum(1 << p for p in planes if p != last or policy.rank == Rank.locked)
+        vina = sum(1 << p for p in planes if p != last)
+        if policy.rank == Rank.locked:
+            vina = 0b11 if is_preset(policy) else 0b11 & ~(1 << policy.boot)
     return lock, vina
+
+
+def is_preset(policy: Policy) -> bool:
+    return any(policy == Policy.preset(preset, N_PLANES) for preset in presets())
 
 
 def any_policy(draw: random.Random, planes: int) -> Policy:
@@ -81,3 +128,7 @@ def any_policy(draw: random.Random, planes: int) -> Policy:
             return Policy(**fields)
         except ValueError:
             continue
+
+
+def takes_plane(policy: Policy, event: int) -> bool:
+    return events.takes_plane(event, call_takes_plane=policy.hands_over)

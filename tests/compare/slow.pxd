@@ -33,6 +33,7 @@ cdef class Rules:
     cdef unsigned int woken(self) noexcept
     cdef unsigned int counting(self) noexcept
     cdef unsigned int preemptors(self, int view) noexcept
+    @cython.locals(deaf=bint)
     cdef void dispatch(self, int cause) noexcept
     cdef unsigned int base(self) noexcept
     cdef unsigned int asleep(self) noexcept
@@ -40,15 +41,18 @@ cdef class Rules:
     cdef unsigned int entering(self, int view) noexcept
     cdef int picked(self, unsigned int planes) noexcept
     cdef int why_entered(self, int pick) noexcept
+    @cython.locals(asks=bint, unheard=bint)
     cdef void go(self, int pick, int reason) noexcept
     cdef bint accelerates(self, int reason) noexcept
     cdef void leave(self, int reason) noexcept
     cdef bint wanted_in_userspace(self, int running) noexcept
+    @cython.locals(moved=bint)
     cdef void arrive(self, int plane, int reason, bint recheck) noexcept
     cdef unsigned int notifying(self, int plane, bint moved) noexcept
     cdef void inject(self, unsigned int me) noexcept
-    cpdef void step(self, int event, int plane=*) noexcept
+    cdef void step(self, int event, int plane=*) noexcept
     cdef void take(self) noexcept
+    @cython.locals(named=bint)
     cdef int refusal(self) noexcept
     cdef int refusal_of_call(self) noexcept
     cdef int refusal_of_return(self) noexcept

@@ -79,6 +79,11 @@ int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t
                    uint64_t *index, enum ps_job_mistake *mistake);
 void ps_engine_destroy(struct ps_engine *engine);
 
+/* Another engine that goes on as this one would: a snapshot, or a way not taken. */
+int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out);
+/* Make an engine what a snapshot is, whatever it was before; the snapshot stays. */
+int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot);
+
 /* Let everything up to and including `until_ns` happen, or at least `patience` events of it.
  * Returns 0 when that time is reached, 1 when patience ended first (call again), or
  * PS_ENGINE_BAD_TIME, or PS_ENGINE_NO_MEMORY, after which it can only be destroyed. */

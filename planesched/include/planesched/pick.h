@@ -24,12 +24,8 @@ static inline uint16_t ps_wakes(const struct ps_state *s)
 /* The planes with an event that counts for a forced entry (3.3). */
 static inline uint16_t ps_counts(const struct ps_policy *policy, const struct ps_state *s)
 {
-    uint16_t irq = s->irq;
-    if (policy->gate == PS_GATE_PRIORITY)
-        irq = (uint16_t)(irq & ~s->masked);
-    if (policy->trigger == PS_TRIGGER_EDGE)
-        irq = (uint16_t)(irq & s->edge);
-    return (uint16_t)(s->nmi | s->trap | irq);
+    const unsigned irq = s->irq & ~((unsigned)s->masked & policy->gated);
+    return (uint16_t)(s->nmi | s->trap | (irq & (s->edge | policy->unarmed)));
 }
 
 /* The planes that an event brings in, seen from plane `view` (3.3). */
@@ -39,9 +35,9 @@ static inline uint16_t ps_preemptors(const struct ps_policy *policy, const struc
     const uint16_t able = (uint16_t)(s->online & ~s->held);
     const uint16_t found =
         (uint16_t)(able & ps_above(policy, s->locked, view) & ps_counts(policy, s));
-    switch (policy->preempt) {
-    case PS_PREEMPT_TARGET:
+    if (policy->preempt == PS_PREEMPT_TARGET)
         return found;
+    switch (policy->preempt) {
     case PS_PREEMPT_NEAREST:
         return found ? ps_bit(ps_last(policy, s->locked, found)) : (uint16_t)0;
     case PS_PREEMPT_MARKER:

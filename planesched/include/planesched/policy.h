@@ -36,6 +36,8 @@ struct ps_policy {
     /* Worked out by ps_policy_prepare. */
     uint16_t marker_bit;               /* zero without a marker */
     uint16_t demotable;                /* planes whose privilege waits for the lock */
+    uint16_t gated;                    /* all ones where the priority mask counts, else zero */
+    uint16_t unarmed;                  /* all ones where no edge has to be armed, else zero */
     uint16_t above[PS_MAX_PLANES];     /* planes that outrank p, nobody demoted */
     uint16_t below[PS_MAX_PLANES];     /* planes that p outranks, nobody demoted */
 };
@@ -43,7 +45,7 @@ struct ps_policy {
 static inline struct ps_policy ps_policy_default(void)
 {
     struct ps_policy policy = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                               0, 0, 0, 0, 0, 0, 0, {0}, {0}};
+                               0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, {0}};
     policy.marker = PS_NO_PLANE;
     policy.rearm = 1;
     return policy;
@@ -79,6 +81,8 @@ static inline int ps_policy_prepare(struct ps_policy *policy)
     policy->marker_bit = marker;
     policy->demotable =
         policy->rank == PS_RANK_LOCKED ? (uint16_t)~(ps_bit(policy->boot) | marker) : (uint16_t)0;
+    policy->gated = ps_when(policy->gate == PS_GATE_PRIORITY);
+    policy->unarmed = ps_when(policy->trigger == PS_TRIGGER_LEVEL);
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++) {
         const uint16_t self = ps_bit(plane);
         const uint16_t lower = (uint16_t)(self - 1u);
@@ -103,16 +107,20 @@ static inline uint16_t ps_demoted(const struct ps_policy *policy, uint16_t locke
 
 static inline uint16_t ps_above(const struct ps_policy *policy, uint16_t locked, unsigned plane)
 {
-    const uint16_t demoted = ps_demoted(policy, locked);
     const uint16_t above = policy->above[plane];
+    if (!policy->demotable)
+        return above;
+    const uint16_t demoted = ps_demoted(policy, locked);
     return ps_has(demoted, plane) ? (uint16_t)(above | (uint16_t)~demoted)
                                   : (uint16_t)(above & ~demoted);
 }
 
 static inline uint16_t ps_below(const struct ps_policy *policy, uint16_t locked, unsigned plane)
 {
-    const uint16_t demoted = ps_demoted(policy, locked);
     const uint16_t below = policy->below[plane];
+    if (!policy->demotable)
+        return below;
+    const uint16_t demoted = ps_demoted(policy, locked);
     return ps_has(demoted, plane) ? (uint16_t)(below & demoted) : (uint16_t)(below | demoted);
 }
 
@@ -135,8 +143,9 @@ static inline uint16_t ps_foremost(uint16_t planes, uint16_t demoted, uint16_t m
 /* The plane of a set, not empty, that no other in it comes before (3.1). */
 static inline unsigned ps_first(const struct ps_policy *policy, uint16_t locked, uint16_t planes)
 {
-    const uint16_t group = ps_foremost(planes, ps_demoted(policy, locked), policy->marker_bit);
-    return policy->direction == PS_LOWEST_FIRST ? ps_lowest(group) : ps_highest(group);
+    if (policy->demotable | policy->marker_bit)
+        planes = ps_foremost(planes, ps_demoted(policy, locked), policy->marker_bit);
+    return policy->direction == PS_LOWEST_FIRST ? ps_lowest(planes) : ps_highest(planes);
 }
 
 /* The plane of a set, not empty, that comes after every other in it. */

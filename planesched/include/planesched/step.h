@@ -62,14 +62,10 @@ struct ps_stepping {
 static inline struct ps_outcome ps_finish(struct ps_state *s, const struct ps_stepping *step,
                                           unsigned reason, unsigned fault, unsigned flags)
 {
-    struct ps_outcome out = {0, 0, 0, 0, 0, {0, 0, 0}};
-    flags |= s->status & PS_STATUS_USER ? PS_FLAG_USER : 0u;
-    flags |= s->status & PS_STATUS_BLOCKED ? PS_FLAG_BLOCKED : 0u;
-    out.was = (int8_t)step->was;
-    out.now = s->current;
-    out.reason = (uint8_t)reason;
-    out.fault = (uint8_t)fault;
-    out.flags = (uint8_t)flags;
+    flags |= (s->status & PS_STATUS_USER) * (PS_FLAG_USER / PS_STATUS_USER);
+    flags |= (s->status & PS_STATUS_BLOCKED) * (PS_FLAG_BLOCKED / PS_STATUS_BLOCKED);
+    const struct ps_outcome out = {(int8_t)step->was, s->current,     (uint8_t)reason,
+                                   (uint8_t)fault,    (uint8_t)flags, {0, 0, 0}};
     return out;
 }
 

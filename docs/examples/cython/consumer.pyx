@@ -2,8 +2,10 @@
 
 from planesched import Event
 
-from planesched.core cimport VM
+from planesched.core cimport VM, import_planesched
 from planesched.csched cimport ps_boot, ps_first, ps_outcome, ps_state, ps_step
+
+import_planesched()
 
 
 def script():

@@ -1,0 +1,77 @@
+"""`VM.run` with all figures on, beside a plain Python model."""
+
+import pytest
+from mixes import closed_loop
+from peers.dict_model import Vcpu
+
+from planesched import VM, Event
+
+SIZES = {1: 100_000, 1_000: 1_000_000, 1_000_000: 8_000_000}
+
+
+@pytest.fixture(scope="module")
+def mixes():
+    """Hold each mix of events once it was made."""
+    made = {}
+
+    def mix(policy, planes, vcpus, n):
+        key = policy, planes, vcpus
+        if key not in made:
+            made.clear()
+            made[key] = closed_loop(policy, planes, vcpus, n)
+        return made[key]
+
+    return mix
+
+
+@pytest.mark.parametrize("vcpus", SIZES)
+@pytest.mark.parametrize("policy", ["vsm", "kvm_vsm"])
+def test_run(benchmark, per, mixes, policy, vcpus):
+    events = mixes(policy, 4, vcpus, SIZES[vcpus])
+
+    def fresh():
+        return (VM(planes=4, vcpus=vcpus, policy=policy), events), {}
+
+    stats = benchmark.pedantic(lambda vm, events: vm.run(events), setup=fresh, rounds=7)
+    per(len(events))
+    assert stats.events == len(events)
+    assert not stats.balance().any()
+    benchmark.extra_info["switches an event"] = round(stats.switches / len(events), 2)
+
+
+@pytest.mark.parametrize("planes", [16])
+def test_run_many_planes(benchmark, per, mixes, planes):
+    events = mixes("vsm", planes, 1_000, 1_000_000)
+
+    def fresh():
+        return (VM(planes=planes, vcpus=1_000, policy="vsm"), events), {}
+
+    stats = benchmark.pedantic(lambda vm, events: vm.run(events), setup=fresh, rounds=7)
+    per(len(events))
+    assert not stats.balance().any()
+
+
+def test_dict_model(benchmark, per, mixes):
+    events = mixes("vsm", 4, 1, 100_000)
+    calls = {
+        Event.IRQ: Vcpu.irq,
+        Event.HALT: lambda vcpu, plane: vcpu.halt(),
+        Event.CALL: Vcpu.call,
+        Event.RETURN: lambda vcpu, plane: vcpu.return_(),
+    }
+    steps = [
+        (calls[Event(kind)], plane)
+        for kind, plane in zip(events["kind"].tolist(), events["plane"].tolist(), strict=True)
+    ]
+
+    def run():
+        vcpu = Vcpu(4)
+        for call, plane in steps:
+            call(vcpu, plane)
+        return vcpu
+
+    vcpu = benchmark.pedantic(run, rounds=5)
+    per(len(events))
+    stats = VM(planes=4, vcpus=1, policy="vsm").run(events)
+    assert vcpu.switches == stats.switches
+    assert vcpu.injected == stats.injected.sum()

@@ -1,0 +1,43 @@
+/* Relaxed atomic access to 32-bit words, for GCC, Clang and MSVC. */
+#ifndef PLANESCHED_ATOMICS_H
+#define PLANESCHED_ATOMICS_H
+
+#include <stdint.h>
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+/* A volatile access of an aligned word is a relaxed atomic one there. */
+static inline uint32_t ps_load(const uint32_t *word)
+{
+    return *(const volatile uint32_t *)word;
+}
+
+static inline void ps_store(uint32_t *word, uint32_t value)
+{
+    *(volatile uint32_t *)word = value;
+}
+
+static inline uint32_t ps_fetch_add(uint32_t *word)
+{
+    return (uint32_t)_InterlockedIncrement((volatile long *)word) - 1u;
+}
+#else
+static inline uint32_t ps_load(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline void ps_store(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t ps_fetch_add(uint32_t *word)
+{
+    return __atomic_fetch_add(word, 1u, __ATOMIC_RELAXED);
+}
+#endif
+
+#endif

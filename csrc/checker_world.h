@@ -1,0 +1,242 @@
+/* What the checker searches: some vCPUs together, what may happen to them, and their packed form.
+ *
+ * Every change of a vCPU is a call of ps_step. Around it stands what lies between vCPUs: an
+ * interrupt that a plane sends to the same plane of another vCPU, and the TLB lock, which a plane
+ * holds against the planes below it on the other vCPUs (Hyper-V TLFS, VsmVpSecureConfig).
+ */
+#ifndef PLANESCHED_WORLD_H
+#define PLANESCHED_WORLD_H
+
+#include "planesched/step.h"
+
+#define PS_WORLD_VCPUS 5u /* vCPUs in one world at most */
+#define PS_KEY_WORDS 5u   /* 64-bit words of a packed world at most */
+#define PS_N_MASKS 14u
+#define PS_NO_ID UINT32_MAX
+
+/* What may happen, beside the events of the rules. */
+enum {
+    PS_ACT_ANSWER = PS_N_EVENTS, /* userspace enters what the default scheduler picks (3.5) */
+    PS_ACT_IPI,                  /* a plane sends an interrupt to itself on vCPU `target` */
+    PS_ACT_LOCK,                 /* a plane takes its TLB lock */
+    PS_ACT_UNLOCK,
+    PS_ACT_FLUSH, /* a plane flushes TLBs: it waits for the locks that are held against it */
+    PS_N_ACTS
+};
+
+/* When an act can happen, and who does it. */
+#define PS_WHEN_RUNS 1u  /* the vCPU is neither blocked nor in userspace, and waits for no lock */
+#define PS_WHEN_USER 2u  /* the vCPU is in userspace */
+#define PS_WHEN_OPEN 4u  /* the current plane has its interrupts enabled and unmasked */
+#define PS_OF_SELF 8u    /* the plane is the current one */
+#define PS_INSIDE 16u    /* a guest or userspace does it, not the world outside or the host */
+
+struct ps_act {
+    uint8_t kind, vcpu, plane, target, how;
+};
+
+struct ps_world {
+    struct ps_state vcpus[PS_WORLD_VCPUS];
+    uint16_t locks[PS_WORLD_VCPUS]; /* planes that hold their TLB lock */
+    uint16_t waits[PS_WORLD_VCPUS]; /* planes that wait for one */
+};
+
+struct ps_system {
+    struct ps_policy policies[2];
+    unsigned n_vcpus, n_planes;
+    int lockstep; /* two vCPUs, one a policy, and every act happens to both */
+    int locks;    /* TLB locks are part of the state */
+    unsigned words, vcpu_words;           /* 64-bit words of a packed world, and of one vCPU */
+    uint8_t word[PS_N_MASKS + 3], shift[PS_N_MASKS + 3]; /* where each mask is packed */
+    uint16_t planes;                      /* the planes that exist, as a mask */
+};
+
+/* Work out the packed form. Returns 0, or -1 where it is wider than PS_KEY_WORDS. */
+static inline int ps_system_layout(struct ps_system *sys)
+{
+    const unsigned n_masks = PS_N_MASKS + (sys->locks ? 2u : 0u);
+    unsigned word = 0, shift = 0;
+    for (unsigned i = 0; i <= n_masks; i++) {
+        const unsigned width = i < n_masks ? sys->n_planes : 6u; /* current and status */
+        if (shift + width > 64u) {
+            word++;
+            shift = 0;
+        }
+        const unsigned place = i < n_masks ? i : PS_N_MASKS + 2u;
+        sys->word[place] = (uint8_t)word;
+        sys->shift[place] = (uint8_t)shift;
+        shift += width;
+    }
+    sys->vcpu_words = word + 1u;
+    sys->words = sys->vcpu_words * sys->n_vcpus;
+    sys->planes = (uint16_t)((1ul << sys->n_planes) - 1u);
+    return sys->n_vcpus <= PS_WORLD_VCPUS && sys->words <= PS_KEY_WORDS ? 0 : -1;
+}
+
+/* The masks of a vCPU in one word, `n` bits each. Field by field: ps_step has just written some of
+ * them, and a wider load would wait until those stores have left the store buffer. */
+static inline uint64_t ps_pack_masks(const struct ps_state *s, unsigned n)
+{
+    const uint64_t a = s->online | (uint64_t)s->runnable << n | (uint64_t)s->halted << 2u * n |
+                       (uint64_t)s->irq << 3u * n | (uint64_t)s->masked << 4u * n;
+    const uint64_t b = s->noint | (uint64_t)s->nmi << n | (uint64_t)s->trap << 2u * n |
+                       (uint64_t)s->held << 3u * n | (uint64_t)s->edge << 4u * n;
+    const uint64_t c = s->locked | (uint64_t)s->vina << n | (uint64_t)s->vina_asserted << 2u * n |
+                       (uint64_t)s->req_exit << 3u * n;
+    return a | b << 5u * n | c << 10u * n;
+}
+
+static inline void ps_pack_vcpu(const struct ps_system *sys, const struct ps_world *world,
+                                unsigned vcpu, uint64_t *key)
+{
+    const struct ps_state *s = &world->vcpus[vcpu];
+    const unsigned tail = PS_N_MASKS + 2u;
+    const uint64_t last = (uint64_t)(unsigned)s->current | (uint64_t)s->status << 4;
+    key += vcpu * sys->vcpu_words;
+    if (sys->vcpu_words == 1) {
+        key[0] = ps_pack_masks(s, sys->n_planes) | last << sys->shift[tail];
+    } else {
+        uint16_t masks[PS_N_MASKS];
+        memcpy(masks, s, sizeof masks);
+        for (unsigned i = 0; i < sys->vcpu_words; i++)
+            key[i] = 0;
+        for (unsigned i = 0; i < PS_N_MASKS; i++)
+            key[sys->word[i]] |= (uint64_t)masks[i] << sys->shift[i];
+        key[sys->word[tail]] |= last << sys->shift[tail];
+    }
+    if (sys->locks) {
+        key[sys->word[PS_N_MASKS]] |= (uint64_t)world->locks[vcpu] << sys->shift[PS_N_MASKS];
+        key[sys->word[PS_N_MASKS + 1u]] |= (uint64_t)world->waits[vcpu]
+                                           << sys->shift[PS_N_MASKS + 1u];
+    }
+}
+
+static inline void ps_pack(const struct ps_system *sys, const struct ps_world *world,
+                           uint64_t *key)
+{
+    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
+        ps_pack_vcpu(sys, world, vcpu, key);
+}
+
+static inline void ps_unpack_masks(uint64_t packed, unsigned n, uint64_t all, struct ps_state *s)
+{
+    s->online = (uint16_t)(packed & all);
+    s->runnable = (uint16_t)(packed >> n & all);
+    s->halted = (uint16_t)(packed >> 2u * n & all);
+    s->irq = (uint16_t)(packed >> 3u * n & all);
+    s->masked = (uint16_t)(packed >> 4u * n & all);
+    packed >>= 5u * n;
+    s->noint = (uint16_t)(packed & all);
+    s->nmi = (uint16_t)(packed >> n & all);
+    s->trap = (uint16_t)(packed >> 2u * n & all);
+    s->held = (uint16_t)(packed >> 3u * n & all);
+    s->edge = (uint16_t)(packed >> 4u * n & all);
+    packed >>= 5u * n;
+    s->locked = (uint16_t)(packed & all);
+    s->vina = (uint16_t)(packed >> n & all);
+    s->vina_asserted = (uint16_t)(packed >> 2u * n & all);
+    s->req_exit = (uint16_t)(packed >> 3u * n & all);
+}
+
+static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *key,
+                                  struct ps_world *world, unsigned vcpu)
+{
+    const unsigned tail = PS_N_MASKS + 2u, i = PS_N_MASKS;
+    struct ps_state *s = &world->vcpus[vcpu];
+    key += vcpu * sys->vcpu_words;
+    if (sys->vcpu_words == 1) {
+        ps_unpack_masks(key[0], sys->n_planes, sys->planes, s);
+    } else {
+        uint16_t masks[PS_N_MASKS];
+        for (unsigned m = 0; m < PS_N_MASKS; m++)
+            masks[m] = (uint16_t)(key[sys->word[m]] >> sys->shift[m] & sys->planes);
+        memcpy(s, masks, sizeof masks);
+    }
+    const unsigned last = (unsigned)(key[sys->word[tail]] >> sys->shift[tail] & 63u);
+    s->current = (int8_t)(last & 15u);
+    s->status = (uint8_t)(last >> 4);
+    s->pad[0] = s->pad[1] = 0;
+    world->locks[vcpu] = world->waits[vcpu] = 0;
+    if (sys->locks) {
+        world->locks[vcpu] = (uint16_t)(key[sys->word[i]] >> sys->shift[i] & sys->planes);
+        world->waits[vcpu] = (uint16_t)(key[sys->word[i + 1u]] >> sys->shift[i + 1u] & sys->planes);
+    }
+}
+
+/* The vCPUs beyond n_vcpus are left as they are. */
+static inline void ps_unpack(const struct ps_system *sys, const uint64_t *key,
+                             struct ps_world *world)
+{
+    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
+        ps_unpack_vcpu(sys, key, world, vcpu);
+}
+
+/* A key is one to five words: too short for a call of memcpy. */
+static inline void ps_copy_key(uint64_t *to, const uint64_t *from, unsigned words)
+{
+    to[0] = from[0];
+    for (unsigned i = 1; i < words; i++)
+        to[i] = from[i];
+}
+
+static inline const struct ps_policy *ps_policy_of(const struct ps_system *sys, unsigned vcpu)
+{
+    return &sys->policies[sys->lockstep ? vcpu : 0u];
+}
+
+/* Whether a plane of another vCPU holds its TLB lock against this plane. */
+static inline int ps_locked_out(const struct ps_system *sys, const struct ps_world *world,
+                                unsigned vcpu, unsigned plane)
+{
+    uint16_t held = 0;
+    for (unsigned other = 0; other < sys->n_vcpus; other++)
+        if (other != vcpu)
+            held = (uint16_t)(held | world->locks[other]);
+    return (held & ps_above(ps_policy_of(sys, vcpu), world->vcpus[vcpu].locked, plane)) != 0;
+}
+
+/* Whether the current plane of the vCPU executes: the vCPU is neither blocked nor in userspace,
+ * and the plane waits for no lock. */
+static inline int ps_executes(const struct ps_world *world, unsigned vcpu)
+{
+    const struct ps_state *s = &world->vcpus[vcpu];
+    return !s->status && !ps_has(world->waits[vcpu], (unsigned)s->current);
+}
+
+static inline int ps_can_happen(const struct ps_world *world, const struct ps_act *act)
+{
+    const struct ps_state *s = &world->vcpus[act->vcpu];
+    const unsigned how = act->how;
+    if (how & PS_WHEN_RUNS && !ps_executes(world, act->vcpu))
+        return 0;
+    if (how & PS_WHEN_USER && !(s->status & PS_STATUS_USER))
+        return 0;
+    if (how & PS_WHEN_OPEN && ps_has((uint16_t)(s->masked | s->noint), (unsigned)s->current))
+        return 0;
+    return 1;
+}
+
+/* As ps_world_act, for an act that can happen, and may be more than one ps_step on its vCPU. */
+unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
+                           const struct ps_act *act, unsigned plane, struct ps_outcome *out,
+                           unsigned *stepped);
+
+/* One act on the world. `out` is the outcome of its ps_step, on vCPU `*stepped`; where none was
+ * made, it says that nothing switched. Returns the vCPUs that may have changed, as bits; none
+ * where the act cannot happen. */
+static inline unsigned ps_world_act(const struct ps_system *sys, struct ps_world *world,
+                                    const struct ps_act *act, struct ps_outcome *out,
+                                    unsigned *stepped)
+{
+    struct ps_state *s = &world->vcpus[act->vcpu];
+    if (!ps_can_happen(world, act))
+        return 0;
+    const unsigned plane = act->how & PS_OF_SELF ? (unsigned)s->current : act->plane;
+    if (act->kind >= PS_N_EVENTS || sys->locks)
+        return ps_world_act_rare(sys, world, act, plane, out, stepped);
+    *stepped = act->vcpu;
+    *out = ps_step(ps_policy_of(sys, act->vcpu), s, act->kind, plane);
+    return 1u << act->vcpu;
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* A clone and a restored engine go on exactly as the original does. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "engine_parts.h"
+
+#define PLANES 2u
+#define VCPUS 3u
+
+struct reading {
+    struct ps_figures figures;
+    struct ps_totals totals;
+    uint64_t latency[PLANES * PS_N_BUCKETS], sojourn[PLANES * PS_N_BUCKETS];
+};
+
+static struct reading *read_all(const struct ps_engine *engine)
+{
+    struct reading *out = (struct reading *)calloc(1, sizeof *out);
+    CHECK(out != NULL);
+    ps_engine_read(engine, &out->figures, &out->totals, out->latency, out->sojourn);
+    return out;
+}
+
+static int same(const struct ps_engine *a, const struct ps_engine *b)
+{
+    struct reading *of_a = read_all(a), *of_b = read_all(b);
+    const int equal = memcmp(of_a, of_b, sizeof *of_a) == 0;
+    free(of_a);
+    free(of_b);
+    return equal && ps_engine_now_ns(a) == ps_engine_now_ns(b);
+}
+
+static void feed(struct ps_engine *engine, int64_t from_ns, unsigned n)
+{
+    uint64_t index;
+    enum ps_job_mistake mistake;
+    for (unsigned i = 0; i < n; i++) {
+        struct ps_job job = {0, 0, 0, 0, 0, PS_JOB_INTERRUPT};
+        job.time_ns = from_ns + (int64_t)i * 70;
+        job.service_ns = 30 + (int64_t)(i * 37 % 90);
+        job.vcpu = i % VCPUS;
+        job.plane = (uint8_t)(i % 5 == 0);
+        CHECK(ps_engine_feed(engine, &job, 1, &index, &mistake) == 0);
+    }
+}
+
+static void go(struct ps_engine *engine, int64_t until_ns)
+{
+    while (ps_engine_advance(engine, until_ns, 1000))
+        ;
+}
+
+int main(void)
+{
+    struct ps_policy policy = ps_policy_default();
+    policy.direction = PS_HIGHEST_FIRST;
+    policy.ret = PS_RET_NEXT_ONLINE;
+    CHECK(ps_policy_prepare(&policy) == 0);
+    struct ps_engine_config config;
+    memset(&config, 0, sizeof config);
+    config.policy = &policy;
+    config.n_vcpus = VCPUS;
+    config.n_planes = PLANES;
+    config.main_plane = PS_NO_PLANE;
+    config.online = 3;
+    config.cost_ns[PS_REASON_INTERRUPT] = 11;
+
+    struct ps_engine *engine, *clone, *other;
+    CHECK(ps_engine_create(&config, &engine) == 0);
+    CHECK(ps_engine_create(&config, &other) == 0);
+    feed(engine, 5, 200);
+    go(engine, 5000); /* in the middle: jobs wait, run, and are yet to come */
+    CHECK(ps_engine_clone(engine, &clone) == 0);
+    CHECK(same(engine, clone));
+
+    go(engine, 9000);
+    CHECK(!same(engine, clone));
+    go(clone, 9000);
+    CHECK(same(engine, clone));
+    feed(clone, 20000, 50); /* into a pool that was cloned full */
+    CHECK(ps_engine_next_event_ns(clone) != PS_NEVER_NS);
+
+    CHECK(ps_engine_restore(other, engine) == 0);
+    CHECK(ps_engine_restore(other, other) == 0);
+    feed(other, 20000, 50);
+    ps_engine_destroy(engine); /* the others stand on their own */
+    go(clone, 40000);
+    go(other, 40000);
+    CHECK(same(clone, other));
+    CHECK(ps_engine_next_event_ns(other) == PS_NEVER_NS);
+    ps_engine_destroy(clone);
+    ps_engine_destroy(other);
+    return 0;
+}

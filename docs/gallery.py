@@ -1,0 +1,238 @@
+"""Makes gallery.md, the gallery of hazards, by running the checker: python docs/gallery.py."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from planesched import Policy
+from planesched.checking import Verdict, check
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """A hazard: the policy and field that bring it, the field that cures it, and who told of it."""
+
+    title: str
+    story: str
+    source: str
+    preset: str
+    property: str
+    events: str
+    cure: dict[str, Any]
+    brings: dict[str, Any] = field(default_factory=dict)
+    planes: int = 2
+    vcpus: int = 1
+    cure_events: str = ""
+
+    def run(self) -> tuple[Verdict, Verdict]:
+        """Give the verdict with the hazard, and with the cure."""
+        policy = Policy.preset(self.preset, self.planes).replace(**self.brings)
+        sick = self._check(policy, self.events)
+        well = self._check(policy.replace(**self.cure), self.cure_events or self.events)
+        return sick, well
+
+    def _check(self, policy: Policy, events: str) -> Verdict:
+        report = check(
+            policy, self.planes, self.vcpus, events=events, properties=self.property, threads=1
+        )
+        return report.verdicts[self.property]
+
+
+HAZARDS = (
+    Hazard(
+        "The stranded interrupt",
+        "Plane 1 has disabled its interrupts, sends itself one, and returns. The one attempt that "
+        "the posting was good for is used up, nothing arms it again, and plane 0 runs on while the "
+        "interrupt waits in plane 1's IRR: the Windows VSM hibernate deadlock in miniature.",
+        "D. Woodhouse, KVM VSM on planes, 2026: the re-arm on suspension and its selftest",
+        "kvm_vsm",
+        "delivery",
+        "irq, return, cli, sti",
+        {"rearm": True},
+        {"rearm": False},
+    ),
+    Hazard(
+        "Return with interrupts disabled",
+        "The cure above has a price. A plane that returns with its own unmasked interrupt pending "
+        "and its interrupts disabled is called back at once: the return never gets through, and "
+        "the lower plane makes no progress until the upper one enables its interrupts.",
+        "Hyper-V TLFS, VTL Return: pending interrupts are evaluated anew, whatever RFLAGS.IF",
+        "vsm",
+        "progress",
+        "irq, call, return, cli, sti",
+        {"trigger": "edge", "rearm": False},
+    ),
+    Hazard(
+        "The same livelock from below, and the abort that ends it",
+        "Plane 0 calls plane 1 while its own interrupt is pending and its interrupts are disabled: "
+        "plane 0 preempts before plane 1 executes, and calls again. An SVSM that aborts the switch "
+        "while an event is pending sees it and can do something about it.",
+        "coconut-svsm/svsm, cpu/ghcb.rs: a switch is cancelled while a #HV is pending",
+        "kvm_planes",
+        "progress",
+        "irq, call, return, cli, sti",
+        {"refuse_pending": True},
+    ),
+    Hazard(
+        "The lost wake-up",
+        "Plane 1 halts and the vCPU blocks on it. Waking looks only at the plane that is blocked, "
+        "so an interrupt for plane 0 wakes nobody.",
+        "KVM planes v1 (J. Roedel, 2026-06-08): kvm_vcpu_has_events looks at one plane; the 6.17 "
+        'branch had "Always block on plane 0"',
+        "kvm_planes",
+        "wakeup",
+        "irq 0, halt, call, return",
+        {"wake": "preemptors"},
+        {"wake": "own"},
+        planes=3,
+    ),
+    Hazard(
+        "A halted plane 0 starves plane 2",
+        "An interrupt brings plane 0 in, it handles it and halts. It stays the lowest runnable "
+        "plane for ever, so the vCPU blocks although plane 2 has work to do.",
+        "KVM planes v1, patch 35: the state of a plane does not depend on its mp_state",
+        "kvm_planes",
+        "work_conserving",
+        "irq 0, halt, call, return",
+        {"idle": "fall_through"},
+        planes=3,
+    ),
+    Hazard(
+        "Nearest against highest",
+        "Planes 1 and 2 both have an interrupt pending when plane 2 returns. The nearest higher "
+        "plane is plane 1, and it runs although plane 2 outranks it.",
+        "D. Woodhouse, KVM VSM on planes, 2026: kvm_higher_plane_with_event; against Hyper-V TLFS, "
+        "VTL Interrupt Management: the highest VTL takes precedence",
+        "kvm_vsm",
+        "priority",
+        "irq, return, cli, sti",
+        {"preempt": "target"},
+        planes=3,
+    ),
+    Hazard(
+        "Only plane 0 preempts",
+        "An interrupt for plane 1 while plane 2 runs waits until plane 2 gives the vCPU up of "
+        "itself: only plane 0's events are looked at.",
+        "KVM planes v1, patch 52: kvm_check_plane0_events",
+        "kvm_planes",
+        "priority",
+        "irq, call, return",
+        {"preempt": "target"},
+        planes=3,
+    ),
+    Hazard(
+        "A halted upper plane keeps the vCPU",
+        "Plane 1 halts without returning. It keeps the vCPU, and an interrupt that plane 0 could "
+        "take wakes nobody.",
+        "microsoft/openvmm, hardware_cvm/mod.rs: halting VTL 1 might halt the guest; the TLFS says "
+        "nothing about it",
+        "vsm",
+        "wakeup",
+        "irq, call, return, safe_halt",
+        {"idle": "fall_through"},
+    ),
+    Hazard(
+        "An entry that the priority mask should have held back",
+        "Plane 1 has masked its interrupt by priority (TPR/CR8) and returns. Where the mask does "
+        "not hold back the entry, plane 1 is called back at once, for an interrupt that it cannot "
+        "take.",
+        "microsoft/openvmm, virt_whp/src/vp.rs; against Hyper-V TLFS, VTL Interrupt Management: "
+        "the interrupt is held as pending and the VTL does not switch",
+        "whp",
+        "progress",
+        "irq, call, return, mask, unmask",
+        {"gate": "priority"},
+    ),
+    Hazard(
+        "Userspace picks what the hardware cannot do",
+        "With scheduling left to userspace, userspace may enter a plane that no guest has asked "
+        "for. A TDX host can force L1 and nothing else.",
+        "KVM planes v1 thread, June 2026 (J. Roedel): all they allow is a forced switch to the "
+        "highest privileged plane",
+        "tdx",
+        "feasible",
+        "irq, call, halt, enter",
+        {"scheduler": "kernel"},
+        {"scheduler": "user"},
+        planes=3,
+    ),
+    Hazard(
+        "An intercept that nobody handles",
+        "Userspace enters a plane for its intercept, and the check of the requested planes takes "
+        "the vCPU out again at once. The intercept counts as delivered, but the plane has not "
+        "executed; had it been halted, it would still be, and nothing would wake it.",
+        "KVM planes RFC (P. Bonzini, 2025-04-01): req_exit_planes is tested on every entry",
+        "kvm_user",
+        "nothing_lost",
+        "+intercept, +enter",
+        {"scheduler": "kernel"},
+        planes=3,
+    ),
+    Hazard(
+        "A TLB lock whose holder sleeps",
+        "Plane 1 of one vCPU takes the lock and halts; plane 0 of the other flushes and waits for "
+        "a return that does not come. No field cures it: it is the guest that must not sleep with "
+        "the lock, which is what the second search (without halt) confirms.",
+        "Hyper-V TLFS, VsmVpSecureConfig: TlbLocked; Wipper on KVM planes: the guest is "
+        "responsible for avoiding circular dependencies between suspended vCPUs",
+        "vsm",
+        "delivery",
+        "call, return, halt, tlb_lock, tlb_flush",
+        {},
+        vcpus=2,
+        cure_events="call, return, tlb_lock, tlb_flush",
+    ),
+)
+
+
+def text(values: dict[str, Any]) -> str:
+    """Write policy fields as ``--set`` takes them."""
+    named = [(key, str(value).lower()) for key, value in values.items()]
+    return ", ".join(f"`{key}={value}`" for key, value in named)
+
+
+def command(hazard: Hazard) -> str:
+    """Give the command that shows the hazard."""
+    words = ["planesched check", hazard.preset]
+    words += [f"--set {key}={str(value).lower()}" for key, value in hazard.brings.items()]
+    words += [f"--planes {hazard.planes}"] * (hazard.planes != 2)
+    words += [f"--vcpus {hazard.vcpus}"] * (hazard.vcpus != 1)
+    return " ".join([*words, f'--property {hazard.property} --events "{hazard.events}"'])
+
+
+def section(number: int, hazard: Hazard) -> str:
+    """Run one hazard and tell of it."""
+    sick, well = hazard.run()
+    if sick.holds is not False or well.holds is not True:
+        raise ValueError(f"{hazard.title}: {sick.short} with the hazard, {well.short} cured")
+    brought = text(hazard.brings) or f"the preset `{hazard.preset}` as it is"
+    cure = text(hazard.cure) or f"events without halt: `{hazard.cure_events}`"
+    return f"""## {number}. {hazard.title}
+
+{hazard.story}
+
+Source: {hazard.source}.
+
+- Brought by: {brought}. Cured by: {cure}; then `{hazard.property}` holds.
+
+```console
+$ {command(hazard)}
+{sick.text}
+```
+"""
+
+
+def gallery() -> str:
+    """Give the whole page."""
+    head = """# A gallery of hazards
+
+Made by `python docs/gallery.py`; a test keeps it true. Each hazard is a property of
+[checker.md](checker.md) that breaks, with a shortest way there, the policy field that brings it
+and the one that cures it: under the cure the same search, to its end, finds that it holds. A cure
+is what this model offers, not advice to a system; its price may be another entry of this page.
+"""
+    return "\n".join([head, *(section(i, h) for i, h in enumerate(HAZARDS, 1))])
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("gallery.md").write_text(gallery(), encoding="utf-8")

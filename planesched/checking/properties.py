@@ -1,0 +1,114 @@
+"""The properties that a search looks at, each in one sentence and one formula."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..checker import DELIVERY, PROGRESS
+
+__all__ = ["PROPERTIES", "Predicate", "Property", "choose"]
+
+Predicate = Callable[[Any], Any]
+"""Tells whether a state is good: given a record of dtype STATE, or an array of them, one a vCPU."""
+
+
+@dataclass(frozen=True)
+class Property:
+    """What should hold, in one sentence and in one formula over the terms of the rules."""
+
+    name: str
+    number: int
+    sentence: str
+    formula: str
+
+
+_ALL = (
+    Property(
+        "priority",
+        0,
+        "No plane runs while a plane that outranks it is deliverable and not held.",
+        "not user and not blocked => no p: online(p) and not held(p) and deliverable(p) and "
+        "outranks(p, current)",
+    ),
+    Property(
+        "wakeup",
+        1,
+        "No vCPU is blocked while a plane that is runnable, or that outranks the blocked one, is "
+        "not held and wakes.",
+        "blocked => no p: online(p) and not held(p) and wakes(p) and "
+        "(runnable(p) or outranks(p, current))",
+    ),
+    Property(
+        "work_conserving",
+        2,
+        "No vCPU is blocked while a runnable plane that is not held is not halted.",
+        "blocked => no p: online(p) and not held(p) and runnable(p) and not halted(p)",
+    ),
+    Property(
+        "delivery",
+        DELIVERY,
+        "Whatever has been delivered, some continuation by guests and userspace alone injects it.",
+        "irq(p) and online(p) and not held(p) => some steps by guests and userspace, the last of "
+        "which injects at p",
+    ),
+    Property(
+        "progress",
+        PROGRESS,
+        "No cycle of switches and bounces goes on in which no plane executes between them.",
+        "no s0 -> s1 -> ... -> s0 by guest and userspace steps, each: bounced or "
+        "(switched and (blocked or user))",
+    ),
+    Property(
+        "nothing_lost",
+        3,
+        "A pending bit goes only by injection, by delivery of its intercept, or by disable.",
+        "irq(p) and not irq'(p) => injected at p or disable p; nmi likewise; "
+        "trap(p) and not trap'(p) => (now = p and not user') or disable p",
+    ),
+    Property(
+        "feasible",
+        4,
+        "No plane is switched to by the host's will alone that the policy's force does not allow.",
+        "switched and (reason = force or (reason = user and not runnable(now))) => "
+        "force = any or (force = marker and now = marker)",
+    ),
+)
+
+PROPERTIES = {item.name: item for item in _ALL}
+"""The properties by name, in the order in which they are reported."""
+
+
+def choose(
+    properties: str | Iterable[str | Predicate] | None,
+) -> tuple[tuple[Property, ...], dict[str, Predicate]]:
+    """Give the named properties, and the user's own predicates by name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such property, or two predicates have one name.
+    TypeError
+        If something is neither a name nor callable.
+    """
+    if properties is None:
+        return _ALL, {}
+    if isinstance(properties, str):
+        properties = properties.split(",")
+    chosen: dict[str, Property] = {}
+    predicates: dict[str, Predicate] = {}
+    for item in properties:
+        if isinstance(item, str):
+            name = item.strip()
+            if name not in PROPERTIES:
+                raise ValueError(f"properties: {name!r} is none of {', '.join(PROPERTIES)}")
+            chosen[name] = PROPERTIES[name]
+        elif callable(item):
+            name = getattr(item, "__name__", type(item).__name__)
+            if name in predicates or name in PROPERTIES:
+                raise ValueError(f"properties: a second one named {name!r}")
+            predicates[name] = item
+        else:
+            raise TypeError(f"properties: {item!r} is neither a name nor a predicate")
+    if not chosen and not predicates:
+        raise ValueError("properties: none is named")
+    return tuple(chosen.values()), predicates

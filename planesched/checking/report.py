@@ -1,0 +1,246 @@
+"""What a search answers: a verdict for each property, and how much of the state space it saw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..policy import Policy
+from .trace import Trace, table
+
+__all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
+
+_MANY = 100_000
+"""Fewer states than this do not fill the blocks that they are stored in."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much a search saw.
+
+    Attributes
+    ----------
+    states, transitions, depth : int
+        States stored, acts tried, and how many acts the deepest state needs.
+    exhausted : bool
+        Whether that is all that can be reached.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    elapsed_s : float
+        Seconds.
+    nbytes : int
+        Bytes taken by the states and their table.
+    """
+
+    states: int
+    transitions: int
+    depth: int
+    exhausted: bool
+    interrupted: bool
+    elapsed_s: float
+    nbytes: int
+
+    def __str__(self) -> str:
+        end = "all states"
+        if not self.exhausted:
+            end = "interrupted, not exhausted" if self.interrupted else "not exhausted"
+        rate = self.transitions / self.elapsed_s / 1e6 if self.elapsed_s else 0.0
+        size = f"{self.nbytes / 2**20:.1f} MiB"
+        if self.states >= _MANY:
+            size += f", {self.nbytes / self.states:.0f} bytes a state"
+        return (
+            f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth} "
+            f"({end}); {self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, {size}"
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one property holds.
+
+    Attributes
+    ----------
+    holds : bool or None
+        None where the search could not tell.
+    kind : str
+        Of a broken `delivery`: ``deadlock`` where no guest and no userspace can change anything
+        any more, else ``stranded``. Of a broken `progress`: ``livelock``.
+    what : str
+        What is wrong in the last state, in words.
+    trace : Trace or None
+        A shortest way there, where the property is broken.
+    """
+
+    name: str
+    holds: bool | None
+    kind: str = ""
+    what: str = ""
+    trace: Trace | None = None
+
+    @property
+    def short(self) -> str:
+        """The verdict in a word and the number of steps: ``holds``, ``broken (4)``."""
+        if self.holds or self.holds is None:
+            return "holds" if self.holds else "not told"
+        return f"{self.kind or 'broken'} ({len(self.trace or ())})"
+
+    @property
+    def text(self) -> str:
+        """The verdict, and where the property is broken the steps that show it."""
+        head = f"{self.name}: {self.short}" + (f": {self.what}" if self.what else "")
+        if self.trace is None:
+            return head
+        return "\n".join([head, *("  " + line for line in self.trace.text.splitlines())])
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answers of one search.
+
+    Attributes
+    ----------
+    verdicts : mapping of str to Verdict
+        By property, in the order in which they were asked.
+    coverage : Coverage
+        How much the search saw.
+    """
+
+    policy: Policy
+    planes: int
+    vcpus: int
+    events: tuple[str, ...]
+    verdicts: Mapping[str, Verdict]
+    coverage: Coverage
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether every property holds: False if one is broken, None if none is but some may be."""
+        all_hold = [verdict.holds for verdict in self.verdicts.values()]
+        return False if False in all_hold else None if None in all_hold else True
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 holds, 1 broken, 2 could not tell."""
+        return {True: 0, False: 1, None: 2}[self.holds]
+
+    @property
+    def text(self) -> str:
+        """The report as the command prints it."""
+        head = f"{self.planes} planes, {self.vcpus} vCPUs, events {', '.join(self.events)}"
+        told = [verdict.text for verdict in self.verdicts.values()]
+        return "\n".join([head, str(self.coverage), "", *told])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report as plain values, ready for JSON."""
+        return {
+            "policy": self.policy.as_dict(),
+            "planes": self.planes,
+            "vcpus": self.vcpus,
+            "events": list(self.events),
+            "holds": self.holds,
+            "verdicts": {name: _plain(verdict) for name, verdict in self.verdicts.items()},
+            "coverage": vars(self.coverage),
+        }
+
+
+@dataclass(frozen=True)
+class DiffReport:
+    """Where two policies first do different things.
+
+    Attributes
+    ----------
+    differing : int
+        From how many of the states that both reach alike some event has them do different things.
+    trace : Trace or None
+        A shortest way to a difference: each step done by both, vCPU 0 under the first policy.
+    """
+
+    policies: tuple[Policy, Policy]
+    planes: int
+    events: tuple[str, ...]
+    differing: int
+    trace: Trace | None
+    coverage: Coverage
+
+    @property
+    def same(self) -> bool | None:
+        """Whether they always do the same; None where the search could not tell."""
+        if self.trace is not None:
+            return False
+        return True if self.coverage.exhausted else None
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 the same, 1 different, 2 could not tell."""
+        return {True: 0, False: 1, None: 2}[self.same]
+
+    @property
+    def fields(self) -> dict[str, tuple[Any, Any]]:
+        """The policy fields that differ, with both values."""
+        first, second = (policy.as_dict() for policy in self.policies)
+        return {key: (first[key], second[key]) for key in first if first[key] != second[key]}
+
+    @property
+    def text(self) -> str:
+        """The report as the command prints it."""
+        fields = ", ".join(f"{key}: {a} | {b}" for key, (a, b) in self.fields.items())
+        lines = [f"fields that differ: {fields or 'none'}", str(self.coverage)]
+        if self.trace is None:
+            told = "no event sequence tells them apart" if self.same else "no difference so far"
+            return "\n".join([*lines, told])
+        steps = len(self.trace) // 2
+        of = "" if self.coverage.exhausted else " at least"
+        lines.append(
+            f"{self.differing:,} of {self.coverage.states:,} states differ{of}; the shortest way "
+            f"to a difference has {steps} step{'s' * (steps != 1)}:"
+        )
+        return "\n".join([*lines, *("  " + line for line in self.trace.text.splitlines())])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report as plain values, ready for JSON."""
+        return {
+            "policies": [policy.as_dict() for policy in self.policies],
+            "planes": self.planes,
+            "events": list(self.events),
+            "same": self.same,
+            "differing": self.differing,
+            "steps": [step.do for step in self.trace.steps[::2]] if self.trace else [],
+            "coverage": vars(self.coverage),
+        }
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every property under every policy: a report by the policy's name."""
+
+    reports: Mapping[str, Report]
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 all hold, 1 some are broken, 2 could not tell."""
+        found = {report.status for report in self.reports.values()}
+        return 1 if 1 in found else max(found, default=2)
+
+    @property
+    def text(self) -> str:
+        """The table, with a row a policy and a column a property."""
+        names = list(next(iter(self.reports.values())).verdicts)
+        rows = [["", *names, "states"]]
+        for name, report in self.reports.items():
+            cells = [report.verdicts[key].short for key in names]
+            more = "" if report.coverage.exhausted else "+"
+            rows.append([name, *cells, f"{report.coverage.states:,}{more}"])
+        return "\n".join(table(rows))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the matrix as plain values, ready for JSON."""
+        return {name: report.as_dict() for name, report in self.reports.items()}
+
+
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    steps = [] if verdict.trace is None else verdict.trace.steps
+    return {
+        "holds": verdict.holds,
+        "kind": verdict.kind,
+        "what": verdict.what,
+        "steps": [{"vcpu": step.vcpu, "do": step.do} for step in steps],
+    }

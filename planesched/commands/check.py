@@ -1,0 +1,116 @@
+"""``planesched check``: which properties hold in every state that can be reached."""
+
+import argparse
+import json
+import sys
+
+from ..checking import DEFAULT, GROUPS, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
+from ..policyfile import parse_policy, with_settings
+from ..presets import presets
+from .options import add_json, add_planes, count
+
+DESCRIPTION = f"""\
+Search every state that vCPUs under a policy can reach, and say of each property whether it holds,
+or show a shortest way to where it does not. Properties: {", ".join(PROPERTIES)}. The exit status is
+0 if all hold, 1 if one is broken, 2 if the search could not tell."""
+EXAMPLE = "planesched check vsm --planes 3 --property priority"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument(
+        "policy", nargs="*", metavar="POLICY", help="a preset or a TOML file (see policies)"
+    )
+    parser.add_argument(
+        "--matrix", action="store_true",
+        help="a table of the policies (all presets, if none is named) by the properties",
+    )  # fmt: skip
+    parser.add_argument(
+        "--property", action="append", metavar="NAME", dest="properties",
+        help="look at this property; repeatable (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--vcpus", type=count, default=1, metavar="N", help="vCPUs searched together (default 1)"
+    )
+    parser.add_argument(
+        "--save", metavar="FILE.toml", help="write what is broken as scenarios, for conform"
+    )
+    add_search(parser)
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Take what `check` and `diff` have in common."""
+    add_planes(parser)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", dest="settings",
+        help="change a field of the policy; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--events", default=DEFAULT, metavar="LIST",
+        help="what may happen, with commas between; groups: "
+        f"{', '.join(GROUPS)}; +NAME and -NAME change the default, which is {','.join(DEFAULT)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-states", type=count, default=MAX_STATES, metavar="N",
+        help=f"store no more states than about this (default {MAX_STATES})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=count, metavar="N", help="threads (default: as many as CPUs)"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, and print the report or the table."""
+    if not args.policy and not args.matrix:
+        raise ValueError("POLICY: expected a preset or a TOML file, or --matrix for all presets")
+    if len(args.policy) > 1 and not args.matrix:
+        raise ValueError(f"POLICY: {len(args.policy)} are given: --matrix makes a table of them")
+    if args.save and args.matrix:
+        raise ValueError("--save goes with one policy, not with --matrix")
+    policies = {
+        name: with_settings(parse_policy(name, args.planes), args.settings)
+        for name in args.policy or presets()
+    }
+    options = {
+        "events": args.events,
+        "properties": args.properties,
+        "max_states": args.max_states,
+        "threads": args.threads,
+        "progress": watch if sys.stderr.isatty() else None,
+    }
+    if args.matrix:
+        table = matrix(policies, args.planes, args.vcpus, **options)
+        print(json.dumps(table.as_dict(), indent=2) if args.json else table.text)
+        return table.status
+    [policy] = policies.values()
+    report = check(policy, args.planes, args.vcpus, **options)
+    print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
+    if args.save:
+        _save(report, args.save)
+    return report.status
+
+
+def watch(now: Progress) -> None:
+    """Show on the terminal how far a search is, once it takes more than a moment."""
+    if now.elapsed_s > 1:
+        line = (
+            f"{now.phase}: {now.states:,} states, {now.states_hz:,.0f}/s, depth {now.depth}, "
+            f"table {now.load:.0%} full"
+        )
+        print(f"\r\033[K{line}", end="\r", file=sys.stderr, flush=True)
+
+
+def _save(report: Report, path: str) -> None:
+    from ..conformance import dump
+
+    scenarios = [
+        scenario
+        for name, verdict in report.verdicts.items()
+        if verdict.trace
+        for scenario in verdict.trace.scenarios(name, f"{name}: {verdict.short}")
+    ]
+    if scenarios:
+        dump(scenarios, path)
+    what = f"{len(scenarios)} scenarios in {path}" if scenarios else "nothing is broken"
+    print(what, file=sys.stderr)

@@ -1,0 +1,41 @@
+"""``planesched diff``: the shortest way to where two policies do different things."""
+
+import argparse
+import json
+import sys
+
+from ..checking import diff
+from ..policyfile import parse_policy, with_settings
+from .check import add_search, watch
+
+DESCRIPTION = """\
+Find the shortest event sequence after which two policies do different things, and how many states
+differ: what would change for guests. Without a second policy, it is the first as --set changes it.
+The exit status is 0 if they never differ, 1 if they do, 2 if the search could not tell."""
+EXAMPLE = "planesched diff vsm --set preempt=nearest --planes 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("first", metavar="POLICY", help="a preset or a TOML file (see policies)")
+    parser.add_argument("second", metavar="POLICY", nargs="?", help="another; --set is for it")
+    add_search(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, and print where the policies differ."""
+    if args.second is None and not args.settings:
+        raise ValueError("POLICY: expected a second one, or --set with what is to differ")
+    first = parse_policy(args.first, args.planes)
+    second = with_settings(parse_policy(args.second or args.first, args.planes), args.settings)
+    report = diff(
+        first,
+        second,
+        args.planes,
+        events=args.events,
+        max_states=args.max_states,
+        threads=args.threads,
+        progress=watch if sys.stderr.isatty() else None,
+    )
+    print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
+    return report.status

@@ -1,0 +1,174 @@
+"""The checker once more, as a plain breadth-first search over the slow model: one vCPU only."""
+
+from dataclasses import dataclass, field
+
+from planesched.events import MASKS, Event, Flags, Reason
+from planesched.policy import Force, Policy, Rank
+from planesched.reference import NOBODY, Rules, Values, boot_state, default_pick, prepare
+
+IRQ, NMI, TRAP = MASKS.index("irq"), MASKS.index("nmi"), MASKS.index("trap")
+LOCAL = ("priority", "wakeup", "work_conserving", "nothing_lost", "feasible")
+OF_SELF = {"cli", "sti", "mask", "unmask"}
+GUEST = {"halt", "safe_halt", "call", "return"} | OF_SELF
+
+
+@dataclass
+class Found:
+    """States, transitions, and for each broken property the length of a shortest way there."""
+
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    broken: dict[str, int] = field(default_factory=dict)
+    stuck: set[Values] = field(default_factory=set)
+    undelivered: set[Values] = field(default_factory=set)
+    endless: set[Values] = field(default_factory=set)
+
+
+class SlowSearch:
+    def __init__(self, policy: Policy, planes: int, events: tuple[str, ...]) -> None:
+        self.policy, self.planes, self.events = policy, planes, events
+        self.rules = Rules(policy)
+        self.boot = boot_state(policy, planes)
+
+    def acts(self, state: Values):
+        """What can happen in a state: (event, plane, whether guest or userspace does it)."""
+        rules = self.rules
+        rules.load(state)
+        runs = not rules.user and not rules.blocked
+        here = rules.current
+        shut = (rules.masked | rules.noint) >> here & 1
+        user = rules.user
+        for name in self.events:
+            if name in GUEST:
+                if not runs or (name == "safe_halt" and shut):
+                    continue
+                event = Event.HALT if name == "safe_halt" else Event[name.upper()]
+                if name in OF_SELF:
+                    yield event, here, True
+                elif name == "call" and self.policy.hands_over:
+                    yield from ((event, plane, True) for plane in range(self.planes))
+                else:
+                    yield event, NOBODY, True
+            elif name == "answer":
+                plane = default_pick(self.policy, state) if user else None
+                if plane is not None:
+                    yield "answer", plane, True
+            elif name == "enter":
+                if user:
+                    yield from ((Event.ENTER, plane, True) for plane in range(self.planes))
+            elif name != "lock" or self.policy.rank == Rank.locked:
+                event = Event[name.upper()]
+                yield from ((event, plane, False) for plane in range(self.planes))
+
+    def step(self, state: Values, event, plane: int) -> Values:
+        if event == "answer":
+            state, event = prepare(self.policy, state, plane), Event.ENTER
+        self.rules.load(state)
+        self.rules.step(event, plane)
+        return self.rules.values()
+
+    def run(self) -> Found:
+        found = Found()
+        depth = {self.boot: 0}
+        edges: dict[Values, list] = {}
+        queue = [self.boot]
+        for state in queue:  # it grows while we go through it
+            self.note(found, self.wrong_state(state), depth[state])
+            edges[state] = []
+            for event, plane, inside in list(self.acts(state)):
+                after = self.step(state, event, plane)
+                found.transitions += 1
+                self.note(found, self.wrong_step(state, after, event, plane), depth[state] + 1)
+                if inside:
+                    edges[state].append((after, self.injected(), self.idle()))
+                if after not in depth:
+                    depth[after] = depth[state] + 1
+                    queue.append(after)
+        found.states, found.depth = len(depth), max(depth.values())
+        self.delivery(found, depth, edges)
+        self.progress(found, depth, edges)
+        return found
+
+    @staticmethod
+    def note(found: Found, names: list[str], depth: int) -> None:
+        for name in names:
+            found.broken.setdefault(name, depth)
+
+    def wrong_state(self, state: Values) -> list[str]:
+        rules = self.rules
+        rules.load(state)
+        able = rules.online & ~rules.held
+        above = rules.outranking(rules.current)
+        wrong = []
+        if not rules.user and not rules.blocked and able & above & rules.deliverable():
+            wrong.append("priority")
+        if rules.blocked and able & (rules.runnable | above) & rules.woken():
+            wrong.append("wakeup")
+        if rules.blocked and able & rules.runnable & ~rules.halted:
+            wrong.append("work_conserving")
+        return wrong
+
+    def wrong_step(self, before: Values, after: Values, event, plane: int) -> list[str]:
+        rules, wrong = self.rules, []
+        named = 0 if plane == NOBODY or rules.fault else 1 << plane
+        posted = {Event.IRQ: IRQ, Event.NMI: NMI, Event.INTERCEPT: TRAP}.get(event)
+        now = 1 << rules.current
+        taken = {
+            IRQ: now if rules.flags & Flags.INJECTED else 0,
+            NMI: now if rules.flags & Flags.NMI else 0,
+            TRAP: 0 if rules.user else now,
+        }
+        for mask, allowed in taken.items():
+            pending = before[mask] | (named if posted == mask else 0)
+            gone = pending & ~after[mask] & ~allowed
+            if gone & ~(named if event == Event.DISABLE else 0):
+                wrong.append("nothing_lost")
+        policy = self.policy
+        may = policy.force == Force.any or (policy.force == Force.marker and now == rules.marker)
+        if rules.flags & Flags.SWITCHED and not may:
+            asked = before[MASKS.index("runnable")] & now
+            if rules.reason == Reason.FORCE or (rules.reason == Reason.USER and not asked):
+                wrong.append("feasible")
+        return wrong
+
+    def injected(self) -> int:
+        return 1 << self.rules.current if self.rules.flags & Flags.INJECTED else 0
+
+    def idle(self) -> bool:
+        flags = self.rules.flags
+        away = self.rules.user or self.rules.blocked
+        return bool(flags & Flags.BOUNCED) or bool(flags & Flags.SWITCHED and away)
+
+    def pending(self, state: Values) -> int:
+        self.rules.load(state)
+        return self.rules.irq & self.rules.online & ~self.rules.held
+
+    def delivery(self, found: Found, depth: dict, edges: dict) -> None:
+        """Work backwards: which pending interrupts can still be injected from each state."""
+        pending = {state: self.pending(state) for state in depth}
+        able = dict.fromkeys(depth, 0)
+        changed = True
+        while changed:
+            changed = False
+            for state, steps in edges.items():
+                new = able[state]
+                for after, injected, _ in steps:
+                    new |= (injected | able[after]) & pending[state]
+                if new != able[state]:
+                    able[state], changed = new, True
+        found.undelivered = {state for state in depth if pending[state] & ~able[state]}
+        moving = {s for s, steps in edges.items() if any(after != s for after, _, _ in steps)}
+        found.stuck = found.undelivered - moving
+        if found.undelivered:
+            found.broken["delivery"] = min(depth[state] for state in found.undelivered)
+
+    def progress(self, found: Found, depth: dict, edges: dict) -> None:
+        """Take away states from which no idle step leads on, until every one left has one."""
+        idle = {s: {after for after, _, idle in steps if idle} for s, steps in edges.items()}
+        left = {state for state, after in idle.items() if after}
+        while gone := {state for state in left if not idle[state] & left}:
+            left -= gone
+        found.endless = left
+        if left:
+            found.broken["progress"] = min(depth[state] for state in left)

@@ -1,0 +1,212 @@
+"""The checker's answers, its bounds, and what it says of wrong input."""
+
+import re
+import runpy
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import planesched
+from planesched import STATE, VM, Policy, check, conformance, diff, matrix
+from planesched.checking import DEFAULT, PROPERTIES
+
+LARGE = "+nmi,+intercept,+hold,+release"
+
+
+def test_the_documentation_defines_every_property(root):
+    page = (root / "docs" / "checker.md").read_text(encoding="utf-8")
+    flat = " ".join(page.split())
+    for item in PROPERTIES.values():
+        assert f"### `{item.name}` {item.sentence} {item.formula}" in flat
+    assert f"`{', '.join(DEFAULT)}`" in flat
+
+
+def test_the_gallery_is_what_the_tool_prints(root):
+    made = runpy.run_path(str(root / "docs" / "gallery.py"))["gallery"]()
+    assert (root / "docs" / "gallery.md").read_text(encoding="utf-8") == made
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_each_property_holds_somewhere_and_breaks_somewhere(name):
+    assert check("vsm", 3, events="irq,call,return", properties=name).holds
+    broken = {
+        "priority": ("kvm_planes", DEFAULT),
+        "wakeup": ("vsm", DEFAULT),
+        "work_conserving": ("vsm", DEFAULT),
+        "delivery": ("vsm", DEFAULT),
+        "progress": ("vsm", DEFAULT),
+        "nothing_lost": ("kvm_user", "+intercept,+enter"),
+        "feasible": (Policy.preset("tdx", 3).replace(scheduler="user"), "+enter"),
+    }
+    policy, events = broken[name]
+    report = check(policy, 3, events=events, properties=name)
+    assert report.status == 1
+    assert report.verdicts[name].trace is not None
+
+
+def test_answers_do_not_depend_on_threads():
+    reports = [check("kvm_user", 3, events=LARGE, threads=n, max_states=150_000) for n in (1, 3)]
+    texts = [re.sub(r"; .*", "", report.text) for report in reports]
+    assert texts[0] == texts[1]
+    assert [r.coverage.states for r in reports] == [reports[0].coverage.states] * 2
+
+
+def test_memory_is_bounded_and_the_report_says_so():
+    report = check("vsm", 4, events=LARGE, max_states=100_000)
+    coverage = report.coverage
+    assert 100_000 <= coverage.states < 110_000
+    assert not coverage.exhausted
+    assert coverage.nbytes / coverage.states <= 64
+    assert "not exhausted" in report.text
+    assert report.verdicts["priority"].holds is None
+    assert report.verdicts["delivery"].holds is False
+    only = check("vsm", 4, events=LARGE, max_states=100_000, properties="priority")
+    assert only.status == 2
+
+
+@pytest.mark.parametrize(("planes", "vcpus"), [(16, 1), (8, 2), (4, 5)])
+def test_wide_states(planes, vcpus):
+    report = check("kvm_planes", planes, vcpus, max_states=150_000, properties="nothing_lost")
+    assert report.coverage.nbytes / report.coverage.states <= 64
+    assert report.verdicts["nothing_lost"].holds is None
+
+
+def test_a_search_ends_when_all_that_is_asked_is_broken():
+    report = check("vsm", 3, properties="work_conserving")
+    assert report.verdicts["work_conserving"].holds is False
+    assert report.coverage.states < check("vsm", 3).coverage.states
+
+
+def test_predicates():
+    def one_at_a_time(state):
+        return bin(int(state["irq"])).count("1") < 2
+
+    def sane(state):
+        return state["status"] < 3
+
+    report = check("vsm", 2, properties=[one_at_a_time, sane])
+    assert report.verdicts["sane"].holds
+    trace = report.verdicts["one_at_a_time"].trace
+    assert int(trace.steps[-1].states[0]["irq"]) == 3
+    assert len(trace) == 4
+
+
+def test_two_vcpus_talk():
+    alone, both = (check("vsm", 2, n, events="call,return,safe_halt").coverage for n in (1, 2))
+    assert both.states == alone.states**2
+
+    def nothing_sent(states):
+        return not states["irq"].any()
+
+    report = check("vsm", 2, 2, events="cli,ipi", properties=[nothing_sent])
+    trace = report.verdicts["nothing_sent"].trace
+    assert [step.do for step in trace.steps] == ["cli 0", "irq 0"]
+    assert "sent by that plane of another vCPU" in trace.text
+
+
+def test_a_circular_wait_is_a_deadlock(tmp_path):
+    events = "call,return,halt,tlb_lock,tlb_unlock,tlb_flush"
+    verdict = check("vsm", 2, 2, events=events, properties="delivery").verdicts["delivery"]
+    assert (verdict.holds, verdict.kind) == (False, "deadlock")
+    assert "waits for a TLB lock for ever" in verdict.what
+    verdict.trace.save(tmp_path / "lock.toml", "lock")
+    for model in ("core", "reference"):
+        report = conformance.conform([tmp_path / "lock.toml"], model)
+        assert report.n_scenarios >= 1
+        assert not report.differences
+    awake = events.replace("halt,", "")
+    assert check("vsm", 2, 2, events=awake, properties="delivery").holds
+
+
+def test_from_states():
+    vm = VM(planes=2, vcpus=1, policy="vsm")
+    vm.vcpus[0].step("irq", 1)
+    report = check("vsm", 2, from_states=vm.state, properties="work_conserving")
+    assert len(report.verdicts["work_conserving"].trace) == 1
+    with pytest.raises(ValueError, match="not that of a vCPU"):
+        check("vsm", 2, from_states=np.array([(3,) * 14 + (5, 0, (0, 0))], STATE))
+    with pytest.raises(ValueError, match=r"expected \(n,\) or \(n, 2\)"):
+        check("vsm", 2, 2, from_states=vm.state)
+
+
+def test_diff():
+    vsm = Policy.preset("vsm", 3)
+    report = diff(vsm, vsm.replace(ret="resume"), 3)
+    assert [step.do for step in report.trace.steps[::2]] == ["irq 2", "return"]
+    first, second = report.trace.steps[-2:]
+    assert (first.outcome.now, second.outcome.now) == (1, 0)
+    assert 0 < report.differing < report.coverage.states
+    assert report.fields == {"ret": ("next_online", "resume")}
+    assert report.status == 1
+    same = diff(vsm, vsm.replace(force_self="ignore"), 3)
+    assert (same.same, same.status, same.differing) == (True, 0, 0)
+    assert same.coverage.states == check(vsm, 3).coverage.states
+    assert diff(vsm, vsm.replace(force_self="ignore"), 3, max_states=100).same is None
+
+
+def test_matrix():
+    table = matrix(["vsm", "tdx"], planes=2, properties=["priority", "feasible"])
+    assert table.text.splitlines()[0].split() == ["priority", "feasible", "states"]
+    assert table.text.splitlines()[1].split()[:3] == ["vsm", "holds", "holds"]
+    assert table.status == 0
+
+
+def test_progress_is_told():
+    seen = []
+    check("vsm", 4, events=LARGE, max_states=400_000, properties="priority", progress=seen.append)
+    assert seen
+    assert seen[-1].states >= 400_000
+    assert 0 < seen[-1].load <= 1
+
+
+def test_ctrl_c_gives_what_was_found():
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    report = check("vsm", 6, events=LARGE, max_states=1 << 30)
+    timer.join()
+    assert time.monotonic() - began < 20
+    assert report.coverage.interrupted
+    assert not report.coverage.exhausted
+    assert "interrupted" in report.text
+    assert report.verdicts["feasible"].holds is None
+
+
+WRONG = [
+    ({"policy": "vms"}, "preset 'vms' is none of"),
+    ({"planes": 17}, "planes=17 exceeds"),
+    ({"vcpus": 6}, "vcpus=6 is not in 1..5"),
+    ({"planes": 16, "vcpus": 2}, "wider than the 40"),
+    ({"events": "irk"}, "'irk' is none of"),
+    ({"events": "irq 5"}, "not below planes=2"),
+    ({"events": "halt 1"}, "does not name a plane"),
+    ({"events": ""}, "names no event"),
+    ({"events": "lock"}, "nothing can happen"),
+    ({"events": "ipi"}, "needs vcpus=2"),
+    ({"properties": "prioritty"}, "'prioritty' is none of"),
+    ({"properties": []}, "none is named"),
+    ({"max_states": 0}, "max_states=0"),
+    ({"threads": 0}, "threads=0 is below 1"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_wrong_input_is_named(change, message):
+    arguments = {"policy": "vsm", "planes": 2, **change}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check(**arguments)
+
+
+def test_wrong_types():
+    with pytest.raises(TypeError, match="neither a Policy nor"):
+        check(3)
+    with pytest.raises(TypeError, match="neither a name nor a predicate"):
+        check("vsm", properties=[3])
+
+
+def test_public_names():
+    assert planesched.check is check

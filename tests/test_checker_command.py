@@ -1,0 +1,96 @@
+"""The commands check and diff: statuses, output, and the scenarios that they save."""
+
+import json
+
+import pytest
+
+from planesched.cli import main
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*words):
+        status = main(words)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_holds(run):
+    status, printed, _ = run("check", "vsm", "--planes", "3", "--property", "priority")
+    assert status == 0
+    assert printed.splitlines()[-1] == "priority: holds"
+
+
+def test_broken_and_saved(run, tmp_path):
+    path = tmp_path / "found.toml"
+    words = ("--set", "rearm=false", "--events", "irq, return, cli, sti")
+    status, printed, said = run("check", "kvm_vsm", *words, "--save", str(path))
+    assert status == 1
+    assert "delivery: stranded (4): the interrupt of plane 1 is never injected" in printed
+    assert said == f"2 scenarios in {path}\n"
+    for words in (("conform", str(path)), ("conform", "--reference", str(path))):
+        status, printed, _ = run(*words)
+        assert (status, "all agree" in printed) == (0, True)
+
+
+def test_could_not_tell(run):
+    words = ("check", "vsm", "--planes", "4", "--property", "priority", "--max-states", "1000")
+    status, printed, _ = run(*words)
+    assert status == 2
+    assert "not exhausted" in printed
+    assert "priority: not told" in printed
+
+
+def test_matrix(run):
+    status, printed, _ = run("check", "--matrix", "--planes", "3")
+    assert status == 1
+    assert len(printed.splitlines()) == 12
+    status, printed, _ = run("check", "--matrix", "vsm", "tdx:idle=keep", "--property", "feasible")
+    assert status == 0
+    assert [line.split()[0] for line in printed.splitlines()[1:]] == ["vsm", "tdx:idle=keep"]
+
+
+def test_json(run):
+    status, printed, _ = run("check", "vsm", "--property", "wakeup", "--json")
+    found = json.loads(printed)
+    assert (status, found["holds"]) == (1, False)
+    assert [step["do"] for step in found["verdicts"]["wakeup"]["steps"]][-1] == "halt"
+    status, printed, _ = run("diff", "vsm", "whp", "--json")
+    assert json.loads(printed)["same"] is False
+    status, printed, _ = run("check", "--matrix", "vsm", "--json")
+    assert list(json.loads(printed)) == ["vsm"]
+
+
+def test_a_file(run, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('preset = "kvm_vsm"\nrearm = false\n')
+    words = ("--property", "delivery", "--events", "irq,return,cli,sti")
+    assert run("check", str(path), *words)[0] == 1
+
+
+def test_diff(run):
+    status, printed, _ = run("diff", "vsm", "--set", "ret=resume", "--planes", "3")
+    assert status == 1
+    assert "fields that differ: ret: next_online | resume" in printed
+    assert "has 2 steps" in printed
+    assert run("diff", "vsm", "vsm")[0] == 0
+    assert run("diff", "vsm", "vsm", "--planes", "3", "--max-states", "50")[0] == 2
+
+
+WRONG = [
+    (("check",), "expected a preset"),
+    (("check", "vsm", "tdx"), "--matrix makes a table"),
+    (("check", "vsm", "--matrix", "--save", "x.toml"), "--save goes with one"),
+    (("check", "nosuch"), "'nosuch'"),
+    (("check", "vsm", "--property", "speed"), "'speed' is none of"),
+    (("check", "vsm", "--events", "irq 7"), "not below planes=2"),
+    (("diff", "vsm"), "expected a second one"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG)
+def test_wrong_words(words, message, run):
+    status, printed, said = run(*words)
+    assert (status, printed) == (2, "")
+    assert message in said

@@ -1,0 +1,78 @@
+"""The search in C against a plain breadth-first search over the slow model."""
+
+import numpy as np
+import pytest
+from slow_search import SlowSearch
+
+from planesched import Policy, conformance, presets
+from planesched.checking import DEFAULT, PROPERTIES, check
+from planesched.events import MASKS
+
+DELIVERIES = ("irq", "nmi", "intercept", "halt", "call", "return", "enter")
+HOST = ("irq", "halt", "call", "return", "force", "hold", "release", "start", "stop", "answer")
+
+
+def values(state: np.void) -> tuple[int, ...]:
+    return tuple(int(state[name]) for name in (*MASKS, "current", "status"))
+
+
+def compare(policy: Policy, planes: int, events: tuple[str, ...], threads: int, tmp_path) -> None:
+    slow = SlowSearch(policy, planes, events).run()
+    report = check(policy, planes, events=events, threads=threads)
+    coverage = report.coverage
+    assert coverage.exhausted
+    assert (coverage.states, coverage.transitions) == (slow.states, slow.transitions)
+    assert coverage.depth == slow.depth
+    broken = {name for name, verdict in report.verdicts.items() if not verdict.holds}
+    assert broken == set(slow.broken)
+    assert set(report.verdicts) == set(PROPERTIES)
+    for name in broken:
+        verdict = report.verdicts[name]
+        trace = verdict.trace
+        last = values(trace.steps[-1].states[0])
+        if name == "progress":
+            begin = values(trace.steps[trace.loop - 1].states[0] if trace.loop else trace.start[0])
+            assert begin == last
+            assert begin in slow.endless
+        else:
+            assert len(trace) == slow.broken[name], name
+        if name == "delivery":
+            assert last in slow.undelivered
+            assert (verdict.kind == "deadlock") == (last in slow.stuck)
+        replay(trace, name, tmp_path / f"{name}.toml")
+
+
+def replay(trace, name: str, path) -> None:
+    trace.save(path, name)
+    for model in ("core", "reference"):
+        report = conformance.conform([path], model)
+        assert report.n_steps == len(trace)
+        assert report.differences == (), str(report)
+
+
+@pytest.mark.parametrize("planes", [2, 3])
+@pytest.mark.parametrize("preset", presets())
+def test_every_preset(preset, planes, tmp_path):
+    compare(Policy.preset(preset, planes), planes, DEFAULT, 2, tmp_path)
+
+
+@pytest.mark.parametrize("events", [DELIVERIES, HOST], ids=["deliveries", "host"])
+@pytest.mark.parametrize("preset", presets())
+def test_other_events(preset, events, tmp_path):
+    compare(Policy.preset(preset, 2), 2, events, 1, tmp_path)
+
+
+CHANGES = [
+    ("kvm_vsm", {"rearm": False}),
+    ("kvm_planes", {"wake": "own"}),
+    ("kvm_planes", {"idle": "fall_through"}),
+    ("vsm", {"empty": "user"}),
+    ("vsm_relay", {"idle": "fall_through"}),
+    ("tdx", {"scheduler": "user"}),
+    ("vsm", {"scheduler": "user", "accelerated": ["call", "return"]}),
+]
+
+
+@pytest.mark.parametrize(("preset", "fields"), CHANGES)
+def test_changed_fields(preset, fields, tmp_path):
+    compare(Policy.preset(preset, 3).replace(**fields), 3, DEFAULT, 2, tmp_path)
