@@ -61,6 +61,30 @@ void ps_automaton_destroy(struct ps_automaton *a)
     free(a);
 }
 
+static void *copied(const void *from, size_t n, size_t size)
+{
+    void *to = malloc(n * size + !n);
+    if (to && n)
+        memcpy(to, from, n * size);
+    return to;
+}
+
+struct ps_automaton *ps_automaton_clone(const struct ps_automaton *a)
+{
+    struct ps_automaton *copy = (struct ps_automaton *)copied(a, 1, sizeof *a);
+    if (!copy)
+        return NULL;
+    const size_t edges = (size_t)a->room * a->width;
+    copy->states = (struct ps_state *)copied(a->states, a->room, sizeof *a->states);
+    copy->edges = (struct ps_edge *)copied(a->edges, edges, sizeof *a->edges);
+    copy->outcomes = (struct ps_outcome *)copied(a->outcomes, edges, sizeof *a->outcomes);
+    copy->slots = (uint32_t *)copied(a->slots, a->n_slots, sizeof *a->slots);
+    if (copy->states && copy->edges && copy->outcomes && copy->slots)
+        return copy;
+    ps_automaton_destroy(copy);
+    return NULL;
+}
+
 static int resize(void **array, size_t n, size_t size)
 {
     void *moved = realloc(*array, n * size);

@@ -52,6 +52,8 @@ struct ps_automaton {
 /* A table for a policy, or NULL without memory. `bytes` bounds it. */
 struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigned n_planes,
                                          uint64_t bytes);
+/* A table that goes on as this one would, or NULL without memory. */
+struct ps_automaton *ps_automaton_clone(const struct ps_automaton *automaton);
 void ps_automaton_destroy(struct ps_automaton *automaton);
 
 /* The row of a state, made known if need be; PS_NO_STATE where the table is full. */

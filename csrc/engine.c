@@ -51,16 +51,23 @@ static unsigned plane_of_row(const struct ps_engine *engine, uint32_t row)
 static int take_workload(struct ps_engine *engine)
 {
     const struct ps_workload *workload = engine->config.workload;
-    engine->sources = workload ? workload->sources : NULL;
     engine->n_sources = workload ? workload->n_sources : 0;
+    /* Our own: drawing writes to them. */
+    engine->sources =
+        (struct ps_source *)calloc(engine->n_sources + 1u, sizeof *engine->sources);
+    if (!engine->sources)
+        return PS_ENGINE_NO_MEMORY;
+    if (workload)
+        memcpy(engine->sources, workload->sources, engine->n_sources * sizeof *engine->sources);
     engine->n_streams = workload ? workload->n_sources + 1 : 0;
     const size_t n_rows = (size_t)engine->n_sources + engine->config.n_planes;
     engine->rows = (struct ps_row *)calloc(n_rows, sizeof *engine->rows);
+    engine->scratch = (struct ps_row *)calloc(n_rows, sizeof *engine->scratch);
     engine->row_planes = (uint8_t *)calloc(n_rows, 1);
     engine->arriving = (uint32_t *)calloc(n_rows, sizeof *engine->arriving);
     engine->latency = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->latency);
     engine->sojourn = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->sojourn);
-    if (!engine->rows || !engine->row_planes || !engine->arriving || !engine->latency || !engine->sojourn)
+    if (!engine->rows || !engine->scratch || !engine->row_planes || !engine->arriving || !engine->latency || !engine->sojourn)
         return PS_ENGINE_NO_MEMORY;
     ps_engine_clear(engine);
     for (uint32_t row = 0; row < n_rows; row++)
@@ -116,10 +123,12 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->states);
     free(engine->guests);
     free(engine->clocks);
+    free(engine->sources);
     free(engine->streams);
     free(engine->tree);
     free(engine->pool.nodes);
     free(engine->rows);
+    free(engine->scratch);
     free(engine->row_planes);
     free(engine->arriving);
     free(engine->latency);

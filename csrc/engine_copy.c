@@ -3,45 +3,51 @@
 
 #include <stdlib.h>
 
-/* A copy of n items in memory of its own. Returns 0, or -1 without memory. */
-static int copied(void **out, const void *from, size_t n, size_t size)
+/* A copy of n items in memory of its own; counts what fails. */
+static void *copied(const void *from, size_t n, size_t size, int *failed)
 {
-    *out = malloc(n ? n * size : 1);
-    if (!*out)
-        return -1;
-    if (n)
-        memcpy(*out, from, n * size);
-    return 0;
+    void *out = malloc(n ? n * size : 1);
+    if (!out)
+        ++*failed;
+    else if (n)
+        memcpy(out, from, n * size);
+    return out;
 }
 
 int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
 {
-    struct ps_engine *copy = (struct ps_engine *)malloc(sizeof *copy);
-    void *states = NULL, *guests = NULL, *clocks = NULL, *nodes = NULL, *latency = NULL;
-    void *sojourn = NULL;
+    int failed = 0;
+    struct ps_engine *copy = (struct ps_engine *)copied(engine, 1, sizeof *engine, &failed);
     if (!copy)
         return PS_ENGINE_NO_MEMORY;
-    *copy = *engine;
-    const size_t n = engine->n_vcpus;
+    const size_t n = engine->n_vcpus, n_rows = ps_engine_n_rows(engine);
     const size_t slots = n * PS_CLOCK_SLOTS(engine->ledger.n_planes);
-    const size_t buckets = (size_t)engine->ledger.n_planes * PS_N_BUCKETS;
-    const int failed = copied(&states, engine->states, n, sizeof *engine->states) ||
-                       copied(&guests, engine->guests, n, sizeof *engine->guests) ||
-                       copied(&clocks, engine->clocks, slots, sizeof *engine->clocks) ||
-                       copied(&nodes, engine->pool.nodes, engine->pool.used,
-                              sizeof *engine->pool.nodes) ||
-                       copied(&latency, engine->latency, buckets, sizeof *engine->latency) ||
-                       copied(&sojourn, engine->sojourn, buckets, sizeof *engine->sojourn);
-    copy->states = (struct ps_state *)states;
-    copy->guests = (struct ps_guest *)guests;
-    copy->clocks = copy->ledger.clocks = (int64_t *)clocks;
-    copy->pool.nodes = (struct ps_node *)nodes;
+    const size_t buckets = n_rows * PS_N_BUCKETS;
+    const size_t streams = n * engine->n_streams, leaves = engine->talks ? 2 * n : 0;
+#define PS_COPY(type, field, count) \
+    copy->field = (type *)copied(engine->field, count, sizeof(type), &failed)
+    PS_COPY(struct ps_state, states, n);
+    PS_COPY(struct ps_guest, guests, n);
+    PS_COPY(int64_t, clocks, slots);
+    PS_COPY(struct ps_node, pool.nodes, engine->pool.used);
+    PS_COPY(struct ps_source, sources, engine->n_sources);
+    PS_COPY(struct ps_stream, streams, streams);
+    PS_COPY(uint32_t, tree, leaves);
+    PS_COPY(uint32_t, arriving, engine->n_arriving);
+    PS_COPY(struct ps_row, rows, n_rows);
+    PS_COPY(struct ps_row, scratch, n_rows);
+    PS_COPY(uint8_t, row_planes, n_rows);
+    PS_COPY(uint64_t, latency, buckets);
+    PS_COPY(uint64_t, sojourn, buckets);
+#undef PS_COPY
+    copy->automaton = ps_automaton_clone(engine->automaton);
+    failed += !copy->automaton;
     copy->pool.capacity = engine->pool.used;
-    copy->latency = copy->ledger.latency = (uint64_t *)latency;
-    copy->sojourn = (uint64_t *)sojourn;
+    copy->ledger.clocks = copy->clocks;
     copy->ledger.figures = &copy->figures;
     copy->config.policy = &copy->policy;
     copy->config.initial = &copy->boot;
+    copy->log.left = 0; /* two do not write to one log */
     if (failed) {
         ps_engine_destroy(copy);
         return PS_ENGINE_NO_MEMORY;

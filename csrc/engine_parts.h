@@ -89,6 +89,7 @@ struct ps_engine {
     uint16_t callers;        /* planes that have a source of calls */
     int talks;               /* there is a source of IPIs */
     struct ps_row *rows;     /* [n_sources + n_planes] */
+    struct ps_row *scratch;  /* as many, for reading */
     uint8_t *row_planes;     /* the plane that serves each */
     uint64_t *latency, *sojourn;
 

@@ -219,18 +219,14 @@ static void add_row(const struct ps_row *row, unsigned plane, struct ps_totals *
     }
 }
 
-void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out)
+static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
+                        struct ps_totals *totals, struct ps_row *rows)
 {
     const uint32_t n_rows = ps_engine_n_rows(engine);
-    const size_t bytes = (size_t)n_rows * PS_N_BUCKETS * sizeof *out->latency;
-    struct ps_figures *figures = out->figures;
-    struct ps_totals *totals = out->totals;
     ps_engine_fold(engine);
     *figures = engine->figures;
     *totals = engine->totals;
-    memcpy(out->rows, engine->rows, n_rows * sizeof *out->rows);
-    memcpy(out->latency, engine->latency, bytes);
-    memcpy(out->sojourn, engine->sojourn, bytes);
+    memcpy(rows, engine->rows, n_rows * sizeof *rows);
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
         totals->sojourn_min_ns[plane] = UINT64_MAX;
     struct ps_ledger ledger = {figures, NULL, NULL, engine->ledger.n_planes};
@@ -243,12 +239,40 @@ void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out)
         if ((uint32_t)ledger.clocks[PS_CLOCK_ROW] == PS_NO_STATE)
             ps_figures_end_time(&ledger, s, 1, guest->now_ns);
         ps_figures_close(&ledger, s, 1, guest->now_ns);
-        count_waiting(engine, guest, out->rows, totals);
-        count_queued(engine, guest, out->rows, &totals->age_ns, 0);
+        count_waiting(engine, guest, rows, totals);
+        count_queued(engine, guest, rows, &totals->age_ns, 0);
         read_starving(guest, totals->starved_ns);
     }
     for (uint32_t row = 0; row < n_rows; row++)
-        add_row(&out->rows[row], engine->row_planes[row], totals, figures);
+        add_row(&rows[row], engine->row_planes[row], totals, figures);
+}
+
+void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
+                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn)
+{
+    const size_t bytes = engine->ledger.n_planes * PS_N_BUCKETS * sizeof *latency;
+    /* Folding changes where things are counted, and nothing that anybody can see. */
+    struct ps_engine *own = (struct ps_engine *)(uintptr_t)engine;
+    read_counts(own, figures, totals, own->scratch);
+    memset(latency, 0, bytes);
+    memset(sojourn, 0, bytes);
+    for (uint32_t row = 0; row < ps_engine_n_rows(engine); row++) {
+        const size_t from = (size_t)row * PS_N_BUCKETS;
+        const size_t to = (size_t)engine->row_planes[row] * PS_N_BUCKETS;
+        for (size_t bucket = 0; bucket < PS_N_BUCKETS; bucket++) {
+            latency[to + bucket] += engine->latency[from + bucket];
+            sojourn[to + bucket] += engine->sojourn[from + bucket];
+        }
+    }
+}
+
+void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out)
+{
+    const size_t bytes =
+        (size_t)ps_engine_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
+    read_counts(engine, out->figures, out->totals, out->rows);
+    memcpy(out->latency, engine->latency, bytes);
+    memcpy(out->sojourn, engine->sojourn, bytes);
 }
 
 void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out)

@@ -101,7 +101,7 @@ struct ps_draws {
 
 /* What the guests of an engine do of themselves. What it points to has to outlive the engine. */
 struct ps_workload {
-    struct ps_source *sources;   /* [n_sources], prepared; by plane, those of a plane by number */
+    const struct ps_source *sources; /* [n_sources], prepared; by plane, those of a plane by number */
     uint32_t n_sources;
     struct ps_seed seed;
     const uint32_t *ids;         /* [n_vcpus]: numbers that streams are seeded with; NULL: 0, 1, ... */

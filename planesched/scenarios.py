@@ -192,7 +192,7 @@ class _Reader:
     def known(self, name: str, index: int, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
         for key in table:
             if key not in keys:
-                line = self.line(name, index, key)
+                line = self.line(name, index, key) or self.line(key, 0, "")
                 raise TraceError(self.path, line, f"the key {key!r}", f"one of {', '.join(keys)}")
 
     def value(self, name: str, index: int, key: str, read: Callable[..., Any], *given: Any) -> Any:

@@ -332,7 +332,7 @@ cdef class Engine:
         reading.latency = <uint64_t *><size_t>latency.ctypes.data
         reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
         with nogil:
-            engine.ps_engine_read(self.c, &reading)
+            engine.ps_engine_read_rows(self.c, &reading)
         return figures, totals, rows, latency, sojourn
 
     def time_ns(self):

@@ -107,11 +107,15 @@ struct ps_vcpu_report {
 
 void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out);
 
-/* The figures up to now; the engine goes on as if they had not been read. There is a row for every
- * source of the workload, then one for every plane, with what was fed and what VINA posted.
- * `latency` and `sojourn` hold a histogram for every row. */
+/* The figures up to now; the engine goes on as if they had not been read. `latency` and `sojourn`
+ * hold a histogram for every plane. */
 struct ps_figures;
 struct ps_totals;
+void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
+                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn);
+
+/* The same with a row and its histograms for every source of the workload, then for every plane
+ * with what was fed and what VINA posted. */
 struct ps_row;
 struct ps_reading {
     struct ps_figures *figures;
@@ -120,10 +124,10 @@ struct ps_reading {
     uint64_t *latency, *sojourn;
 };
 
+void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out);
 uint32_t ps_engine_n_rows(const struct ps_engine *engine);
 /* The plane that serves the jobs of a row. */
 unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row);
-void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out);
 /* Where outcomes go that switched, faulted or notified, until there is no room left; NULL: nowhere.
  * planesched.OUTCOME is the same layout; `record` is -1. */
 struct ps_outcome_record;
