@@ -7,7 +7,8 @@
 /* ---- Time passes ---- */
 
 /* Running time brings the next calls of the current plane nearer. */
-static inline void wear_calls(struct ps_engine *engine, uint32_t vcpu, unsigned plane, int64_t length)
+static inline void wear_calls(struct ps_engine *engine, uint32_t vcpu, unsigned plane,
+                              int64_t length)
 {
     struct ps_stream *streams = ps_streams(engine, vcpu);
     for (uint32_t i = 0; i < engine->n_sources; i++)

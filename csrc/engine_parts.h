@@ -34,7 +34,7 @@ struct ps_guest {
     struct ps_queue queues[PS_MAX_PLANES];
     struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
     int64_t time_ns[4];     /* as in ps_vcpu_report */
-    int64_t idle_since_ns[PS_MAX_PLANES]; /* when a plane that has work last had none, or last ran */
+    int64_t idle_since_ns[PS_MAX_PLANES]; /* when a plane with work last had none, or last ran */
     uint16_t posted[PS_MAX_PLANES + 1];   /* the row of what is pending; the last slot: nowhere */
     struct ps_fed fed;      /* the last job */
     struct ps_fed tried;    /* the last job of the feed number `batch`, if that is under way */

@@ -1,8 +1,8 @@
 /* Where generated work comes from: when the next job of a source arrives, and how long it takes.
  *
  * Every (vCPU, source) has a stream of its own, an SFC64 generator seeded from numpy's SeedSequence
- * with the spawn key (vCPU, source), so what arrives depends on nothing else: not on the policy, not
- * on other sources, not on threads. The engine knows only struct ps_source and its `draw`; the
+ * with the spawn key (vCPU, source), so what arrives depends on nothing else: not on the policy,
+ * not on other sources, not on threads. The engine knows only struct ps_source and its `draw`; the
  * distributions behind that are numpy's (numpy/draws.c).
  */
 #ifndef PLANESCHED_SOURCES_H

@@ -1,4 +1,7 @@
-"""What a simulation gives: every figure, whole and by batches."""
+"""What a simulation gives: every figure, whole and by batches.
+
+Longer than 300 lines because it is one class, and its figures are documented where they are.
+"""
 
 import io
 import json
