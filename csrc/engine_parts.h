@@ -161,7 +161,7 @@ void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
 void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu);
 /* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
-/* When the next event happens; `*rank`: what comes first at equal times, by the rules' section 7. */
+/* When the next event happens; `*rank`: what comes first at equal times (rules, section 7). */
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank);
 
 /* The end of a job of a source that may send IPIs; and all vCPUs in one order. */
