@@ -160,8 +160,7 @@ class Cell:
             vcpus=len(self.ids),
         )
         jobs = JobStats(totals, _by_plane(sojourn, row_planes, engine.planes))
-        names = [int(vcpu) for vcpu in self.ids]
-        livelocks = [(names[item[0]], *item[1:]) for item in engine.livelocks()]
+        livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
             fresh["vcpu"] = self.ids[fresh["vcpu"]]
@@ -204,5 +203,6 @@ def _by_plane(
     histograms: NDArray[np.uint64], row_planes: list[int], planes: int
 ) -> NDArray[np.uint64]:
     out = np.zeros((planes, histograms.shape[1]), dtype=np.uint64)
-    np.add.at(out, row_planes, histograms)
+    for histogram, plane in zip(histograms, row_planes, strict=True):
+        out[plane] += histogram
     return out

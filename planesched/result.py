@@ -105,7 +105,8 @@ class Result:
 
     def _by_plane(self, histograms: NDArray[np.uint64]) -> NDArray[np.uint64]:
         out = np.zeros((self.planes, histograms.shape[1]), dtype=np.uint64)
-        np.add.at(out, list(self.row_planes), histograms)
+        for histogram, plane in zip(histograms, self.row_planes, strict=True):
+            out[plane] += histogram
         return out
 
     def _rows(self, where: int | str | None) -> list[int]:

@@ -307,7 +307,8 @@ cdef class Engine:
 
     def _by_plane(self, histograms):
         out = np.zeros((self.planes, histograms.shape[1]), dtype=np.uint64)
-        np.add.at(out, self.row_planes, histograms)
+        for histogram, plane in zip(histograms, self.row_planes):
+            out[plane] += histogram
         return out
 
     def read(self):
