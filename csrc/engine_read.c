@@ -1,4 +1,4 @@
-/* Reading an engine's figures while it goes on, and the steps that the automaton has no room for. */
+/* Reading an engine's figures while it goes on, and steps that the automaton has no room for. */
 #include "engine_step.h"
 
 /* ---- Steps without the automaton ---- */

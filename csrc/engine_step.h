@@ -96,7 +96,8 @@ static inline struct ps_done ps_take_step(struct ps_engine *engine, uint32_t vcp
 }
 
 /* What a switch or an exit takes. */
-static inline int64_t ps_cost_ns(struct ps_engine *engine, uint32_t vcpu, const struct ps_done *done)
+static inline int64_t ps_cost_ns(struct ps_engine *engine, uint32_t vcpu,
+                                 const struct ps_done *done)
 {
     const struct ps_workload *workload = engine->config.workload;
     const struct ps_guest *guest = &engine->guests[vcpu];

@@ -1,4 +1,7 @@
-"""The timed engine (rules, section 7) as Python sees it: check, let go of the GIL, report."""
+"""The timed engine (rules, section 7) as Python sees it: check, let go of the GIL, report.
+
+Longer than 300 lines by the docstrings of one class.
+"""
 
 import time
 
