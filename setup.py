@@ -30,6 +30,7 @@ CSRC: dict[str, list[str]] = {
     "planesched.simulation": [
         "automaton.c",
         "engine.c",
+        "engine_input.c",
         "engine_livelock.c",
         "engine_read.c",
         "engine_run.c",

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,7 @@ LOAD, MEAN_NS, CLASSES = 0.7, 10_000, 3
 # E[T_k] = MEAN (1 / (1 - S(k-1)) + S(k) / ((1 - S(k-1)) (1 - S(k)))), most urgent first.
 SHARES = [LOAD / CLASSES * k for k in range(CLASSES + 1)]
 EXPECTED = [
-    MEAN_NS * (1 / (1 - low) + high / ((1 - low) * (1 - high)))
-    for low, high in zip(SHARES, SHARES[1:], strict=False)
+    MEAN_NS * (1 / (1 - low) + high / ((1 - low) * (1 - high))) for low, high in pairwise(SHARES)
 ]
 
 
@@ -110,7 +110,6 @@ def test_plain_c(benchmark, plain):
 
 
 def test_numba(benchmark):
-    pytest.importorskip("numba")
     sys.path.insert(0, str(PEERS))
     from numba_loop import run as loop
 
@@ -122,7 +121,6 @@ def test_numba(benchmark):
 
 @pytest.mark.parametrize("way", ["natural", "tuned"])
 def test_simpy(benchmark, way):
-    pytest.importorskip("simpy")
     sys.path.insert(0, str(PEERS))
     import simpy_models
 

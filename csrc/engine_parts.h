@@ -1,6 +1,7 @@
-/* The engine's insides, shared by its files: engine.c (life and input), engine_run.c (what happens
- * on one vCPU), engine_step.h (one step, its count and its cost), engine_talk.c (IPIs, and vCPUs in
- * one order), engine_livelock.c and engine_read.c (figures). */
+/* The engine's insides, shared by its files: engine.c (life and clock), engine_input.c,
+ * engine_run.c (what happens on one vCPU), engine_step.h (one step, its count and its cost),
+ * engine_talk.c (IPIs, and vCPUs in one order), engine_livelock.c, engine_read.c (figures) and
+ * engine_copy.c. */
 #ifndef PLANESCHED_ENGINE_PARTS_H
 #define PLANESCHED_ENGINE_PARTS_H
 
@@ -34,7 +35,8 @@ struct ps_guest {
     struct ps_queue queues[PS_MAX_PLANES];
     struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
     int64_t time_ns[4];     /* as in ps_vcpu_report */
-    int64_t idle_since_ns[PS_MAX_PLANES]; /* when a plane with work last had none, or last ran */
+    /* When a plane that has work last had none, or last ran. */
+    int64_t idle_since_ns[PS_MAX_PLANES];
     uint16_t posted[PS_MAX_PLANES + 1];   /* the row of what is pending; the last slot: nowhere */
     struct ps_fed fed;      /* the last job */
     struct ps_fed tried;    /* the last job of the feed number `batch`, if that is under way */
@@ -161,7 +163,7 @@ void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
 void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu);
 /* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
-/* When the next event happens; `*rank`: what comes first at equal times (rules, section 7). */
+/* When the next event happens; `*rank`: what comes first at equal times (rules, 7). */
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank);
 
 /* The end of a job of a source that may send IPIs; and all vCPUs in one order. */

@@ -1,5 +1,6 @@
 """A cell: some vCPUs in one engine, and its figures by batches."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -64,6 +65,7 @@ class Cell:
         self.now_ns = 0
         self.reading: Reading | None = None
         self._recorded = list(recorded)
+        self._stride_ns = 1000
         self._engine: Engine | None = None
         self._batches: list[Batches] = []
         self._before: Batches | None = None
@@ -96,7 +98,7 @@ class Cell:
         ends : list of int
             Times.
         stop : callable
-            Asked often whether to stop; then the last batch is left out.
+            Asked often whether to stop; then `reading` is what was simulated so far.
         keep : bool
             Whether there will be a next time.
         told : callable, optional
@@ -106,13 +108,33 @@ class Cell:
         if engine is None:
             return
         for end_ns in ends:
-            # The last nanosecond of one batch is not the first of the next.
-            if not engine.advance(end_ns, stop):
+            if not self._reach(engine, end_ns, stop):
                 return
             self._read(engine)
             if told is not None:
                 told()
         self._engine = engine if keep else None
+
+    def _reach(self, engine: Engine, end_ns: int, stop: Callable[[], bool]) -> bool:
+        """Go on in strides of some 20 ms, so that all vCPUs are at one time when it is to stop."""
+        while engine.now_ns < end_ns:
+            to_ns = min(end_ns, engine.now_ns + self._stride_ns)
+            began_s = time.perf_counter()
+            try:
+                engine.advance(to_ns)
+            except KeyboardInterrupt:
+                engine.advance(to_ns)
+                self._whole(engine)
+                raise
+            took_s = time.perf_counter() - began_s
+            if took_s < 0.01:
+                self._stride_ns *= 2
+            elif took_s > 0.03:
+                self._stride_ns = max(1, self._stride_ns // 2)
+            if stop() and engine.now_ns < end_ns:
+                self._whole(engine)
+                return False
+        return True
 
     def _begin(self, stop: Callable[[], bool]) -> Engine | None:
         if self._engine is not None or stop():

@@ -1,6 +1,6 @@
 """What a simulation gives: every figure, whole and by batches.
 
-Longer than 300 lines because it is one class, and its figures are documented where they are.
+One class, whose docstrings make it longer than 300 lines.
 """
 
 import io

@@ -1,6 +1,6 @@
 """Simulation: what a policy does with generated guests (rules, section 7).
 
-Longer than 300 lines because a third of it says what `simulate` takes.
+Longer than 300 lines by the docstring of one function.
 """
 
 import os
@@ -16,9 +16,9 @@ from .cells import Cell
 from .events import OUTCOME
 from .inputs import vcpu_count, whole_ns
 from .jobstats import merge_rows
+from .plan import BATCHES, Plan
 from .policy import Policy, Scheduler, plane_count
 from .result import Result
-from .units import duration_ns
 from .workload import Costs, Recorded, Workload
 from .workload.resolve import Resolved, groups
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 _MOST_IN_A_CELL = 4096
-_BATCHES = 32
-# Where the end is not known beforehand: batches at first, and between two looks.
-_LOOKS = 512
-_ROUND = 16
 
 
 def simulate(
@@ -128,7 +124,7 @@ def simulate(
         raise TypeError(f"workload={workload!r} is no Workload")
     resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
     ids = _ids(vcpus)
-    plan = _Plan(resolved, ids, duration, jobs, warmup, until_precision)
+    plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
     workers = _threads(threads)
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (4 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = [source for source in workload.sources if isinstance(source, Recorded)]
@@ -175,73 +171,14 @@ def _shares(log: NDArray[np.void], count: int) -> list[NDArray[np.void] | None]:
     return list(np.array_split(log, count))
 
 
-class _Plan:
-    """When counting begins, when batches end, and when it is enough."""
-
-    def __init__(
-        self,
-        resolved: Resolved,
-        ids: NDArray[np.uint32],
-        duration: str | int | None,
-        jobs: int | None,
-        warmup: str | int,
-        precision: float | None,
-    ) -> None:
-        self.start_ns = duration_ns(warmup)
-        self.jobs = jobs
-        self.precision = precision
-        if jobs is not None and (isinstance(jobs, bool) or not jobs >= 1):
-            raise ValueError(f"jobs={jobs!r} is not a whole number above 0")
-        if precision is not None and not 0 < precision < 1:
-            raise ValueError(f"until_precision={precision} is not between 0 and 1")
-        if duration is None and jobs is None:
-            raise ValueError("duration=None, jobs=None: one of them is needed")
-        self.end_ns = None if duration is None else self.start_ns + duration_ns(duration)
-        if duration is not None and self.end_ns == self.start_ns:
-            raise ValueError("duration=0 is not a time above 0")
-        if jobs is None and self.end_ns is not None:
-            expected_ns = self.end_ns - self.start_ns
-        else:
-            expected_ns = _expected_ns(resolved, ids, int(jobs or 1))
-            if self.end_ns is not None:
-                expected_ns = min(expected_ns, self.end_ns - self.start_ns)
-        self.expected_ns = max(expected_ns, _BATCHES)
-        self.each_ns = max(1, self.expected_ns // _LOOKS)
-        whole_ns("duration + warmup", self.end_ns or self.start_ns + 4 * self.expected_ns)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is known beforehand when to stop."""
-        return self.jobs is None and self.precision is None
-
-    def boundaries(self, done: int) -> list[int]:
-        """Give when the next batches end, after `done` of them; none at the end."""
-        if self.whole and self.end_ns is not None:
-            length = self.end_ns - self.start_ns
-            count = min(_BATCHES, length)
-            ends = [self.start_ns + length * (i + 1) // count for i in range(count)]
-            return ends if not done else []
-        ends = [self.start_ns + self.each_ns * (done + i + 1) for i in range(_ROUND)]
-        return [end for end in ends if self.end_ns is None or end <= self.end_ns]
-
-    def enough(self, run: "_Run") -> bool:
-        """Whether what was simulated will do."""
-        if self.jobs is not None and sum(cell.finished for cell in run.cells) >= self.jobs:
-            return True
-        if self.precision is None or run.done < _BATCHES:
-            return False
-        result = _assemble("", run.cells[0].resolved, self, run)
-        return _precise(result, self.precision)
-
-
-def _expected_ns(resolved: Resolved, ids: NDArray[np.uint32], jobs: int) -> int:
-    rate = 0.0
-    for source in resolved.sources():
-        has = len(ids) if source.vcpus is None else int(np.isin(ids, list(source.vcpus)).sum())
-        rate += source.rate_hz * has
-    if not rate:
-        raise ValueError("jobs= needs a source with a rate: none of the workload's has one")
-    return int(jobs / rate * 1e9) + 1
+def _enough(plan: Plan, run: "_Run") -> bool:
+    """Whether what was simulated will do."""
+    if plan.jobs is not None and sum(cell.finished for cell in run.cells) >= plan.jobs:
+        return True
+    if plan.precision is None or run.done < BATCHES:
+        return False
+    result = _assemble("", run.cells[0].resolved, plan, run)
+    return _precise(result, plan.precision)
 
 
 def _precise(result: Result, precision: float) -> bool:
@@ -264,7 +201,7 @@ class _Run:
         self,
         cells: list[Cell],
         workers: int,
-        plan: _Plan,
+        plan: Plan,
         progress: Callable[[float, int], object] | None,
     ) -> None:
         self.cells = cells
@@ -285,13 +222,13 @@ class _Run:
                 self.partial = True
                 return
             self.done += len(ends)
-            if self.done == 2 * _BATCHES:
+            if self.done == 2 * BATCHES:
                 # Batches that grow with what is simulated: their number, and memory, stay bounded.
                 for cell in self.cells:
                     cell.pair()
                 self.done //= 2
                 self.plan.each_ns *= 2
-            if self.plan.enough(self):
+            if _enough(self.plan, self):
                 return
 
     def _round(self, ends: list[int]) -> None:
@@ -334,14 +271,14 @@ class _Run:
         self.progress(min(part, 1.0), sum(cell.events for cell in self.cells))
 
 
-def _assemble(name: str, resolved: Resolved, plan: _Plan, run: _Run) -> Result:
+def _assemble(name: str, resolved: Resolved, plan: Plan, run: _Run) -> Result:
     """Put the cells together: integers only, so their order means nothing."""
     cells = run.cells
     if run.partial:
-        most = max(len(cell) for cell in cells)
-        complete = [cell for cell in cells if len(cell) == most and cell.reading is not None]
-        cells = [cell for cell in complete if cell.now_ns == complete[0].now_ns]
-        if not cells:
+        begun = [cell for cell in cells if cell.reading is not None]
+        furthest_ns = max((cell.now_ns for cell in begun), default=0)
+        cells = [cell for cell in begun if cell.now_ns == furthest_ns]
+        if furthest_ns <= plan.start_ns:
             raise KeyboardInterrupt
     readings = [cell.reading for cell in cells if cell.reading is not None]
     order = resolved.order

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+# A shell that starts this in the background has SIGINT ignored, and the tests of Ctrl-C would hang.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOT_SOURCE = shutil.ignore_patterns(
     *(".git", ".venv*", ".*_cache", "build", "dist", "*.egg-info"),

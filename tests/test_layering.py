@@ -42,8 +42,9 @@ PYTHON = {
     "guests": {"_cengine", "sources.h"},
     "result": NAMES | {"_arrow", "batches", "files", "histogram", "jobstats", "report", "stats"},
     "cells": NAMES | {"batches", "guests", "jobstats", "simulation", "stats", "workload"},
+    "plan": {"inputs", "units", "workload"},
     "simulate": NAMES
-    | {"batches", "cells", "inputs", "jobstats", "result", "stats", "units", "workload"},
+    | {"batches", "cells", "inputs", "jobstats", "plan", "result", "stats", "units", "workload"},
     "compare": NAMES | {"_arrow", "batches", "report", "result", "simulate", "workload"},
     "sweep": NAMES | {"_arrow", "files", "result", "simulate", "workload"},
     "scenarios": NAMES | {"errors", "files", "policyfile", "traces", "units", "workload"},
