@@ -10,6 +10,7 @@ import pytest
 import planesched
 
 PEERS = Path(__file__).parent / "peers"
+CSRC = Path(__file__).parents[1] / "csrc"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,10 +24,11 @@ def one_core():
 def compile_peer(tmp_path_factory):
     """Give a function that compiles benches/peers/NAME.c and loads it."""
 
-    def compile_peer(name):
+    def compile_peer(name, *flags):
         target = tmp_path_factory.mktemp("peers") / f"{name}.so"
         command = ["gcc", "-std=c11", "-O3", "-DNDEBUG", "-shared", "-fPIC", "-Wall", "-Wextra"]
-        command += [f"-I{planesched.get_include()}", "-o", str(target), str(PEERS / f"{name}.c")]
+        command += [f"-I{planesched.get_include()}", f"-I{CSRC}", *flags]
+        command += ["-o", str(target), str(PEERS / f"{name}.c")]
         subprocess.run(command, check=True)
         return ctypes.CDLL(str(target))
 

@@ -63,13 +63,13 @@ def test_more_than_100_million_transitions(benchmark, two_cores):
     report = benchmark.pedantic(
         lambda: check(
             "vsm", 4, events="+nmi,+intercept,+hold,+release", properties=SAFETY,
-            max_states=8_000_000,
+            max_states=12_000_000,
         ),
         rounds=1,
     )  # fmt: skip
     coverage = report.coverage
     assert coverage.transitions >= 100_000_000
-    assert coverage.nbytes < 64 * 1.01 * 8_000_000
+    assert coverage.nbytes < 64 * 1.01 * 12_000_000
     assert not coverage.exhausted
     assert report.verdicts["priority"].holds is None
     seconds = benchmark.stats.stats.median

@@ -1,10 +1,13 @@
 """`VM.run` with all figures on, beside a plain Python model."""
 
+import ctypes
+
 import pytest
 from mixes import closed_loop
 from peers.dict_model import Vcpu
 
-from planesched import VM, Event
+from planesched import VM, Event, capi
+from planesched._running import run as run_events
 
 SIZES = {1: 100_000, 1_000: 1_000_000, 1_000_000: 8_000_000}
 
@@ -39,16 +42,42 @@ def test_run(benchmark, per, mixes, policy, vcpus):
     benchmark.extra_info["switches an event"] = round(stats.switches / len(events), 2)
 
 
-@pytest.mark.parametrize("planes", [16])
-def test_run_many_planes(benchmark, per, mixes, planes):
+@pytest.mark.parametrize("lookups", [True, False], ids=["looked-up", "plain"])
+@pytest.mark.parametrize("planes", [4, 16])
+def test_lookups(benchmark, per, mixes, planes, lookups):
+    """Looking transitions up against asking step, where states are few and where they are many."""
     events = mixes("vsm", planes, 1_000, 1_000_000)
 
     def fresh():
-        return (VM(planes=planes, vcpus=1_000, policy="vsm"), events), {}
+        return (VM(planes=planes, vcpus=1_000, policy="vsm"), events, None, lookups), {}
 
-    stats = benchmark.pedantic(lambda vm, events: vm.run(events), setup=fresh, rounds=7)
+    stats = benchmark.pedantic(run_events, setup=fresh, rounds=7)
     per(len(events))
     assert not stats.balance().any()
+
+
+def test_policy_fixed_at_compile_time(benchmark, per, mixes, compile_peer, tmp_path):
+    """Step and its figures in C, with every field of the policy known to the compiler."""
+    words = capi.policy_words("vsm", planes=4)
+    stated, derived = words.view("u1")[:20].tolist(), words[10:].tolist()
+    tables = [", ".join(map(str, derived[at : at + 16])) for at in (5, 21)]
+    scalars = ", ".join(map(str, stated + derived[:5]))
+    fixed = f"{scalars}, {{{tables[0]}}}, {{{tables[1]}}}"
+    (tmp_path / "fixed.h").write_text(
+        f"static const struct ps_policy fixed_policy = {{{fixed}}};\n"
+    )
+    events = mixes("vsm", 4, 1_000, 1_000_000)
+    loop = compile_peer("fixed_policy", f"-I{tmp_path}").fixed_loop
+    loop.restype = ctypes.c_uint64
+
+    def fresh():
+        state = VM(planes=4, vcpus=1_000, policy="vsm").state
+        pointers = (state.ctypes.data, events.ctypes.data)
+        return (*map(ctypes.c_void_p, pointers), ctypes.c_uint64(len(events)), 1_000, 4), {}
+
+    switches = benchmark.pedantic(loop, setup=fresh, rounds=7)
+    per(len(events))
+    assert switches == VM(planes=4, vcpus=1_000, policy="vsm").run(events).switches
 
 
 def test_dict_model(benchmark, per, mixes):

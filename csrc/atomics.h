@@ -21,7 +21,7 @@ static inline void ps_store(uint32_t *word, uint32_t value)
 
 static inline uint32_t ps_fetch_add(uint32_t *word)
 {
-    return (uint32_t)_InterlockedIncrement((volatile long *)word) - 1u;
+    return (uint32_t)_InterlockedIncrement((long volatile *)word) - 1u;
 }
 #else
 static inline uint32_t ps_load(const uint32_t *word)

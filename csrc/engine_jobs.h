@@ -7,7 +7,8 @@
 /* ---- Time passes ---- */
 
 /* Running time brings the next calls of the current plane nearer. */
-static void wear_calls(struct ps_engine *engine, uint32_t vcpu, unsigned plane, int64_t length)
+static inline void wear_calls(struct ps_engine *engine, uint32_t vcpu, unsigned plane,
+                              int64_t length)
 {
     struct ps_stream *streams = ps_streams(engine, vcpu);
     for (uint32_t i = 0; i < engine->n_sources; i++)
@@ -16,7 +17,7 @@ static void wear_calls(struct ps_engine *engine, uint32_t vcpu, unsigned plane, 
 }
 
 /* The source of calls, of those of the current plane, that calls next. */
-static uint32_t next_call(const struct ps_engine *engine, uint32_t vcpu, unsigned plane)
+static inline uint32_t next_call(const struct ps_engine *engine, uint32_t vcpu, unsigned plane)
 {
     const struct ps_stream *streams = ps_streams(engine, vcpu);
     uint32_t first = engine->n_sources;
@@ -102,7 +103,7 @@ static inline void look_ahead(struct ps_engine *engine, struct ps_guest *guest, 
 }
 
 /* The next job of a source, or of the input, as a node. */
-static uint32_t next_job(struct ps_engine *engine, uint32_t vcpu)
+static inline uint32_t next_job(struct ps_engine *engine, uint32_t vcpu)
 {
     struct ps_guest *guest = &engine->guests[vcpu];
     if (guest->arrival == engine->n_sources) {
@@ -137,7 +138,7 @@ static inline int has_room(struct ps_engine *engine)
 }
 
 /* The job that comes next arrives. */
-static void arrive(struct ps_engine *engine, uint32_t vcpu)
+static inline void arrive(struct ps_engine *engine, uint32_t vcpu)
 {
     struct ps_guest *guest = &engine->guests[vcpu];
     if (!has_room(engine))
@@ -173,7 +174,7 @@ static inline void count_end(struct ps_engine *engine, uint32_t number, uint64_t
 }
 
 /* The marker has handled an interrupt for another plane: that plane gets it, and the vCPU. */
-static void pass_on(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
+static inline void pass_on(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
 {
     struct ps_guest *guest = &engine->guests[vcpu];
     struct ps_node *node = &engine->pool.nodes[index];
@@ -189,7 +190,7 @@ static void pass_on(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
 }
 
 /* The job at the head of the current plane's queue ends. */
-static void end_job(struct ps_engine *engine, uint32_t vcpu)
+static inline void end_job(struct ps_engine *engine, uint32_t vcpu)
 {
     struct ps_guest *guest = &engine->guests[vcpu];
     const unsigned current = guest->current;
@@ -213,7 +214,7 @@ static void end_job(struct ps_engine *engine, uint32_t vcpu)
 }
 
 /* The current plane calls; if that is accepted, its own job waits for that of the call. */
-static void call(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
+static inline void call(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
 {
     struct ps_guest *guest = &engine->guests[vcpu];
     struct ps_source *source = &engine->sources[number];

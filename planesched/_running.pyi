@@ -6,4 +6,9 @@ from .stats import Stats
 
 __all__ = ["run"]
 
-def run(vm: VM, events: NDArray[np.void], log: NDArray[np.void] | None = None) -> Stats: ...
+def run(
+    vm: VM,
+    events: NDArray[np.void],
+    log: NDArray[np.void] | None = None,
+    lookups: bool = True,
+) -> Stats: ...

@@ -22,9 +22,9 @@ LAYOUTS = {
         "ps_state": (32, f"{MASKS} current status pad", [*range(0, 28, 2), 28, 29, 30]),
         "ps_outcome": (8, "was now reason fault flags pad", [0, 1, 2, 3, 4, 5]),
         "ps_policy": (
-            90,
-            f"{POLICY} accelerated marker_bit demotable above below",
-            [*range(20), 20, 22, 24, 26, 58],
+            94,
+            f"{POLICY} accelerated marker_bit demotable gated unarmed above below",
+            [*range(20), 20, 22, 24, 26, 28, 30, 62],
         ),
     }
 }

@@ -42,7 +42,7 @@ def test_help_imports_no_command(run):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1].split()
     assert "planesched.cli" in loaded
-    heavy = ("commands", "files", "reference", "conformance", "report")
+    heavy = ("commands", "reference", "conformance", "report")
     assert not [name for name in loaded if name.split(".")[1:2] and name.split(".")[1] in heavy]
 
 

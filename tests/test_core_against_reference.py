@@ -38,6 +38,7 @@ def shown(difference):
     return "\n".join(lines)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("preset", presets())
 def test_every_reachable_state_of_two_planes(pair, preset):
     for policy in policies.compared()[preset]:

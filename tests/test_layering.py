@@ -47,8 +47,7 @@ PYTHON = {
     | {"batches", "cells", "inputs", "jobstats", "plan", "result", "stats", "units", "workload"},
     "compare": NAMES | {"_arrow", "batches", "report", "result", "simulate", "workload"},
     "sweep": NAMES | {"_arrow", "files", "result", "simulate", "workload"},
-    "scenarios": NAMES
-    | {"errors", "files", "policyfile", "traces", "units", "workload"},
+    "scenarios": NAMES | {"errors", "files", "policyfile", "traces", "units", "workload"},
     "_cengine": {"_cfigures", "csched", "planesched/engine.h"},
     "inputs": NAMES,
     "jobstats": NAMES | {"histogram", "stats"},

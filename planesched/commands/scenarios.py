@@ -8,7 +8,7 @@ from .options import add_json
 DESCRIPTION = """\
 List the scenario files of real situations that come with planesched, each with where it is from and
 what in it is assumed; or print one, to begin a file of your own with."""
-EXAMPLE = "planesched scenarios vsm-boot > mine.toml"
+EXAMPLE = "planesched scenarios vsm-boot"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,3 +3,4 @@
 unsigned char _BitScanForward(unsigned long *index, unsigned long mask);
 unsigned char _BitScanReverse(unsigned long *index, unsigned long mask);
 unsigned char _BitScanReverse64(unsigned long *index, unsigned __int64 mask);
+long _InterlockedIncrement(long volatile *value);
