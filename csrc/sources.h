@@ -38,7 +38,7 @@ enum ps_arrivals {
     PS_ARRIVALS_ONOFF,    /* Poisson; its mean gap is gap.a for exponential spells of mean
                            * spell_ns[0], then gap.b (0: none) for others of mean spell_ns[1] */
     PS_ARRIVALS_TIMES,    /* at values[n], sorted */
-    PS_ARRIVALS_CALLS,    /* not arrivals: calls after exponential running times of mean gap.a */
+    PS_ARRIVALS_CALLS,    /* not arrivals: calls after exponential running times, mean gap.a */
     PS_ARRIVALS_IPIS,     /* not arrivals: what the end of a job of another source sends */
     PS_N_ARRIVALS
 };
@@ -101,14 +101,12 @@ struct ps_draws {
 
 /* What the guests of an engine do of themselves. What it points to has to outlive the engine. */
 struct ps_workload {
-    /* [n_sources], prepared; by plane, those of a plane by number. */
-    const struct ps_source *sources;
+    const struct ps_source *sources; /* [n_sources], prepared; by plane, then by number */
     uint32_t n_sources;
     struct ps_seed seed;
     const uint32_t *ids;         /* [n_vcpus]: what streams are seeded with; NULL: 0, 1, ... */
     const struct ps_draws *draws;
-    /* [PS_N_COSTS] by reason, from, to; below zero: spreads[-1 - cost]. */
-    const int64_t *costs;
+    const int64_t *costs;        /* [PS_N_COSTS] by reason, from, to; negative: spreads[-1 - c] */
     const struct ps_spread *spreads;
     const struct ps_spread *exit_cost;
 };

@@ -1,6 +1,6 @@
 """What a simulation gives: every figure, whole and by batches.
 
-One class, whose docstrings make it longer than 300 lines.
+Longer than 300 lines because it is one class, and its figures are documented where they are.
 """
 
 import io

@@ -1,6 +1,6 @@
 """Where a guest's work comes from: interrupts, calls, and interrupts that vCPUs send each other.
 
-Longer than 300 lines because every kind of source is one small class of the same form.
+Longer than 300 lines because every kind of source is a documented class of the same shape.
 """
 
 import os
