@@ -81,8 +81,8 @@ LIB_OBJECTS := $(C_SOURCES:csrc/%.c=build/lib/%.o)
 VERSION = $(or $(shell sed -n "s/^__version__ = version = '\(.*\)'/\1/p" planesched/_version.py 2>/dev/null), \
 	$(shell sed -n 's/^fallback_version = "\(.*\)"/\1/p' pyproject.toml))
 FILL_IN = sed -e 's/@VERSION@/$(VERSION)/' -e 's,@PREFIX@,../..,' -e 's,@LIBS@,-L$${prefix}/lib -lplanesched -lm,'
-# What it takes to read an engine's figures goes with the library.
-READING := csrc/figures.h csrc/histogram.h csrc/jobs.h
+# What it takes to read an engine's figures, and to give it sources, goes with the library.
+READING := $(addprefix csrc/,figures.h histogram.h jobs.h sources.h)
 INTO = $(DESTDIR)$(PREFIX)
 
 build/lib/%.o: csrc/%.c $(C_DEPS)

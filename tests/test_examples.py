@@ -104,4 +104,4 @@ def test_the_library_is_installed_without_python(shell, tmp_path):
     )
     headers = {path.name for path in (ROOT / "planesched/include/planesched").iterdir()}
     installed = {path.name for path in (prefix / "include" / "planesched").iterdir()}
-    assert installed == headers | {"figures.h", "histogram.h", "jobs.h"}
+    assert installed == headers | {"figures.h", "histogram.h", "jobs.h", "sources.h"}
