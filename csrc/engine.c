@@ -242,10 +242,13 @@ int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patie
     do {
         const int64_t limit_ns = ps_later(engine->counted_ns, most_ns);
         const int64_t to_ns = until_ns < limit_ns ? until_ns : limit_ns;
-        if (advance_some(engine, to_ns, &patience))
-            return engine->failed ? PS_ENGINE_NO_MEMORY : 1;
+        const int more = advance_some(engine, to_ns, &patience);
+        const int stopped = engine->stopped;
+        engine->stopped = 0;
         if (engine->failed)
             return PS_ENGINE_NO_MEMORY;
+        if (stopped || more)
+            return stopped ? PS_ENGINE_STOPPED : 1;
         engine->now_ns = to_ns;
         if (to_ns == limit_ns)
             ps_engine_fold(engine);

@@ -31,6 +31,7 @@ struct ps_guest {
     uint16_t waiting;       /* planes that called, and wait for the end of the call's job */
     uint8_t current, status;  /* as in the state */
     uint8_t left;           /* the plane that the marker last took the vCPU from */
+    uint8_t exit_reason;    /* of the last exit to userspace */
     uint8_t stuck;          /* runs in circles in no time until something arrives */
     struct ps_queue queues[PS_MAX_PLANES];
     struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
@@ -81,6 +82,7 @@ struct ps_engine {
     } log;                   /* where outcomes worth it go */
     int costly;              /* any switch or exit costs */
     int failed;              /* no memory for a job */
+    int stopped;             /* the userspace scheduler gave no plane */
 
     struct ps_source *sources;
     uint32_t n_sources;

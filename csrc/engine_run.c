@@ -35,13 +35,19 @@ static inline void give_up(struct ps_engine *engine, uint32_t vcpu)
 /* Userspace looks at a vCPU that exited (3.5). Returns 0 where it finds no plane and waits. */
 static int answer(struct ps_engine *engine, uint32_t vcpu)
 {
+    const struct ps_guest *guest = &engine->guests[vcpu];
+    const struct ps_workload *workload = engine->config.workload;
+    const uint32_t id = workload && workload->ids ? workload->ids[vcpu] : vcpu;
     struct ps_state s = *ps_engine_state(engine, vcpu);
-    const unsigned plane = ps_default_pick(&engine->policy, &s);
-    if (plane == PS_NO_PLANE)
+    if (engine->stopped)
         return 0;
-    s.req_exit = ps_requests(&engine->policy, &s, plane);
+    const int plane = ps_userspace_ask(&engine->config.userspace, &engine->policy, &s,
+                                       guest->now_ns, id, guest->exit_reason, &s.req_exit);
+    engine->stopped = plane != PS_SCHEDULER_WAIT && (plane < 0 || plane >= engine->config.n_planes);
+    if (engine->stopped || plane == PS_SCHEDULER_WAIT)
+        return 0;
     ps_vcpu_set_state(engine, vcpu, &s);
-    ps_act(engine, vcpu, PS_EVENT_ENTER, plane, 0, 0);
+    ps_act(engine, vcpu, PS_EVENT_ENTER, (unsigned)plane, 0, 0);
     return 1;
 }
 

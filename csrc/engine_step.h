@@ -151,6 +151,8 @@ PS_INLINE unsigned ps_act(struct ps_engine *engine, uint32_t vcpu, unsigned even
         guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(engine, vcpu, &done));
     if (done.switched && guest->current == engine->policy.marker)
         guest->left = done.was;
+    if (done.exited)
+        guest->exit_reason = done.reason;
     const unsigned runs = ps_runner(guest);
     if (ran != runs)
         ps_count_starved(engine, guest, ran, runs);

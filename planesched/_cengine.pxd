@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched._cfigures cimport ps_figures
+from planesched.callback cimport ps_userspace
 from planesched.csched cimport ps_policy, ps_state
 
 cdef extern from "records.h" nogil:
@@ -70,6 +71,7 @@ cdef extern from "planesched/engine.h" nogil:
         PS_ENGINE_BAD_CONFIG
         PS_ENGINE_BAD_JOB
         PS_ENGINE_BAD_TIME
+        PS_ENGINE_STOPPED
 
     struct ps_engine_config:
         const ps_policy *policy
@@ -81,6 +83,7 @@ cdef extern from "planesched/engine.h" nogil:
         int64_t cost_ns[12]
         int64_t exit_ns, forward_ns
         const ps_workload *workload
+        ps_userspace userspace
 
     enum ps_job_mistake:
         PS_JOB_FINE

@@ -177,6 +177,11 @@ cdef int call_python(
         return PS_SCHEDULER_STOP
 
 
+def as_user_scheduler(function):
+    """Give a UserScheduler for one, or for what one is made of."""
+    return function if isinstance(function, UserScheduler) else UserScheduler(function)
+
+
 def kind_of(function):
     """Give what a scheduler comes as: default, scipy, numba, cffi, ctypes, capsule or python."""
     origin = type(function).__module__

@@ -56,8 +56,10 @@ class Cell:
         start_ns: int,
         recorded: Iterable[Recorded] = (),
         log: NDArray[np.void] | None = None,
+        userspace: object = None,
     ) -> None:
         self._log = log
+        self._userspace = userspace
         self.logged = 0
         self.resolved = resolved
         self.ids = ids
@@ -142,7 +144,12 @@ class Cell:
         resolved = self.resolved
         guests = Guests(**resolved.guests(self.ids))
         engine = Engine(
-            resolved.policy, resolved.planes, len(self.ids), guests=guests, **resolved.engine()
+            resolved.policy,
+            resolved.planes,
+            len(self.ids),
+            guests=guests,
+            userspace=self._userspace,
+            **resolved.engine(),
         )
         for source in self._recorded:
             engine.feed(self._jobs(source))

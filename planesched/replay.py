@@ -28,6 +28,7 @@ def replay(
     costs: Mapping[str, int] | None = None,
     forward_ns: int = 0,
     in_userspace: bool = False,
+    userspace: object = None,
     route: Route | None = None,
     main: int | None = None,
     skip_bad: bool = False,
@@ -55,6 +56,8 @@ def replay(
         How long a marker works to forward an interrupt (``route="marker"``).
     in_userspace : bool
         Replay each policy also with ``scheduler="user"``.
+    userspace : UserScheduler, or what that takes, optional
+        Answers exits to userspace; the default userspace scheduler unless given.
     route : {"own", "marker"}, optional
         Whether an interrupt goes to its plane, or to the marker, which forwards it; by default to
         the marker where only that may call (``call="descend"``: the presets tdx and cca).
@@ -81,7 +84,18 @@ def replay(
     """
     n_planes = plane_count(plane_map.n_planes if planes is None else planes)
     runs = [
-        _Run(label, policy, plane_map, n_planes, vcpus or 1, costs, forward_ns, route, main)
+        _Run(
+            label,
+            policy,
+            plane_map,
+            n_planes,
+            vcpus or 1,
+            costs=costs,
+            forward_ns=forward_ns,
+            route=route,
+            main=main,
+            userspace=userspace,
+        )
         for label, policy in _labelled(policies, n_planes, in_userspace)
     ]
     if not runs:
@@ -123,10 +137,12 @@ class _Run:
         plane_map: traces.PlaneMap,
         n_planes: int,
         vcpus: int,
+        *,
         costs: Mapping[str, int] | None,
         forward_ns: int,
         route: Route | None,
         main: int | None,
+        userspace: object,
     ) -> None:
         self.label = label
         self.table = plane_map.planes(policy, n_planes, main=main)
@@ -140,6 +156,7 @@ class _Run:
             route=route or ("marker" if policy.call == Call.descend else "own"),
             forward_ns=forward_ns,
             main=main,
+            userspace=userspace,
         )
 
     def take(self, jobs: NDArray[np.void], vcpus: int, until_ns: int) -> None:

@@ -46,6 +46,7 @@ def simulate(
     progress: Callable[[float, int], object] | None = None,
     until_precision: float | None = None,
     in_userspace: bool = False,
+    userspace: object = None,
     label: str | None = None,
 ) -> Result:
     """Simulate guests under a policy.
@@ -89,6 +90,9 @@ def simulate(
         well: the half of their 95 % interval is that part of them.
     in_userspace : bool
         Simulate the policy with ``scheduler="user"``.
+    userspace : UserScheduler, or what that takes, optional
+        Answers exits to userspace, in several threads at once where there are several; the default
+        userspace scheduler unless given.
     label : str, optional
         What the result is called; the preset's name by default.
 
@@ -131,7 +135,7 @@ def simulate(
     together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
     logs = [None] * len(together) if log is None else _shares(log, len(together))
     cells = [
-        Cell(resolved, group, plan.start_ns, recorded, part)
+        Cell(resolved, group, plan.start_ns, recorded, part, userspace)
         for group, part in zip(together, logs, strict=True)
     ]
     run = _Run(cells, workers, plan, progress)

@@ -1,9 +1,11 @@
 # An engine owns its C engine; one thread at a time may work with it.
 
 from planesched._cengine cimport ps_engine
+from planesched.callback cimport UserScheduler
 
 
 cdef class Engine:
     cdef ps_engine *c
     cdef readonly unsigned planes
     cdef object _policy, _start_ns, _guests, _began_ns, _log
+    cdef UserScheduler _userspace

@@ -29,6 +29,7 @@ class Engine:
         initial: NDArray[np.void] | np.void | None = None,
         start_ns: int = 0,
         guests: Guests | None = None,
+        userspace: object = None,
     ) -> None: ...
     @property
     def planes(self) -> int: ...

@@ -16,6 +16,7 @@ from planesched.core cimport fill_policy
 from planesched.guests cimport Guests
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
+from .callback import as_user_scheduler
 from .core import _as_policy, _online_mask
 from .events import JOB, OUTCOME, STATE
 from .inputs import cost_table, job_mistake, job_route, plane_mask, vcpu_count, whole_ns
@@ -60,6 +61,8 @@ cdef class Engine:
         The time at which everything begins.
     guests : Guests, optional
         What guests do of themselves; its sources begin at `start_ns`.
+    userspace : UserScheduler, or what that takes, optional
+        Answers exits to userspace; the default userspace scheduler unless given.
 
     Raises
     ------
@@ -76,7 +79,7 @@ cdef class Engine:
 
     def __init__(
         self, policy, planes=2, vcpus=1, *, online=None, costs=None, route="own", forward_ns=0,
-        main=None, busy=(), initial=None, start_ns=0, Guests guests=None,
+        main=None, busy=(), initial=None, start_ns=0, Guests guests=None, userspace=None,
     ):
         if self.c is not NULL:
             raise TypeError("an Engine is initialised once")
@@ -117,6 +120,8 @@ cdef class Engine:
         self._guests = guests
         self._began_ns = start_ns
         config.workload = NULL if guests is None else &guests.c
+        self._userspace = as_user_scheduler(userspace)
+        config.userspace = self._userspace.c
         cdef int error
         with nogil:
             error = engine.ps_engine_create(&config, &self.c)
@@ -234,6 +239,8 @@ cdef class Engine:
             If that time is over, or is not below 2**63 - 1.
         MemoryError
             If there is no memory for the jobs in queues; an engine is of no use after that.
+        Exception
+            What a userspace scheduler raised, or ValueError where it answered with no plane.
         KeyboardInterrupt
             On Ctrl-C in the main thread; a later call goes on where this one stopped.
         """
@@ -252,6 +259,8 @@ cdef class Engine:
             PyErr_CheckSignals()
             if more > 0 and stop is not None and stop():
                 return False
+        if more == engine.PS_ENGINE_STOPPED:
+            self._userspace.raise_stop()
         if more < 0:
             raise MemoryError("no memory for the jobs in queues")
         return True

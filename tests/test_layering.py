@@ -48,10 +48,10 @@ PYTHON = {
     "compare": NAMES | {"_arrow", "batches", "report", "result", "simulate", "workload"},
     "sweep": NAMES | {"_arrow", "files", "result", "simulate", "workload"},
     "scenarios": NAMES | {"errors", "files", "policyfile", "traces", "units", "workload"},
-    "_cengine": {"_cfigures", "csched", "planesched/engine.h"},
+    "_cengine": {"_cfigures", "callback", "csched", "planesched/engine.h"},
     "inputs": NAMES,
     "jobstats": NAMES | {"histogram", "stats"},
-    "simulation": CORE | {"_cengine", "guests", "inputs", "jobstats"},
+    "simulation": CORE | {"_cengine", "callback", "guests", "inputs", "jobstats"},
     "replayed": NAMES | {"jobstats", "stats"},
     "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
     "_cchecker": {"csched"},
@@ -69,7 +69,7 @@ HEADERS = {
     "state.h": {"policy.h"},
     "pick.h": {"state.h"},
     "step.h": {"pick.h"},
-    "engine.h": {"step.h"},
+    "engine.h": {"scheduler.h"},
     "scheduler.h": {"step.h"},
 }
 C_LIBRARY = {"assert.h", "limits.h", "stddef.h", "stdint.h", "string.h", "intrin.h", "immintrin.h"}

@@ -6,7 +6,7 @@
 #ifndef PLANESCHED_ENGINE_H
 #define PLANESCHED_ENGINE_H
 
-#include "step.h"
+#include "scheduler.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,13 +47,15 @@ struct ps_engine_config {
     int64_t exit_ns;                 /* of an exit to userspace */
     int64_t forward_ns;              /* service time of a forward job */
     const struct ps_workload *workload; /* what guests do of themselves (csrc/sources.h), or NULL */
+    struct ps_userspace userspace;   /* answers exits; zeroed: the default userspace scheduler */
 };
 
 enum ps_engine_error {
     PS_ENGINE_NO_MEMORY = -1,
     PS_ENGINE_BAD_CONFIG = -2,
     PS_ENGINE_BAD_JOB = -3,
-    PS_ENGINE_BAD_TIME = -4
+    PS_ENGINE_BAD_TIME = -4,
+    PS_ENGINE_STOPPED = -5 /* the userspace scheduler gave no plane; the engine has got that far */
 };
 
 /* What is wrong with a job; the order is that in which the fields are looked at. */
