@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ class Scenario:
 
 def scenarios() -> dict[str, Path]:
     """Give the scenario files of the package by their names."""
-    folder = Path(str(files("planesched") / "data" / "scenarios"))
+    folder = Path(__file__).parent / "data" / "scenarios"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
