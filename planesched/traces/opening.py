@@ -1,10 +1,7 @@
 """Opening a trace: plain, .gz, .xz or .zst by its first bytes, and lines in bounded memory."""
 
-import gzip
 import io
-import lzma
 import sys
-import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -65,21 +62,37 @@ def _blocks(raw: Any, path: str) -> Iterator[bytes]:
         if magic.startswith(start):
             raise TraceError(path, 0, found, expected)
     if magic.startswith(b"\x1f\x8b"):
-        return _decompressed(gzip.GzipFile(fileobj=raw), path, "gzip")
+        return _gzip(raw, path)
     if magic.startswith(b"\xfd7zXZ\0"):
-        return _decompressed(lzma.LZMAFile(raw), path, "xz")
+        return _xz(raw, path)
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
         return _zstd(raw, path)
     return iter(lambda: raw.read1(BLOCK), b"")  # a pipe gives what there is, and lets Ctrl-C in
 
 
-def _decompressed(stream: _Readable, path: str, name: str) -> Iterator[bytes]:
+def _gzip(raw: Any, path: str) -> Iterator[bytes]:
+    import gzip
+    import zlib
+
+    errors = (zlib.error, gzip.BadGzipFile)
+    return _decompressed(gzip.GzipFile(fileobj=raw), path, "gzip", errors)
+
+
+def _xz(raw: Any, path: str) -> Iterator[bytes]:
+    import lzma
+
+    return _decompressed(lzma.LZMAFile(raw), path, "xz", (lzma.LZMAError,))
+
+
+def _decompressed(
+    stream: _Readable, path: str, name: str, errors: tuple[type[Exception], ...]
+) -> Iterator[bytes]:
     try:
         while block := stream.read(BLOCK):
             yield block
     except EOFError:
         raise _cut(path, name) from None
-    except (lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+    except errors as error:
         raise TraceError(path, 0, f"corrupt {name} data ({error})", f"a {name} file") from None
 
 
@@ -91,10 +104,7 @@ def _zstd(raw: _Readable, path: str) -> Iterator[bytes]:
     if sys.version_info >= (3, 14):
         from compression import zstd
 
-        try:
-            yield from _decompressed(zstd.ZstdFile(raw), path, "zstd")
-        except zstd.ZstdError as error:
-            raise TraceError(path, 0, f"corrupt zstd data ({error})", "a zstd file") from None
+        yield from _decompressed(zstd.ZstdFile(raw), path, "zstd", (zstd.ZstdError,))
         return
     try:
         import zstandard
