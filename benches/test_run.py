@@ -72,8 +72,8 @@ def test_policy_fixed_at_compile_time(benchmark, per, mixes, compile_peer, tmp_p
 
     def fresh():
         state = VM(planes=4, vcpus=1_000, policy="vsm").state
-        pointers = (state.ctypes.data, events.ctypes.data)
-        return (*map(ctypes.c_void_p, pointers), ctypes.c_uint64(len(events)), 1_000, 4), {}
+        arrays = [array.ctypes.data_as(ctypes.c_void_p) for array in (state, events)]
+        return (*arrays, ctypes.c_uint64(len(events)), 1_000, 4), {}
 
     switches = benchmark.pedantic(loop, setup=fresh, rounds=7)
     per(len(events))

@@ -28,6 +28,8 @@ __all__ = ["run"]
 
 # So many events are run between two looks for signals: some tens of milliseconds.
 cdef uint64_t BLOCK = 1 << 21
+# And so many between two looks at whether looking transitions up pays.
+cdef uint64_t TRIAL = 1 << 16
 # The state of the event this far ahead is fetched while the present one is worked on.
 cdef uint64_t AHEAD = 12
 
@@ -237,14 +239,15 @@ cdef int run_known(
         known = pays = find_rows(vm, ledger, start_ns)
     try:
         # A first short block shows whether the guests keep to few states.
-        end = min(at.n, <uint64_t>1 << 14)
+        end = min(at.n, TRIAL >> 2)
         while pays and at.done < at.n:
             filled = table_of(vm).n_filled
             before = at.done
             with nogil:
                 pays = known_block(vm, ledger, records, end, log, at)
-            pays = pays and (table_of(vm).n_filled - filled) * 4 <= at.done - before + 4096
-            end = min(at.n, end + BLOCK)
+            filled = table_of(vm).n_filled - filled
+            pays = pays and filled * 8 <= at.done - before + TRIAL // 4
+            end = min(at.n, end + TRIAL)
             PyErr_CheckSignals()
     finally:
         if known:

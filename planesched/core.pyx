@@ -35,8 +35,9 @@ from .policy import Policy, plane_count
 
 __all__ = ["VCPU", "VM", "Outcome"]
 
-# How much memory a VM spends on transitions that were worked out once, in bytes.
-cdef uint64_t TABLE = 64 << 20
+# How much memory a VM spends on transitions that were worked out once, in bytes: about what the
+# caches hold, for beyond them asking step is faster than looking up.
+cdef uint64_t TABLE = 8 << 20
 
 ABI_VERSION = PS_ABI_VERSION
 
