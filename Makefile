@@ -9,6 +9,7 @@ export PIP_ROOT_USER_ACTION := ignore
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
+C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
 C_SOURCES := $(wildcard csrc/*.c)
@@ -23,6 +24,7 @@ PRELOAD := $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name
 UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
+.SECONDARY:  # objects of the C tests stay
 .PHONY: help build test debug ctest lint stubs bench lib install clean
 
 help:  ## Show this list
@@ -51,9 +53,11 @@ ctest: $(C_BINS)  ## Compile headers and C with strict warnings; run the C tests
 	@for t in $(C_BINS); do echo "$$t"; ./$$t || exit 1; done
 
 define C_RULE
-build/ctest/%.$(1): csrc/tests/%.c $(C_DEPS)
-	@mkdir -p build/ctest
-	$(1) -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc -o $$@ $$< $(C_SOURCES) -lm
+build/ctest/$(1)/%.o: csrc/%.c $(C_DEPS)
+	@mkdir -p $$(@D)
+	$(1) $(C_FLAGS) -c -o $$@ $$<
+build/ctest/%.$(1): csrc/tests/%.c $(C_SOURCES:csrc/%.c=build/ctest/$(1)/%.o)
+	$(1) $(C_FLAGS) -o $$@ $$^ -lm
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
 

@@ -111,7 +111,7 @@ def test_wrong_input(tmp_path):
         replay(broken, "vsm", plane_map=MAP)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in TRACES.glob("k61*.txt*")))
+@pytest.mark.parametrize("name", sorted(path.name for path in TRACES.glob("k*.txt*")))
 def test_real_traces_of_every_kind(name):
     results = replay(TRACES / name, ["vsm", "kvm_vsm"], plane_map=MAP, service=2000)
     direct, nearest = results
