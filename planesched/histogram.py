@@ -3,12 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LATENCY_ERROR", "bucket_floor", "histogram_quantile"]
+__all__ = ["bucket_floor", "histogram_quantile"]
 
 _SUB_BITS = 6
-
-LATENCY_ERROR = 1 / 128
-"""A quantile read from a histogram is off by at most this part of itself."""
 
 
 def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
@@ -20,8 +17,34 @@ def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
     return floor
 
 
-def histogram_quantile(counts: NDArray[np.uint64], quantile: float, low: int, high: int) -> float:
-    """Give a quantile of a histogram of times, between its exact extremes `low` and `high`."""
+def histogram_quantile(
+    counts: NDArray[np.uint64], quantile: float, low: int | None, high: int | None
+) -> float | None:
+    """Give a quantile of a histogram of times, off by at most 1/128 of itself.
+
+    Parameters
+    ----------
+    counts : ndarray of uint64, shape (buckets,)
+        How many there are in each bucket.
+    quantile : float
+        In 0..1.
+    low, high : int or None
+        The exact extremes, in ns; None where nothing was counted.
+
+    Returns
+    -------
+    float or None
+        Nanoseconds, between `low` and `high`; None where nothing was counted.
+
+    Raises
+    ------
+    ValueError
+        If `quantile` is not in 0..1.
+    """
+    if not 0 <= quantile <= 1:
+        raise ValueError(f"quantile={quantile} is not in 0..1")
+    if low is None or high is None:
+        return None
     cumulated = np.cumsum(counts)
     rank = quantile * int(cumulated[-1])
     if quantile == 0:

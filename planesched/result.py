@@ -140,14 +140,11 @@ class Result:
         """
         if what not in ("latency", "sojourn"):
             raise ValueError(f"{what!r} is none of latency, sojourn")
-        if not 0 <= quantile <= 1:
-            raise ValueError(f"quantile={quantile} is not in 0..1")
         rows = self._rows(where)
         count = "injected" if what == "latency" else "finished"
         used = self.rows[rows][self.rows[rows][count] > 0]
-        if not len(used):
-            return None
-        low, high = int(used[f"{what}_min_ns"].min()), int(used[f"{what}_max_ns"].max())
+        low = int(used[f"{what}_min_ns"].min()) if len(used) else None
+        high = int(used[f"{what}_max_ns"].max()) if len(used) else None
         return histogram_quantile(getattr(self, what)[rows].sum(axis=0), quantile, low, high)
 
     def interval(

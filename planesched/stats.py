@@ -258,10 +258,6 @@ class Stats:
             If `quantile` is not in 0..1.
         """
         low, high = self.latency_min_ns(plane), self.latency_max_ns(plane)
-        if not 0 <= quantile <= 1:
-            raise ValueError(f"quantile={quantile} is not in 0..1")
-        if low is None or high is None:
-            return None
         return histogram_quantile(self.latency[plane], quantile, low, high)
 
     def balance(self, kind: int = 0) -> NDArray[np.int64]:
