@@ -15,7 +15,7 @@ from setuptools.command.build_py import build_py
 
 # The files of csrc/ that a module is linked with. A module that needs none has no row.
 CSRC: dict[str, list[str]] = {
-    "planesched._running": ["automaton.c", "figures.c", "records.c"],
+    "planesched._running": ["automaton.c", "figures.c", "records.c", "run.c"],
     "planesched._scan": ["scan.c"],
     "planesched.checker": [
         "checker_expand.c",

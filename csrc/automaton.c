@@ -22,22 +22,24 @@ static void number_codes(struct ps_automaton *a)
         const unsigned takes = ps_takes_plane(&a->policy, event);
         a->codes[event].code = code;
         a->codes[event].takes = ps_when((int)takes);
-        code = (uint16_t)(code + (takes ? a->n_planes : 1u));
+        if (ps_among(a->events, event))
+            code = (uint16_t)(code + (takes ? a->n_planes : 1u));
     }
     a->width = code;
 }
 
 struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigned n_planes,
-                                         uint64_t bytes)
+                                         uint32_t events, uint64_t bytes)
 {
     struct ps_automaton *a = (struct ps_automaton *)calloc(1, sizeof *a);
     if (!a)
         return NULL;
     a->policy = *policy;
     a->n_planes = n_planes;
+    a->events = events;
     number_codes(a);
-    const uint64_t row =
-        sizeof *a->states + a->width * (sizeof *a->edges + sizeof *a->outcomes);
+    const uint64_t edge = sizeof *a->edges + sizeof *a->tallies + sizeof *a->outcomes;
+    const uint64_t row = sizeof *a->states + a->width * edge;
     a->most = (uint32_t)(bytes / row < 65536 ? bytes / row : 65536);
     for (a->n_slots = 2; a->n_slots < 2u * a->most; a->n_slots *= 2)
         ;
@@ -56,6 +58,7 @@ void ps_automaton_destroy(struct ps_automaton *a)
         return;
     free(a->states);
     free(a->edges);
+    free(a->tallies);
     free(a->outcomes);
     free(a->slots);
     free(a);
@@ -77,9 +80,10 @@ struct ps_automaton *ps_automaton_clone(const struct ps_automaton *a)
     const size_t edges = (size_t)a->room * a->width;
     copy->states = (struct ps_state *)copied(a->states, a->room, sizeof *a->states);
     copy->edges = (struct ps_edge *)copied(a->edges, edges, sizeof *a->edges);
+    copy->tallies = (struct ps_tally *)copied(a->tallies, edges, sizeof *a->tallies);
     copy->outcomes = (struct ps_outcome *)copied(a->outcomes, edges, sizeof *a->outcomes);
     copy->slots = (uint32_t *)copied(a->slots, a->n_slots, sizeof *a->slots);
-    if (copy->states && copy->edges && copy->outcomes && copy->slots)
+    if (copy->states && copy->edges && copy->tallies && copy->outcomes && copy->slots)
         return copy;
     ps_automaton_destroy(copy);
     return NULL;
@@ -106,6 +110,7 @@ static int grow(struct ps_automaton *a)
     const size_t edges = (size_t)room * a->width;
     if (resize((void **)&a->states, room, sizeof *a->states) ||
         resize((void **)&a->edges, edges, sizeof *a->edges) ||
+        resize((void **)&a->tallies, edges, sizeof *a->tallies) ||
         resize((void **)&a->outcomes, edges, sizeof *a->outcomes))
         return -1;
     a->room = room;
@@ -123,28 +128,28 @@ uint32_t ps_automaton_row(struct ps_automaton *a, const struct ps_state *state)
         return PS_NO_STATE;
     const uint32_t number = a->n_states++;
     a->states[number] = copy;
-    struct ps_edge *row = &a->edges[(size_t)number * a->width];
-    memset(row, 0, a->width * sizeof *row);
+    const uint32_t row = number * a->width;
+    memset(&a->tallies[row], 0, a->width * sizeof *a->tallies);
     for (unsigned code = 0; code < a->width; code++)
-        row[code].next = PS_NO_STATE;
+        a->edges[row + code].next = PS_NO_STATE;
     a->slots[slot] = number;
-    return number * a->width;
+    return row;
 }
 
-struct ps_edge *ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event,
-                                  unsigned plane)
+int ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event, unsigned plane)
 {
+    plane &= a->codes[event].takes;
     struct ps_state s = *ps_automaton_state(a, row);
     const struct ps_before before = ps_look(&s);
     const struct ps_outcome out = ps_step(&a->policy, &s, event, plane);
     const uint32_t next = ps_automaton_row(a, &s);
     if (next == PS_NO_STATE)
-        return NULL;
+        return -1;
     const uint8_t nowhere = (uint8_t)(PS_CLOCK_POSTED + a->n_planes);
     const int done = !out.fault;
-    const size_t index = row + ps_automaton_code(a, event, plane);
-    struct ps_edge *edge = &a->edges[index];
-    a->outcomes[index] = out;
+    const uint32_t at = ps_automaton_at(a, row, event, plane);
+    struct ps_edge *edge = &a->edges[at];
+    a->outcomes[at] = out;
     edge->next = next;
     edge->post = done && ps_posted(&before, event, plane) ? (uint8_t)(PS_CLOCK_POSTED + plane)
                                                           : nowhere;
@@ -159,7 +164,7 @@ struct ps_edge *ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned
                            (ps_exits(out) ? PS_EDGE_EXIT : 0u) |
                            (unsigned)s.status << PS_EDGE_STATUS_SHIFT);
     a->n_filled++;
-    return edge;
+    return 0;
 }
 
 static void fold_time(const struct ps_state *s, uint64_t spent_ns, struct ps_figures *f)
@@ -168,28 +173,34 @@ static void fold_time(const struct ps_state *s, uint64_t spent_ns, struct ps_fig
     ps_count_suspended(f, (uint16_t)(s->runnable & ~ps_bit((unsigned)s->current)), 0, spent_ns);
 }
 
-static void fold_counts(struct ps_automaton *a, uint32_t row, struct ps_figures *f)
+/* Times are sums modulo 2^64 until every state has all that is its own. */
+static void fold_tally(struct ps_automaton *a, uint32_t row, unsigned event, unsigned plane,
+                       struct ps_figures *f)
 {
+    const uint32_t at = ps_automaton_at(a, row, event, plane);
+    struct ps_tally *tally = &a->tallies[at];
+    if (!tally->count)
+        return;
     const struct ps_before before = ps_look(ps_automaton_state(a, row));
-    for (unsigned event = 0; event < PS_N_EVENTS; event++) {
-        const unsigned planes = a->codes[event].takes ? a->n_planes : 1u;
-        for (unsigned plane = 0; plane < planes; plane++) {
-            const size_t index = row + ps_automaton_code(a, event, plane);
-            struct ps_edge *edge = &a->edges[index];
-            if (edge->count)
-                ps_count_steps(f, &before, ps_automaton_state(a, edge->next), a->outcomes[index],
-                               event, plane, edge->count);
-            edge->count = 0;
-        }
-    }
+    ps_count_steps(f, &before, ps_automaton_state(a, a->edges[at].next), a->outcomes[at], event,
+                   plane, tally->count);
+    ps_automaton_leave(a, row, tally->time_ns);
+    ps_automaton_join(a, a->edges[at].next, tally->time_ns);
+    tally->count = tally->time_ns = 0;
 }
 
 void ps_automaton_fold(struct ps_automaton *a, struct ps_figures *f)
 {
-    for (uint32_t number = 0; number < a->n_states; number++) {
-        const uint32_t row = number * a->width;
-        fold_time(&a->states[number], a->edges[row].count, f);
-        a->edges[row].count = 0;
-        fold_counts(a, row, f);
+    for (uint32_t row = 0; row < a->n_states * a->width; row += a->width)
+        for (unsigned event = 0; event < PS_N_EVENTS; event++) {
+            if (!ps_among(a->events, event))
+                continue;
+            const unsigned planes = a->codes[event].takes ? a->n_planes : 1u;
+            for (unsigned plane = 0; plane < planes; plane++)
+                fold_tally(a, row, event, plane, f);
+        }
+    for (uint32_t row = 0; row < a->n_states * a->width; row += a->width) {
+        fold_time(ps_automaton_state(a, row), a->tallies[row].time_ns, f);
+        a->tallies[row].time_ns = 0;
     }
 }

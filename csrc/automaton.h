@@ -3,8 +3,7 @@
  * then on. Nothing is decided here. The table is bounded: when it is full, or when new pairs keep
  * coming, the caller goes on with ps_step itself.
  *
- * What does not depend on time is counted per pair and folded into the figures at the end; the time
- * spent is summed per state.
+ * Each pair counts how often it happened and sums up when; the rest is worked out at the end.
  */
 #ifndef PLANESCHED_AUTOMATON_H
 #define PLANESCHED_AUTOMATON_H
@@ -13,14 +12,18 @@
 
 #define PS_NO_STATE UINT32_MAX
 
-/* What is to be done on one (state, event): 16 bytes. Slots are those of a vCPU's clock. A state's
- * row begins with an edge that is none: its `count` is the time spent in the state. */
+/* What is to be done on one (state, event). Slots are those of a vCPU's clock. Kept to 8 bytes:
+ * the step after this one waits until they are here. */
 struct ps_edge {
     uint32_t next;        /* row of the state that follows; PS_NO_STATE until it is worked out */
     uint8_t post, notify; /* slots that take the time, for the event's irq and for VINA's */
     uint8_t planes;       /* current afterwards, and times 16 before */
     uint8_t bits;         /* PS_EDGE_* */
-    uint64_t count;
+};
+
+/* How often it was done, and the sum of the times at which it was. */
+struct ps_tally {
+    uint64_t count, time_ns;
 };
 
 #define PS_EDGE_INJECTED 1u
@@ -38,20 +41,23 @@ struct ps_code {
 struct ps_automaton {
     struct ps_policy policy;
     unsigned n_planes;
-    uint32_t width;                    /* edges in a row */
+    uint32_t events;                   /* bit e: event e has its edges in every row */
+    uint32_t width;                    /* edges in a row; the first is none */
     struct ps_code codes[PS_N_EVENTS];
     uint32_t n_states, room, most;     /* states known, allocated, allowed */
     uint64_t n_filled;                 /* pairs worked out so far */
     struct ps_state *states;           /* [room] */
     struct ps_edge *edges;             /* [room][width] */
+    struct ps_tally *tallies;          /* [room][width]; the first: when vCPUs came and left */
     struct ps_outcome *outcomes;       /* [room][width] */
     uint32_t *slots;                   /* open addressing: state numbers by hash */
     uint32_t n_slots;                  /* a power of two, twice `most` or more */
 };
 
-/* A table for a policy, or NULL without memory. `bytes` bounds it. */
+/* A table for a policy and some events (the fewer, the more of it is in the cache), or NULL without
+ * memory. `bytes` bounds it. */
 struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigned n_planes,
-                                         uint64_t bytes);
+                                         uint32_t events, uint64_t bytes);
 /* A table that goes on as this one would, or NULL without memory. */
 struct ps_automaton *ps_automaton_clone(const struct ps_automaton *automaton);
 void ps_automaton_destroy(struct ps_automaton *automaton);
@@ -65,31 +71,33 @@ static inline const struct ps_state *ps_automaton_state(const struct ps_automato
     return &automaton->states[row / automaton->width];
 }
 
-/* Work out one pair. Returns its edge, or NULL where the table is full. */
-struct ps_edge *ps_automaton_fill(struct ps_automaton *automaton, uint32_t row, unsigned event,
-                                  unsigned plane);
+/* Work out one pair. Returns 0, or -1 where the table is full. The arrays may move. */
+int ps_automaton_fill(struct ps_automaton *automaton, uint32_t row, unsigned event,
+                      unsigned plane);
 
 /* Move what was counted into the figures and begin again from zero. The time spent in each state
  * has to be complete: ps_automaton_leave was called for every vCPU. */
 void ps_automaton_fold(struct ps_automaton *automaton, struct ps_figures *figures);
 
-static inline unsigned ps_automaton_code(const struct ps_automaton *automaton, unsigned event,
-                                         unsigned plane)
+/* The index of the edge, tally and outcome of an event that the table was made for. */
+static inline uint32_t ps_automaton_at(const struct ps_automaton *automaton, uint32_t row,
+                                       unsigned event, unsigned plane)
 {
+    assert(ps_among(automaton->events, event));
     const struct ps_code code = automaton->codes[event];
-    return code.code + (plane & code.takes);
+    return row + code.code + (plane & code.takes);
 }
 
 /* In a debug build, every look-up is checked against step. */
 static inline int ps_automaton_agrees(const struct ps_automaton *automaton, uint32_t row,
-                                      unsigned event, unsigned plane, const struct ps_edge *edge)
+                                      unsigned event, unsigned plane)
 {
+    const uint32_t at = ps_automaton_at(automaton, row, event, plane);
     struct ps_state s = *ps_automaton_state(automaton, row);
     const struct ps_outcome out =
         ps_step(&automaton->policy, &s, event, plane & automaton->codes[event].takes);
-    const struct ps_outcome *known = &automaton->outcomes[edge - automaton->edges];
-    return memcmp(&s, ps_automaton_state(automaton, edge->next), sizeof s) == 0 &&
-           memcmp(&out, known, sizeof out) == 0;
+    return memcmp(&s, ps_automaton_state(automaton, automaton->edges[at].next), sizeof s) == 0 &&
+           memcmp(&out, &automaton->outcomes[at], sizeof out) == 0;
 }
 
 /* A vCPU that begins in `row` at `since_ns`, or ends there: times count from the same origin, and
@@ -97,41 +105,19 @@ static inline int ps_automaton_agrees(const struct ps_automaton *automaton, uint
 static inline void ps_automaton_join(struct ps_automaton *automaton, uint32_t row,
                                      uint64_t since_ns)
 {
-    automaton->edges[row].count -= since_ns;
+    automaton->tallies[row].time_ns -= since_ns;
 }
 
 static inline void ps_automaton_leave(struct ps_automaton *automaton, uint32_t row,
                                       uint64_t until_ns)
 {
-    automaton->edges[row].count += until_ns;
+    automaton->tallies[row].time_ns += until_ns;
 }
 
-/* Let one event happen to a vCPU whose clock holds its row. Returns the edge, or NULL where the
- * table is full and nothing has happened. */
-static inline const struct ps_edge *ps_automaton_step(struct ps_automaton *automaton,
-                                                      const struct ps_ledger *ledger,
-                                                      unsigned event, unsigned plane,
-                                                      uint64_t now_ns, int64_t *clock)
+static inline void ps_tally_add(struct ps_tally *tally, uint64_t now_ns)
 {
-    const uint32_t row = (uint32_t)clock[PS_CLOCK_ROW];
-    struct ps_edge *edge = &automaton->edges[row + ps_automaton_code(automaton, event, plane)];
-    if (edge->next == PS_NO_STATE) {
-        edge = ps_automaton_fill(automaton, row, event, plane & automaton->codes[event].takes);
-        if (!edge)
-            return NULL;
-    }
-    assert(ps_automaton_agrees(automaton, row, event, plane, edge));
-    edge->count++;
-    ps_automaton_leave(automaton, row, now_ns);
-    ps_automaton_join(automaton, edge->next, now_ns);
-    clock[PS_CLOCK_ROW] = edge->next;
-
-    clock[edge->post] = (int64_t)now_ns;
-    clock[edge->notify] = (int64_t)now_ns;
-    ps_count_latency(ledger, edge->planes & 15u, edge->bits & PS_EDGE_INJECTED, now_ns, clock);
-    ps_count_interval(ledger->figures, edge->planes >> 4, (edge->bits & PS_EDGE_SWITCHED) != 0,
-                      now_ns, clock);
-    return edge;
+    tally->count++;
+    tally->time_ns += now_ns;
 }
 
 #endif

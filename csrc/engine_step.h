@@ -39,11 +39,8 @@ static inline struct ps_done ps_follow(struct ps_engine *engine, struct ps_guest
                                        int64_t *clock, const struct ps_edge *edge,
                                        int64_t posted_ns, uint32_t row)
 {
-    struct ps_automaton *automaton = engine->automaton;
     const uint64_t now_ns = (uint64_t)guest->now_ns;
     const unsigned now = edge->planes & 15u;
-    ps_automaton_leave(automaton, (uint32_t)clock[PS_CLOCK_ROW], now_ns);
-    ps_automaton_join(automaton, edge->next, now_ns);
     clock[PS_CLOCK_ROW] = edge->next;
     clock[edge->post] = posted_ns;
     guest->posted[edge->post - PS_CLOCK_POSTED] = (uint16_t)row;
@@ -70,18 +67,17 @@ static inline struct ps_done ps_take_step(struct ps_engine *engine, uint32_t vcp
     int64_t *clock = ps_clock(&engine->ledger, vcpu);
     const uint32_t from = (uint32_t)clock[PS_CLOCK_ROW];
     if (from != PS_NO_STATE) {
-        struct ps_edge *edge = &automaton->edges[from + ps_automaton_code(automaton, event, plane)];
-        if (edge->next == PS_NO_STATE)
-            edge = ps_automaton_fill(automaton, from, event,
-                                     plane & automaton->codes[event].takes);
-        if (edge) {
-            assert(ps_automaton_agrees(automaton, from, event, plane, edge));
-            edge->count++;
+        const uint32_t at = ps_automaton_at(automaton, from, event, plane);
+        if (automaton->edges[at].next != PS_NO_STATE ||
+            ps_automaton_fill(automaton, from, event, plane) == 0) {
+            assert(ps_automaton_agrees(automaton, from, event, plane));
+            const struct ps_edge *edge = &automaton->edges[at];
+            ps_tally_add(&automaton->tallies[at], (uint64_t)guest->now_ns);
             struct ps_done done = ps_follow(engine, guest, clock, edge, posted_ns, row);
             if (engine->costly)
-                done.reason = automaton->outcomes[edge - automaton->edges].reason;
+                done.reason = automaton->outcomes[at].reason;
             if (engine->log.left && edge->bits & PS_EDGE_LOGGED)
-                ps_log(engine, vcpu, event, plane, automaton->outcomes[edge - automaton->edges]);
+                ps_log(engine, vcpu, event, plane, automaton->outcomes[at]);
             return done;
         }
     }

@@ -125,13 +125,14 @@ static inline void ps_count_suspended(struct ps_figures *f, uint16_t ended, uint
         ps_wide_sub(&f->suspended_ns[ps_lowest(begun)], now_ns);
 }
 
-/* If `switched`, an interval of plane `was` ends and another plane's begins. */
-static inline void ps_count_interval(struct ps_figures *f, unsigned was, int switched,
+/* If `switched` (0 or 1), an interval of plane `was` ends and another plane's begins. Arithmetic,
+ * because compilers make a branch of a choice here, and nobody can foretell switches. */
+static inline void ps_count_interval(struct ps_figures *f, unsigned was, uint64_t switched,
                                      uint64_t now_ns, int64_t *clock)
 {
-    const uint64_t length = now_ns - (uint64_t)clock[PS_CLOCK_ENTERED];
-    const uint64_t ended = switched ? length : 0u;
-    clock[PS_CLOCK_ENTERED] = switched ? (int64_t)now_ns : clock[PS_CLOCK_ENTERED];
+    const uint64_t entered = (uint64_t)clock[PS_CLOCK_ENTERED];
+    const uint64_t ended = (now_ns - entered) & (0u - switched);
+    clock[PS_CLOCK_ENTERED] = (int64_t)(entered + ended);
     if (ended > f->longest_ns[was])
         f->longest_ns[was] = ended;
 }

@@ -17,56 +17,66 @@ static enum ps_mistake mistake_of(const struct ps_event_record *event,
     return PS_MISTAKE_NONE;
 }
 
-/* What the plane of each kind of event has to be below, and whether it may be PS_NO_PLANE. */
-struct limits {
-    uint8_t below[256];
-    uint8_t bare[256];
+#define WRONG (1u << 31)
+
+/* What a kind and a plane say: bit e that it is event e, or that they do not go together. */
+struct grammar {
+    uint32_t says[32][256];
 };
 
-static struct limits limits_of(const struct ps_policy *policy, unsigned n_planes)
+static void grammar_of(struct grammar *grammar, const struct ps_policy *policy, unsigned n_planes)
 {
-    struct limits limits;
-    memset(&limits, 0, sizeof limits); /* an unknown kind allows no plane at all */
-    for (unsigned event = 0; event < PS_N_EVENTS; event++) {
-        const unsigned takes = ps_takes_plane(policy, event);
-        limits.below[event] = (uint8_t)(takes ? n_planes : 1u);
-        limits.bare[event] = !takes;
+    for (unsigned kind = 0; kind < 32; kind++) {
+        const unsigned takes = kind < PS_N_EVENTS && ps_takes_plane(policy, kind);
+        const unsigned below = kind < PS_N_EVENTS ? (takes ? n_planes : 1u) : 0u;
+        for (unsigned plane = 0; plane < 256; plane++)
+            grammar->says[kind][plane] = plane < below ? 1u << kind : WRONG;
+        if (below && !takes)
+            grammar->says[kind][PS_NO_PLANE] = 1u << kind;
     }
-    return limits;
 }
 
-/* Whether some record of a block is wrong: all are looked at, and none is branched on. */
-static int any_wrong(const struct ps_event_record *events, uint64_t n, const struct limits *limits,
-                     uint64_t n_vcpus, int64_t earliest_ns)
+/* The events among a block of records, or WRONG with them: all are looked at, and none is branched
+ * on. The first bit of a difference tells that something is less than it may be; of two times that
+ * are not negative it never tells wrongly. */
+static uint32_t survey(const struct ps_event_record *events, uint64_t n,
+                       const struct grammar *grammar, uint64_t n_vcpus, int64_t earliest_ns)
 {
-    unsigned wrong = 0;
+    const uint64_t last = n_vcpus - 1u;
+    uint64_t before = (uint64_t)earliest_ns, less = 0;
+    uint32_t said = 0;
     for (uint64_t i = 0; i < n; i++) {
         const struct ps_event_record *event = &events[i];
-        const unsigned none = (event->plane == PS_NO_PLANE) & limits->bare[event->kind];
-        wrong |= (unsigned)(event->time_ns < earliest_ns) | (unsigned)(event->vcpu >= n_vcpus) |
-                 ((unsigned)(event->plane >= limits->below[event->kind]) & ~none);
-        earliest_ns = event->time_ns;
+        const uint64_t time = (uint64_t)event->time_ns;
+        less |= time | (time - before) | (last - event->vcpu);
+        said |= grammar->says[event->kind & 31u][event->plane];
+        said |= event->kind > 31u ? WRONG : 0u;
+        before = time;
     }
-    return (wrong & 1u) != 0;
+    return less >> 63 ? said | WRONG : said;
 }
 
 #define BLOCK 4096u
 
 uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
                          const struct ps_policy *policy, unsigned n_planes, uint64_t n_vcpus,
-                         int64_t start_ns, enum ps_mistake *mistake)
+                         int64_t start_ns, uint32_t *kinds, enum ps_mistake *mistake)
 {
-    const struct limits limits = limits_of(policy, n_planes);
+    struct grammar grammar;
     int64_t earliest_ns = start_ns < 0 ? 0 : start_ns;
+    grammar_of(&grammar, policy, n_planes);
+    *kinds = 0;
     for (uint64_t i = 0; i < n; i += BLOCK) {
         const uint64_t length = n - i < BLOCK ? n - i : BLOCK;
-        if (any_wrong(&events[i], length, &limits, n_vcpus, earliest_ns))
+        const uint32_t said = survey(&events[i], length, &grammar, n_vcpus, earliest_ns);
+        if (said & WRONG)
             for (uint64_t k = i; k < i + length; k++) {
                 *mistake = mistake_of(&events[k], policy, n_planes, n_vcpus, earliest_ns);
                 if (*mistake != PS_MISTAKE_NONE)
                     return k;
                 earliest_ns = events[k].time_ns;
             }
+        *kinds |= said;
         earliest_ns = events[i + length - 1].time_ns;
     }
     return n;

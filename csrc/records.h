@@ -32,10 +32,11 @@ enum ps_mistake {
     PS_MISTAKE_SUPERFLUOUS
 };
 
-/* The index of the first wrong record, or n; `mistake` says what is wrong with it. */
+/* The index of the first wrong record, and in `mistake` what is wrong with it; or n, and in `kinds`
+ * bit e for every event e that occurs. */
 uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
                          const struct ps_policy *policy, unsigned n_planes, uint64_t n_vcpus,
-                         int64_t start_ns, enum ps_mistake *mistake);
+                         int64_t start_ns, uint32_t *kinds, enum ps_mistake *mistake);
 
 /* The index of the first state that no vCPU of `n_planes` planes can have, or n. */
 uint64_t ps_states_check(const struct ps_state *states, uint64_t n, unsigned n_planes);

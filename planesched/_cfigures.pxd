@@ -9,7 +9,6 @@ cdef extern from "figures.h" nogil:
         PS_N_BUCKETS
         PS_CLOCK_ENTERED
         PS_CLOCK_POSTED
-        PS_CLOCK_ROW
         PS_UNKNOWN_NS
 
     struct ps_figures:
@@ -21,18 +20,7 @@ cdef extern from "figures.h" nogil:
         int64_t *clocks
         unsigned n_planes
 
-    struct ps_before:
-        pass
-
     unsigned PS_CLOCK_SLOTS(unsigned n_planes) noexcept
-    void ps_prefetch(const void *address) noexcept
-    void ps_prefetch_clock(const ps_ledger *ledger, uint64_t vcpu) noexcept
-    int64_t *ps_clock(const ps_ledger *ledger, uint64_t vcpu) noexcept
-    ps_before ps_look(const ps_state *s) noexcept
-    void ps_count(
-        const ps_ledger *ledger, const ps_before *before, const ps_state *s, ps_outcome out,
-        unsigned event, unsigned plane, uint64_t now_ns, int64_t *clock
-    ) noexcept
     void ps_figures_open(
         const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t start_ns
     ) noexcept
@@ -69,7 +57,7 @@ cdef extern from "records.h" nogil:
 
     uint64_t ps_events_check(
         const ps_event_record *events, uint64_t n, const ps_policy *policy, unsigned n_planes,
-        uint64_t n_vcpus, int64_t start_ns, ps_mistake *mistake
+        uint64_t n_vcpus, int64_t start_ns, uint32_t *kinds, ps_mistake *mistake
     ) noexcept
     uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
 

@@ -15,7 +15,8 @@ cdef class VM:
     cdef ps_policy c_policy
     cdef ps_state *states
     cdef int64_t *clocks
-    cdef void *automaton  # a struct ps_automaton, whose header is not installed
+    cdef void *automaton  # a struct ps_automaton, whose header is not installed; or NULL
+    cdef bint looking_up_is_slow
     cdef readonly unsigned planes
     cdef uint64_t n_vcpus
     cdef int64_t clock_ns

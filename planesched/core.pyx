@@ -8,7 +8,7 @@ import numpy as np
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
 
-from planesched cimport _cautomaton as table
+from planesched cimport _crun as loop
 from planesched cimport _cfigures as figures
 from planesched.csched cimport (
     PS_ABI_VERSION,
@@ -34,10 +34,6 @@ from .events import MASKS, NO_PLANE, STATE, Event, Fault, Flags, Reason
 from .policy import Policy, plane_count
 
 __all__ = ["VCPU", "VM", "Outcome"]
-
-# How much memory a VM spends on transitions that were worked out once, in bytes: about what the
-# caches hold, for beyond them asking step is faster than looking up.
-cdef uint64_t TABLE = 8 << 20
 
 ABI_VERSION = PS_ABI_VERSION
 
@@ -226,14 +222,13 @@ cdef class VM:
         self.clocks = <int64_t *><size_t>self._clock.ctypes.data
         self.clock_ns = figures.PS_UNKNOWN_NS
         self._last_run = None
-        self.automaton = table.ps_automaton_create(&self.c_policy, planes, TABLE)
-        if self.automaton is NULL:
-            raise MemoryError
+        self.automaton = NULL
+        self.looking_up_is_slow = False
         self.states[0] = boot
         self._state[:] = self._state[0]
 
     def __dealloc__(self):
-        table.ps_automaton_destroy(<table.ps_automaton *>self.automaton)
+        loop.ps_automaton_destroy(<loop.ps_automaton *>self.automaton)
 
     @property
     def policy(self):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "planesched"
 
 NAMES = {"events", "policy", "presets"}
-CORE = NAMES | {"_cautomaton", "_cfigures", "_running", "_scan", "csched", "core", "stats"}
+CORE = NAMES | {"_crun", "_cfigures", "_running", "_scan", "csched", "core", "stats"}
 
 # A package is one room: traces/kvm.py is `traces`. `_version` is written by the build.
 PYTHON = {
@@ -25,9 +25,9 @@ PYTHON = {
     "policyfile": {"errors", "files", "policy", "presets"},
     "csched": {f"planesched/{name}.h" for name in ("bitmap", "policy", "state", "pick", "step")},
     "_cfigures": {"csched"},
-    "_cautomaton": {"_cfigures", "csched"},
-    "core": NAMES | {"_cautomaton", "_cfigures", "_running", "csched", "stats"},
-    "_running": NAMES | {"_cautomaton", "_cfigures", "csched", "core", "stats"},
+    "_crun": {"_cfigures", "csched"},
+    "core": NAMES | {"_crun", "_cfigures", "_running", "csched", "stats"},
+    "_running": NAMES | {"_crun", "_cfigures", "csched", "core", "stats"},
     "_scan": NAMES | {"_cfigures", "csched", "core"},
     "callback": NAMES | {"core", "csched", "planesched/scheduler.h"},
     "capi": NAMES | {"core", "csched"},

@@ -1,0 +1,32 @@
+# The loop of vm.run and its table of transitions, for the drivers inside this package only.
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from planesched._cfigures cimport ps_event_record, ps_ledger, ps_outcome_record
+from planesched.csched cimport ps_policy, ps_state
+
+cdef extern from "run.h" nogil:
+    struct ps_automaton:
+        uint32_t events
+        uint64_t n_filled
+
+    ps_automaton *ps_automaton_create(
+        const ps_policy *policy, unsigned n_planes, uint32_t events, uint64_t bytes
+    ) noexcept
+    void ps_automaton_destroy(ps_automaton *automaton) noexcept
+
+    struct ps_run:
+        const ps_policy *policy
+        ps_state *states
+        uint64_t n_vcpus
+        ps_ledger ledger
+        ps_automaton *automaton
+        const ps_event_record *records
+        uint64_t n, done
+        ps_outcome_record *log
+        uint64_t n_log, logged
+
+    void ps_run_plain(ps_run *run, uint64_t end) noexcept
+    int ps_run_known(ps_run *run, uint64_t end) noexcept
+    int ps_run_join(ps_run *run, int64_t start_ns) noexcept
+    void ps_run_leave(ps_run *run, int64_t end_ns) noexcept
