@@ -4,6 +4,7 @@ Which plane runs is decided by ps_step alone. Longer than 300 lines because ever
 rules is a documented method of a vCPU.
 """
 
+import cython
 import numpy as np
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
@@ -40,6 +41,7 @@ ABI_VERSION = PS_ABI_VERSION
 cdef dict EVENT_NUMBERS = {event.name.lower(): int(event) for event in Event}
 
 
+@cython.freelist(64)
 cdef class Outcome:
     """What one step did: plane before, plane now, reason, fault, flags.
 
