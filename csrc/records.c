@@ -43,17 +43,19 @@ static uint32_t survey(const struct ps_event_record *events, uint64_t n,
                        const struct grammar *grammar, uint64_t n_vcpus, int64_t earliest_ns)
 {
     const uint64_t last = n_vcpus - 1u;
-    uint64_t before = (uint64_t)earliest_ns, less = 0;
-    uint32_t said = 0;
+    uint64_t before = (uint64_t)earliest_ns, negative = 0, earlier = 0, beyond = 0;
+    uint32_t said = 0, kinds = 0;
     for (uint64_t i = 0; i < n; i++) {
         const struct ps_event_record *event = &events[i];
         const uint64_t time = (uint64_t)event->time_ns;
-        less |= time | (time - before) | (last - event->vcpu);
+        negative |= time;
+        earlier |= time - before;
+        beyond |= last - event->vcpu;
+        kinds |= event->kind;
         said |= grammar->says[event->kind & 31u][event->plane];
-        said |= event->kind > 31u ? WRONG : 0u;
         before = time;
     }
-    return less >> 63 ? said | WRONG : said;
+    return (negative | earlier | beyond) >> 63 || kinds > 31u ? said | WRONG : said;
 }
 
 #define BLOCK 4096u
