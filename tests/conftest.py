@@ -31,6 +31,13 @@ def pytest_report_header() -> str:
     return f"planesched {planesched.__version__} from {Path(planesched.__file__).parent}"
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """Keep the tests of the wheel together: with ``-n 2`` it is still built once."""
+    for item in items:
+        if item.get_closest_marker("wheel"):
+            item.add_marker(pytest.mark.xdist_group("wheel"))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
