@@ -12,40 +12,45 @@
 
 #include "pick.h"
 
-/* What one event means before dispatch (4): which masks it sets and clears, and its cause. */
+/* What one event means before dispatch (4). Offsets are those of masks in ps_state, PS_UNUSED where
+ * there is none. */
 struct ps_effect {
-    uint8_t set, clear, clear_too; /* offsets into ps_state, PS_UNUSED where there is none */
+    uint8_t set, clear, clear_too;
     uint8_t cause;
+    uint16_t sets; /* all ones where a mask is set, else zero */
+    uint8_t again; /* the flag if it is set already */
 };
 
 /* The padding stands in for "no mask": it is or-ed and and-ed with nothing. */
 #define PS_UNUSED 30u
+#define PS_ALL 0xffffu
+#define PS_AGAIN PS_FLAG_COALESCED
 #define PS_AT(mask) ((uint8_t)offsetof(struct ps_state, mask))
 
 static const struct ps_effect ps_effects[PS_N_EVENTS] = {
-    /* resched    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* irq        */ {PS_AT(irq), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* nmi        */ {PS_AT(nmi), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* intercept  */ {PS_AT(trap), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* mask       */ {PS_AT(masked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* unmask     */ {PS_UNUSED, PS_AT(masked), PS_UNUSED, PS_REASON_RESCHED},
-    /* cli        */ {PS_AT(noint), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* sti        */ {PS_UNUSED, PS_AT(noint), PS_UNUSED, PS_REASON_RESCHED},
-    /* halt       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_HALT},
-    /* call       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_CALL},
-    /* return     */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RETURN},
-    /* start      */ {PS_AT(runnable), PS_AT(halted), PS_UNUSED, PS_REASON_START},
-    /* stop       */ {PS_UNUSED, PS_AT(runnable), PS_UNUSED, PS_REASON_STOP},
-    /* enable     */ {PS_AT(online), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* disable    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_STOP},
-    /* lock       */ {PS_AT(locked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* force      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_FORCE},
-    /* hold       */ {PS_AT(held), PS_UNUSED, PS_UNUSED, PS_REASON_STOP},
-    /* release    */ {PS_UNUSED, PS_AT(held), PS_UNUSED, PS_REASON_START},
-    /* enter      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_USER},
-    /* vina_on    */ {PS_AT(vina), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED},
-    /* vina_off   */ {PS_UNUSED, PS_AT(vina), PS_AT(vina_asserted), PS_REASON_RESCHED},
-    /* vina_clear */ {PS_UNUSED, PS_AT(vina_asserted), PS_UNUSED, PS_REASON_RESCHED},
+    /* resched    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, 0, 0},
+    /* irq        */ {PS_AT(irq), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, PS_AGAIN},
+    /* nmi        */ {PS_AT(nmi), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, PS_AGAIN},
+    /* intercept  */ {PS_AT(trap), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, PS_AGAIN},
+    /* mask       */ {PS_AT(masked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
+    /* unmask     */ {PS_UNUSED, PS_AT(masked), PS_UNUSED, PS_REASON_RESCHED, 0, 0},
+    /* cli        */ {PS_AT(noint), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
+    /* sti        */ {PS_UNUSED, PS_AT(noint), PS_UNUSED, PS_REASON_RESCHED, 0, 0},
+    /* halt       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_HALT, 0, 0},
+    /* call       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_CALL, 0, 0},
+    /* return     */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RETURN, 0, 0},
+    /* start      */ {PS_AT(runnable), PS_AT(halted), PS_UNUSED, PS_REASON_START, PS_ALL, 0},
+    /* stop       */ {PS_UNUSED, PS_AT(runnable), PS_UNUSED, PS_REASON_STOP, 0, 0},
+    /* enable     */ {PS_AT(online), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
+    /* disable    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_STOP, 0, 0},
+    /* lock       */ {PS_AT(locked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
+    /* force      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_FORCE, 0, 0},
+    /* hold       */ {PS_AT(held), PS_UNUSED, PS_UNUSED, PS_REASON_STOP, PS_ALL, 0},
+    /* release    */ {PS_UNUSED, PS_AT(held), PS_UNUSED, PS_REASON_START, 0, 0},
+    /* enter      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_USER, 0, 0},
+    /* vina_on    */ {PS_AT(vina), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
+    /* vina_off   */ {PS_UNUSED, PS_AT(vina), PS_AT(vina_asserted), PS_REASON_RESCHED, 0, 0},
+    /* vina_clear */ {PS_UNUSED, PS_AT(vina_asserted), PS_UNUSED, PS_REASON_RESCHED, 0, 0},
 };
 
 /* ---- One step under way ---- */
@@ -113,24 +118,23 @@ static inline struct ps_outcome ps_arrive(const struct ps_policy *policy, struct
     }
     if (policy->vina_auto_reset && entered)
         s->vina_asserted = (uint16_t)(s->vina_asserted & ~self);
-    if (policy->vina != PS_VINA_OFF && s->vina & ~s->vina_asserted & self &&
+    if (s->vina & ~s->vina_asserted & self && policy->vina != PS_VINA_OFF &&
         ps_notices(policy, s, step, plane, entered)) {
         s->vina_asserted = (uint16_t)(s->vina_asserted | self);
         s->irq = (uint16_t)(s->irq | self);
         flags |= PS_FLAG_VINA;
     }
-    const uint16_t relayed = ps_when(reason == PS_REASON_RELAY);
-    s->halted = (uint16_t)(s->halted & ~(self & (ps_wakes(s) | trapped | relayed)));
+    const unsigned irq = ps_injectable(s) & self;
+    const unsigned nmi = s->nmi & self;
+    const unsigned relayed = reason == PS_REASON_RELAY ? self : 0u;
+    s->halted = (uint16_t)(s->halted & ~(irq | nmi | trapped | relayed));
     if (s->halted & self) {
         s->status = PS_STATUS_BLOCKED;
         return ps_finish(s, step, reason, PS_FAULT_NONE, flags);
     }
-    const uint16_t injected = (uint16_t)(ps_injectable(s) & self);
-    const uint16_t nmi = (uint16_t)(s->nmi & self);
-    flags |= (injected ? PS_FLAG_INJECTED : 0u) | (nmi ? PS_FLAG_NMI : 0u);
-    s->irq = (uint16_t)(s->irq & ~injected);
-    s->edge = (uint16_t)(s->edge & ~injected);
+    s->irq = (uint16_t)(s->irq & ~irq);
     s->nmi = (uint16_t)(s->nmi & ~nmi);
+    flags |= (irq >> plane) * PS_FLAG_INJECTED | (nmi >> plane) * PS_FLAG_NMI;
     return ps_finish(s, step, reason, PS_FAULT_NONE, flags);
 }
 
@@ -361,9 +365,8 @@ static inline void ps_plain_effects(const struct ps_policy *policy, struct ps_st
     const struct ps_effect effect = ps_effects[step->event];
     const uint16_t self = ps_bit(step->plane);
     const uint16_t before = ps_mask_at(s, effect.set);
-    if (ps_among(PS_COALESCING, step->event) && before & self)
-        step->flags = PS_FLAG_COALESCED;
-    ps_mask_put(s, effect.set, (uint16_t)(before | (self & ps_when(effect.set != PS_UNUSED))));
+    step->flags = before & self ? effect.again : 0;
+    ps_mask_put(s, effect.set, (uint16_t)(before | (self & effect.sets)));
     ps_mask_put(s, effect.clear, (uint16_t)(ps_mask_at(s, effect.clear) & ~self));
     ps_mask_put(s, effect.clear_too, (uint16_t)(ps_mask_at(s, effect.clear_too) & ~self));
     if (policy->trigger == PS_TRIGGER_EDGE && step->event == PS_EVENT_IRQ)
