@@ -65,6 +65,7 @@ void ps_automaton_destroy(struct ps_automaton *automaton);
 /* The row of a state, made known if need be; PS_NO_STATE where the table is full. */
 uint32_t ps_automaton_row(struct ps_automaton *automaton, const struct ps_state *state);
 
+/* The state of a row, also by the index of any edge in it. */
 static inline const struct ps_state *ps_automaton_state(const struct ps_automaton *automaton,
                                                         uint32_t row)
 {

@@ -78,6 +78,7 @@ struct ps_engine {
     struct ps_totals totals;
     struct {
         struct ps_outcome_record *next;
+        struct ps_outcome_record *costs; /* of this step, if it may take time, or NULL */
         uint64_t left;
     } log;                   /* where outcomes worth it go */
     int costly;              /* any switch or exit costs */
@@ -176,7 +177,9 @@ int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patienc
 struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                       unsigned plane, int64_t posted_ns, uint32_t row);
 void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
-            struct ps_outcome out);
+            struct ps_outcome out, uint8_t before);
+/* What this step logged takes time. */
+void ps_log_took(struct ps_engine *engine, int64_t took_ns);
 /* Give a vCPU another state than a step would. */
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
 /* Figures begin from zero. What was counted per transition goes to the figures. */

@@ -47,7 +47,7 @@ struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, u
 }
 
 void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
-            struct ps_outcome out)
+            struct ps_outcome out, uint8_t before)
 {
     struct ps_outcome_record *record = engine->log.next++;
     engine->log.left--;
@@ -62,11 +62,20 @@ void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned pl
     record->reason = out.reason;
     record->fault = out.fault;
     record->flags = out.flags;
+    record->status = before;
+    engine->log.costs = out.flags & PS_FLAG_SWITCHED || ps_exits(out) ? record : NULL;
+}
+
+void ps_log_took(struct ps_engine *engine, int64_t took_ns)
+{
+    engine->log.costs->took_ns = took_ns > UINT32_MAX ? UINT32_MAX : (uint32_t)took_ns;
+    engine->log.costs = NULL;
 }
 
 void ps_engine_log(struct ps_engine *engine, struct ps_outcome_record *records, uint64_t n)
 {
     engine->log.next = records;
+    engine->log.costs = NULL;
     engine->log.left = n;
 }
 

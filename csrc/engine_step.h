@@ -77,14 +77,16 @@ static inline struct ps_done ps_take_step(struct ps_engine *engine, uint32_t vcp
             if (engine->costly)
                 done.reason = automaton->outcomes[at].reason;
             if (engine->log.left && edge->bits & PS_EDGE_LOGGED)
-                ps_log(engine, vcpu, event, plane, automaton->outcomes[at]);
+                ps_log(engine, vcpu, event, plane, automaton->outcomes[at],
+                       ps_automaton_state(automaton, at)->status);
             return done;
         }
     }
+    const uint8_t before = guest->status;
     const struct ps_outcome out =
         ps_vcpu_step_slowly(engine, vcpu, event, plane, posted_ns, row);
-    if (engine->log.left && ps_worth_logging(out))
-        ps_log(engine, vcpu, event, plane, out);
+    if (engine->log.left && ps_worth_logging(out, before, guest->status))
+        ps_log(engine, vcpu, event, plane, out, before);
     const struct ps_done done = {(uint8_t)out.was, out.fault,
                                  (out.flags & PS_FLAG_SWITCHED) != 0, (uint8_t)ps_exits(out),
                                  out.reason};
@@ -143,8 +145,11 @@ PS_INLINE unsigned ps_act(struct ps_engine *engine, uint32_t vcpu, unsigned even
     const unsigned ran = ps_runner(guest);
     const struct ps_done done = ps_take_step(engine, vcpu, event, plane, posted_ns, row);
     guest->ready_ns = guest->now_ns;
-    if (engine->costly && (done.switched || done.exited))
+    if (engine->costly && (done.switched || done.exited)) {
         guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(engine, vcpu, &done));
+        if (engine->log.costs)
+            ps_log_took(engine, guest->ready_ns - guest->now_ns);
+    }
     if (done.switched && guest->current == engine->policy.marker)
         guest->left = done.was;
     if (done.exited)

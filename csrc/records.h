@@ -19,7 +19,8 @@ struct ps_outcome_record {
     uint8_t kind, plane;
     int8_t was, now;
     uint8_t reason, fault, flags;
-    uint8_t pad[5];
+    uint8_t status;   /* before the step, as in ps_state */
+    uint32_t took_ns; /* that the switch or exit takes, where the driver gives it time */
 };
 
 /* What is wrong with a record; the order is that in which the fields are looked at. */

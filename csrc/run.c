@@ -5,13 +5,13 @@
 #define AHEAD 32u
 
 static void write_log(struct ps_run *run, const struct ps_event_record *record,
-                      struct ps_outcome out)
+                      struct ps_outcome out, uint8_t before)
 {
     if (run->logged++ >= run->n_log)
         return;
     const struct ps_outcome_record entry = {
         record - run->records, record->time_ns, record->vcpu, record->kind, record->plane, out.was,
-        out.now, out.reason, out.fault, out.flags, {0, 0, 0, 0, 0}};
+        out.now, out.reason, out.fault, out.flags, before, 0};
     run->log[run->logged - 1] = entry;
 }
 
@@ -31,8 +31,8 @@ void ps_run_plain(struct ps_run *run, uint64_t end)
         const struct ps_outcome out = ps_step(policy, s, event, plane);
         ps_count(ledger, &before, s, out, event, plane, (uint64_t)record->time_ns,
                  ps_clock(ledger, record->vcpu));
-        if (run->log && ps_worth_logging(out))
-            write_log(run, record, out);
+        if (run->log && ps_worth_logging(out, before.status, s->status))
+            write_log(run, record, out, before.status);
     }
     run->done = end;
 }
@@ -76,7 +76,8 @@ int ps_run_known(struct ps_run *run, uint64_t end)
                           now_ns, clock);
         clock = following;
         if (run->log && edge.bits & PS_EDGE_LOGGED)
-            write_log(run, record, automaton->outcomes[at]);
+            write_log(run, record, automaton->outcomes[at],
+                      ps_automaton_state(automaton, at)->status);
     }
     run->done = (uint64_t)(record - run->records);
     return record < last ? -1 : 0;

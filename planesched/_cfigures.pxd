@@ -46,8 +46,8 @@ cdef extern from "records.h" nogil:
         uint32_t vcpu
         uint8_t kind, plane
         int8_t was, now
-        uint8_t reason, fault, flags
-        uint8_t pad[5]
+        uint8_t reason, fault, flags, status
+        uint32_t took_ns
 
     enum ps_mistake:
         PS_MISTAKE_TIME

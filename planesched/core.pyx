@@ -302,7 +302,8 @@ cdef class VM:
         events : ndarray, shape (n,), dtype EVENT
             In order of time, not before the last event of an earlier run.
         log : ndarray, shape (m,), dtype OUTCOME, optional
-            Filled with the outcomes that switched, faulted or notified (VINA), in order;
+            Filled with the outcomes that entered a plane, exited, blocked, woke, faulted or
+            notified (VINA), in order: between two of a vCPU it does one thing, so that times add up;
             `Stats.logged` says how many there were, also of those beyond m.
 
         Returns

@@ -31,7 +31,7 @@ cdef extern from "planesched/step.h" nogil:
 
     ps_policy ps_policy_default() noexcept
     int ps_policy_prepare(ps_policy *policy) noexcept
-    int ps_worth_logging(ps_outcome out) noexcept
+    int ps_worth_logging(ps_outcome out, unsigned before, unsigned after) noexcept
     uint16_t ps_demoted(const ps_policy *policy, uint16_t locked) noexcept
     uint16_t ps_above(const ps_policy *policy, uint16_t locked, unsigned plane) noexcept
     uint16_t ps_below(const ps_policy *policy, uint16_t locked, unsigned plane) noexcept

@@ -149,10 +149,16 @@ OUTCOME = np.dtype(
         ("reason", "u1"),
         ("fault", "u1"),
         ("flags", "u1"),
-        ("pad", "u1", (5,)),
+        ("status", "u1"),
+        ("took_ns", "<u4"),
     ]
 )
-"""One logged outcome: 32 bytes. ``record`` is the index of the event that had it."""
+"""One logged outcome: 32 bytes. ``record`` is the index of the event that had it.
+
+``status`` is what the vCPU did before: 0 it ran plane ``was``, 1 it was in userspace, 2 it was
+blocked; ``flags`` say what it does then. ``took_ns`` is what the switch or exit takes, where the
+driver gives that time; at most 2**32 - 1 (4.29 s).
+"""
 
 JOB = np.dtype(
     [

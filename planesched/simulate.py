@@ -79,9 +79,9 @@ def simulate(
     threads : int, optional
         How many; as many as there are processors by default.
     log : ndarray of dtype OUTCOME, optional
-        Takes the outcomes that switched, faulted or notified after `warmup`, an equal part of its
-        length for each group of vCPUs that are simulated together, and sorted by time. What is
-        left of it comes last, with ``record`` 0 where those written have -1.
+        Takes the outcomes after `warmup` that `VM.run` logs, an equal part of its length for each
+        group of vCPUs that are simulated together, and sorted by time. What is left of it comes
+        last, with ``record`` 0 where those written have -1.
     progress : callable, optional
         Called some times a second with the part that is done, 0..1, and the arrivals and ends of
         jobs so far.

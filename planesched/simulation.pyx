@@ -266,7 +266,7 @@ cdef class Engine:
         return True
 
     def log_to(self, log):
-        """Write outcomes that switch, fault or notify from now on to an array, until it is full.
+        """Write outcomes from now on to an array, until it is full: those that `VM.run` logs.
 
         Parameters
         ----------

@@ -130,7 +130,7 @@ void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out)
 uint32_t ps_engine_n_rows(const struct ps_engine *engine);
 /* The plane that serves the jobs of a row. */
 unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row);
-/* Where outcomes go that switched, faulted or notified, until there is no room left; NULL: nowhere.
+/* Where outcomes worth it (ps_worth_logging) go until there is no room left; NULL: nowhere.
  * planesched.OUTCOME is the same layout; `record` is -1. */
 struct ps_outcome_record;
 void ps_engine_log(struct ps_engine *engine, struct ps_outcome_record *records, uint64_t n);

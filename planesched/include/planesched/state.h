@@ -54,16 +54,19 @@ struct ps_outcome {
     uint8_t pad[3];
 };
 
-/* Whether an outcome switched, faulted or notified: what a log of outcomes holds. */
-static inline int ps_worth_logging(struct ps_outcome out)
-{
-    return out.fault != PS_FAULT_NONE || (out.flags & (PS_FLAG_SWITCHED | PS_FLAG_VINA)) != 0;
-}
-
 /* Whether the vCPU left for userspace: nothing that happens there has a reason. */
 static inline int ps_exits(struct ps_outcome out)
 {
     return (out.flags & PS_FLAG_USER) != 0 && out.reason != PS_REASON_NONE;
+}
+
+/* What a log of outcomes holds: those that faulted, notified, entered a plane, exited, or changed
+ * the status from `before` to `after`. So from one to the next a vCPU does one thing. */
+static inline int ps_worth_logging(struct ps_outcome out, unsigned before, unsigned after)
+{
+    const unsigned flags = PS_FLAG_SWITCHED | PS_FLAG_BOUNCED | PS_FLAG_VINA;
+    return out.fault != PS_FAULT_NONE || (out.flags & flags) != 0 || ps_exits(out) ||
+           before != after;
 }
 
 /* Bit e of each word speaks of event e. */
