@@ -58,7 +58,7 @@ PYTHON = {
     "checker": CORE | {"_cchecker"},
     "checking": CORE | {"checker", "conformance"},
     "conformance": CORE | {"reference"},
-    "report": NAMES | {"histogram", "stats", "units"},
+    "report": NAMES | {"files", "histogram", "stats", "units"},
 }
 # They speak for the package as a whole: all public names.
 TOP = {"__init__", "__main__", "cli", "commands"}
