@@ -303,7 +303,7 @@ cdef class VM:
             In order of time, not before the last event of an earlier run.
         log : ndarray, shape (m,), dtype OUTCOME, optional
             Filled with the outcomes that entered a plane, exited, blocked, woke, faulted or
-            notified (VINA), in order: between two of a vCPU it does one thing, so that times add up;
+            notified (VINA), in order: from one to the next of a vCPU it does one thing;
             `Stats.logged` says how many there were, also of those beyond m.
 
         Returns

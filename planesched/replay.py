@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import traces
+from .events import OUTCOME
 from .policy import Call, Policy, Scheduler, plane_count
 from .replayed import ReplayResult, TraceSummary
 from .simulation import Engine
@@ -32,6 +33,7 @@ def replay(
     route: Route | None = None,
     main: int | None = None,
     skip_bad: bool = False,
+    log: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[ReplayResult]:
     """Replay a trace under several policies, in one pass and bounded memory.
@@ -65,6 +67,9 @@ def replay(
         The guest OS's plane where the policy hands over; the highest by default.
     skip_bad : bool
         Skip and count malformed lines; not looked at with a `traces.Reader`.
+    log : int
+        How many outcomes each `ReplayResult.log` has room for, 32 bytes each; the first ones, as
+        `VM.run` logs them. What the first vCPU does at once, as it begins, is counted, not logged.
     progress : callable, optional
         Called after every chunk with the time reached, in ns, and the jobs replayed so far.
 
@@ -82,6 +87,8 @@ def replay(
     ValueError
         If a number or name is out of range, or a level or plane does not exist.
     """
+    if log < 0:
+        raise ValueError(f"log={log} is negative")
     n_planes = plane_count(plane_map.n_planes if planes is None else planes)
     runs = [
         _Run(
@@ -95,6 +102,7 @@ def replay(
             route=route,
             main=main,
             userspace=userspace,
+            log=log,
         )
         for label, policy in _labelled(policies, n_planes, in_userspace)
     ]
@@ -143,6 +151,7 @@ class _Run:
         route: Route | None,
         main: int | None,
         userspace: object,
+        log: int,
     ) -> None:
         self.label = label
         self.table = plane_map.planes(policy, n_planes, main=main)
@@ -158,6 +167,8 @@ class _Run:
             main=main,
             userspace=userspace,
         )
+        self.log = np.zeros(log, OUTCOME)
+        self.engine.log_to(self.log)
 
     def take(self, jobs: NDArray[np.void], vcpus: int, until_ns: int) -> None:
         if vcpus > self.engine.vcpus:
@@ -170,6 +181,7 @@ class _Run:
         if vcpus > self.engine.vcpus:
             self.engine.grow(vcpus)
             self.engine.advance(self.engine.now_ns)
+        written = self.log[: self.engine.logged]
         return ReplayResult(
             label=self.label,
             policy=self.engine.policy,
@@ -179,6 +191,7 @@ class _Run:
             time_ns=self.engine.time_ns(),
             livelocks=self.engine.livelocks(),
             trace=trace,
+            log=written[np.argsort(written["time_ns"], kind="stable")],
         )
 
 

@@ -66,6 +66,8 @@ class ReplayResult:
     livelocks : list of tuple
         (vCPU, how often, time in ns of the first, planes that took part).
     trace : TraceSummary
+    log : ndarray of dtype OUTCOME
+        What was logged, by time; empty unless `replay` was asked for it.
     """
 
     label: str
@@ -76,6 +78,7 @@ class ReplayResult:
     time_ns: NDArray[np.int64]
     livelocks: list[tuple[int, int, int, tuple[int, ...]]]
     trace: TraceSummary
+    log: NDArray[np.void]
 
     @property
     def elapsed_ns(self) -> int:

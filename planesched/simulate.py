@@ -81,7 +81,8 @@ def simulate(
     log : ndarray of dtype OUTCOME, optional
         Takes the outcomes after `warmup` that `VM.run` logs, an equal part of its length for each
         group of vCPUs that are simulated together, and sorted by time. What is left of it comes
-        last, with ``record`` 0 where those written have -1.
+        last, with ``record`` 0 where those written have -1. What vCPUs do at once, as they begin,
+        is counted and not logged.
     progress : callable, optional
         Called some times a second with the part that is done, 0..1, and the arrivals and ends of
         jobs so far.

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -47,16 +48,21 @@ def test_help_imports_no_command(run):
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_the_example_at_the_end_of_help_runs(name, run, root):
+def test_the_example_at_the_end_of_help_runs(name, run, root, tmp_path):
+    (tmp_path / "tests").symlink_to(root / "tests")
     status, printed, said = run(name, "--help")
     assert (status, said) == (0, "")
     *_, head, example = printed.rstrip().splitlines()
     assert head == "example:"
     program, *words = shlex.split(example)
     assert program == "planesched"
-    status, printed, said = run(*words, cwd=root)
+    status, printed, said = run(*words)
     assert (status, said) == (0, "")
     assert printed
+    for option, file in pairwise(words):
+        if option in ("--plot", "--timeline"):
+            assert f"{option.removeprefix('--')}: {file}" in printed.splitlines()
+            assert (tmp_path / file).stat().st_size
 
 
 @pytest.mark.parametrize(

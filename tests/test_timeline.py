@@ -1,15 +1,10 @@
 """Timelines, read back: every nanosecond, switch and instant is that of the figures."""
 
-import gzip
-import json
 import sys
-from collections import Counter
-from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as protos
+from timeline_files import check, read_timeline
 
 import planesched
 from planesched import EVENT, OUTCOME, Event, Flags, simulate
@@ -18,126 +13,6 @@ from planesched.report.timeline import write_timeline
 from planesched.workload import Calls, Exponential, Ipis, Poisson, Workload
 
 KINDS = (".json", ".json.gz", ".pftrace")
-
-
-class Item(NamedTuple):
-    """A slice, or an instant, whose length is None."""
-
-    policy: str
-    vcpu: int
-    name: str
-    begin_ns: int
-    length_ns: int | None
-    args: dict
-
-
-def read(path):
-    if path.suffix == ".pftrace":
-        return list(read_perfetto(path))
-    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return list(read_json(text))
-
-
-def read_json(text):
-    whole = json.loads(text, parse_float=Decimal)
-    assert whole["displayTimeUnit"] == "ns"
-    names = {}
-    for event in whole["traceEvents"]:
-        if event["ph"] == "M" and event["name"].endswith("_name"):
-            key = (event["pid"], event["tid"] if event["name"] == "thread_name" else None)
-            names[key] = event["args"]["name"]
-    for event in whole["traceEvents"]:
-        if event["ph"] == "M":
-            continue
-        policy, vcpu = names[event["pid"], None], names[event["pid"], event["tid"]]
-        length_ns = ns(event["dur"]) if event["ph"] == "X" else None
-        yield Item(
-            policy, int(vcpu.removeprefix("vCPU ")), event["name"], ns(event["ts"]), length_ns,
-            event["args"],
-        )  # fmt: skip
-
-
-def ns(microseconds):
-    nanoseconds = microseconds * 1000
-    assert nanoseconds == int(nanoseconds)
-    return int(nanoseconds)
-
-
-def read_perfetto(path):
-    trace = protos.Trace()
-    trace.ParseFromString(path.read_bytes())
-    tracks = {
-        packet.track_descriptor.uuid: packet.track_descriptor
-        for packet in trace.packet
-        if packet.HasField("track_descriptor")
-    }
-    begun = {}
-    for packet in trace.packet:
-        if not packet.HasField("track_event"):
-            continue
-        event = packet.track_event
-        track = tracks[event.track_uuid]
-        if event.type == event.TYPE_SLICE_END:
-            yield begun.pop(track.uuid)(packet.timestamp)
-            continue
-        args = {
-            note.name: getattr(note, note.WhichOneof("value")) for note in event.debug_annotations
-        }
-        policy, vcpu = tracks[track.parent_uuid].name, int(track.name.removeprefix("vCPU "))
-
-        def item(end_ns, of=(policy, vcpu, event.name), begin_ns=packet.timestamp, args=args):
-            return Item(*of, begin_ns, None if end_ns is None else end_ns - begin_ns, args)
-
-        if event.type == event.TYPE_INSTANT:
-            yield item(None)
-        else:
-            assert track.uuid not in begun
-            begun[track.uuid] = item
-    assert not begun
-
-
-def check(items, stats, start_ns, end_ns):
-    """Hold what was read against the figures."""
-    assert items
-    slices = [item for item in items if item.length_ns is not None]
-    reached = {}
-    for item in slices:
-        assert item.begin_ns == reached.get(item.vcpu, start_ns)
-        reached[item.vcpu] = item.begin_ns + item.length_ns
-    assert set(reached.values()) == {end_ns}
-    assert len(reached) == stats.vcpus
-    assert {item.name for item in slices} <= {
-        "switch", "exit", "userspace", "blocked", *(f"plane {p}" for p in range(stats.planes)),
-    }  # fmt: skip
-    for plane in range(stats.planes):
-        times = Counter()
-        for item in slices:
-            if item.args["plane"] == plane:
-                times[item.name] += item.length_ns
-        assert times[f"plane {plane}"] == stats.running_ns[plane]
-        assert times["userspace"] == stats.userspace_ns[plane]
-        assert times["blocked"] == stats.blocked_ns[plane]
-        assert times["switch"] + times["exit"] == stats.transition_ns[plane]
-    entries = np.zeros_like(stats.entries)
-    reasons = Counter()
-    for item in slices:
-        if "from" in item.args:
-            entries[item.args["from"], item.args["plane"]] += 1
-    instants = [item for item in items if item.length_ns is None]
-    for item in instants:
-        assert start_ns <= item.begin_ns <= end_ns
-        if item.name == "bounce":
-            entries[item.args["plane"], item.args["plane"]] += 1
-            reasons["bounce"] += 1
-    assert (entries == stats.entries).all()
-    assert entries.sum() - np.trace(entries) == stats.switches
-    seen = Counter(item.name for item in instants)
-    assert seen["bounce"] == stats.bounces
-    assert seen["VINA"] == stats.vina.sum()
-    exits = Counter(item.args["reason"] for item in instants if item.name == "exit")
-    assert exits == stats.exits_by_reason
-    faults = {name.removeprefix("fault "): n for name, n in seen.items() if "fault" in name}
-    assert faults == stats.faults_by_code
 
 
 def some_events(policy, planes, vcpus, count, seed):
@@ -164,7 +39,7 @@ def test_a_run_of_anything(name, kind, tmp_path):
     start_ns, end_ns = (int(events["time_ns"][i]) for i in (0, -1))
     path = tmp_path / f"run{kind}"
     write_timeline(path, {name: log[: stats.logged]}, start_ns=start_ns, end_ns=end_ns)
-    check(read(path), stats, start_ns, end_ns)
+    check(read_timeline(path), stats, start_ns, end_ns)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -197,7 +72,7 @@ def test_a_simulation(name, in_userspace, costs, kind, tmp_path):
     path = tmp_path / f"simulation{kind}"
     start_ns, end_ns = result.start_ns, result.start_ns + result.elapsed_ns
     write_timeline(path, {result.label: written}, start_ns=start_ns, end_ns=end_ns)
-    items = read(path)
+    items = read_timeline(path)
     check(items, result.stats, start_ns, end_ns)
     assert {item.policy for item in items} == {result.label}
     names = {item.name for item in items if item.length_ns is not None}
@@ -226,7 +101,7 @@ def test_what_is_written(tmp_path):
         path = tmp_path / f"few{kind}"
         write_timeline(path, {"mine": log}, start_ns=1000, end_ns=3000)
         cause = {"from": 0, "reason": "interrupt", "event": "irq 1"}
-        assert sorted(read(path), key=lambda item: item.begin_ns) == [
+        assert sorted(read_timeline(path), key=lambda item: item.begin_ns) == [
             ("mine", 0, "plane 0", 1000, 500, {"plane": 0}),
             ("mine", 0, "switch", 1500, 250, {"plane": 1, **cause}),
             ("mine", 0, "plane 1", 1750, 250, {"plane": 1}),
@@ -238,7 +113,7 @@ def test_what_is_written(tmp_path):
 def test_a_switch_that_the_end_cuts(tmp_path):
     log = outcome(time_ns=10, now=1, reason=2, flags=Flags.SWITCHED, took_ns=100)
     write_timeline(tmp_path / "cut.json", {"a": log}, end_ns=60)
-    lengths = [(item.name, item.length_ns) for item in read(tmp_path / "cut.json")]
+    lengths = [(item.name, item.length_ns) for item in read_timeline(tmp_path / "cut.json")]
     assert lengths == [("plane 0", 10), ("switch", 50)]
 
 
@@ -246,7 +121,7 @@ def test_policies_have_tracks_of_their_own(tmp_path):
     one, other = (outcome(time_ns=5, vcpu=v, now=1, flags=Flags.SWITCHED) for v in (0, 7))
     for kind in KINDS:
         write_timeline(tmp_path / f"two{kind}", {"a": one, "b": other}, end_ns=9)
-        found = [(i.policy, i.vcpu, i.name) for i in read(tmp_path / f"two{kind}")]
+        found = [(i.policy, i.vcpu, i.name) for i in read_timeline(tmp_path / f"two{kind}")]
         assert found == [
             ("a", 0, "plane 0"), ("a", 0, "plane 1"), ("b", 7, "plane 0"), ("b", 7, "plane 1"),
         ]  # fmt: skip
@@ -264,7 +139,7 @@ def test_the_same_log_gives_the_same_bytes(tmp_path):
 def test_a_log_of_nothing(tmp_path):
     for kind in KINDS:
         write_timeline(tmp_path / f"none{kind}", {"a": np.zeros(0, OUTCOME)})
-        assert read(tmp_path / f"none{kind}") == []
+        assert read_timeline(tmp_path / f"none{kind}") == []
 
 
 def test_wrong_logs(tmp_path):
@@ -310,3 +185,21 @@ def test_a_log_is_all_that_is_held(tmp_path):
         _, more = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert more < 1.2 * some
+
+
+def test_where_a_log_was_full_tracks_end_with_their_last_entries(tmp_path):
+    log = np.concatenate(
+        [
+            outcome(time_ns=5, now=1, reason=2, flags=Flags.SWITCHED),
+            outcome(time_ns=7, was=1, now=1, fault=1),
+            outcome(time_ns=9, vcpu=1, now=1, reason=2, flags=Flags.SWITCHED),
+        ]
+    )
+    write_timeline(tmp_path / "full.json", {"a": log})
+    found = [
+        (i.vcpu, i.name, i.begin_ns, i.length_ns) for i in read_timeline(tmp_path / "full.json")
+    ]
+    assert sorted(found, key=lambda item: item[:3]) == [
+        (0, "fault ud", 7, None), (0, "plane 0", 0, 5), (0, "plane 1", 5, 2),
+        (1, "plane 0", 0, 9), (1, "plane 1", 9, 0),
+    ]  # fmt: skip

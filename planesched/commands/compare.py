@@ -4,12 +4,16 @@ import argparse
 import json
 
 from .options import add_json
+from .out import add_plot, check_drawings, check_out, write_out, write_plot
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
 Simulate the guests of a scenario file under several policies, on the same arrivals and service
 times, and print how they differ from the first: the differences with 95 % confidence intervals."""
-EXAMPLE = "planesched compare design-question --policy vsm --policy vsm_relay --duration 2s"
+EXAMPLE = (
+    "planesched compare design-question --policy vsm --policy vsm_relay --duration 2s "
+    "--plot both.svg"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,18 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(parser)
     parser.add_argument("--out", metavar="FILE", help="write the table to a .parquet or .json file")
+    add_plot(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print the table or the JSON."""
     from ..compare import compare
-    from .out import check_out, write_out
 
     check_out(args.out, (".parquet", ".json"))
+    check_drawings(args.plot)
     scenario, options = arguments(args)
     chosen = policies(scenario, args.policies)
     with ticking("comparing") as told:
         found = compare(chosen, in_userspace=args.in_userspace, **options, **told)
     write_out(args.out, found)
     print(json.dumps(found.as_dict(), indent=2) if args.json else found)
+    write_plot(args, found)
     return 130 if any(result.partial for result in found.results) else 0

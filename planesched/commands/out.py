@@ -1,12 +1,103 @@
 """Where results are written to: the kind of file is that of its name."""
 
+import argparse
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..events import OUTCOME
 from ..files import check_target, replacing
 
-__all__ = ["check_out", "write_out"]
+__all__ = [
+    "LOG_ROOM",
+    "add_plot",
+    "add_timeline",
+    "check_drawings",
+    "check_out",
+    "new_log",
+    "write_out",
+    "write_plot",
+    "write_timelines",
+]
+
+LOG_ROOM = 1 << 20
+"""How many outcomes of a policy go into a timeline: 32 MiB."""
+
+
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """Take ``--plot FILE``."""
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw latency and switches into a .svg, .png or .pdf"
+    )
+
+
+def add_timeline(parser: argparse.ArgumentParser) -> None:
+    """Take ``--timeline FILE``."""
+    parser.add_argument(
+        "--timeline", metavar="FILE",
+        help="what each vCPU did when, for ui.perfetto.dev: a .json, .json.gz or .pftrace",
+    )  # fmt: skip
+
+
+def check_drawings(plot: str | None, timeline: str | None = None) -> None:
+    """Raise before any work is done if these cannot be written.
+
+    Raises
+    ------
+    ValueError
+        If a name has another ending, or a package is not installed.
+    OSError
+        If one cannot be written.
+    """
+    if plot is not None:
+        from ..report.plots import check_plot
+
+        check_plot(plot)
+    if timeline is not None:
+        from ..report.tracks import check_timeline
+
+        check_timeline(timeline)
+
+
+def new_log(timeline: str | None) -> NDArray[np.void] | None:
+    """Give room for a timeline's outcomes, if there is to be one."""
+    return None if timeline is None else np.zeros(LOG_ROOM, OUTCOME)
+
+
+def write_plot(args: argparse.Namespace, results: Any) -> None:
+    """Draw results, if ``--plot`` was given, and say where."""
+    if args.plot is not None:
+        from ..report.plots import overview_plot, save_plot
+
+        save_plot(overview_plot(results), args.plot)
+        _say(args, f"plot: {args.plot}")
+
+
+def write_timelines(
+    args: argparse.Namespace,
+    logs: Mapping[str, NDArray[np.void]],
+    start_ns: int,
+    end_ns: int,
+    *,
+    room: int = LOG_ROOM,
+) -> None:
+    """Write logs, each of which had `room` at least, if ``--timeline`` was given; say where."""
+    if args.timeline is not None:
+        from ..report.timeline import write_timeline
+
+        whole = all(len(log) < room for log in logs.values())
+        write_timeline(args.timeline, logs, start_ns=start_ns, end_ns=end_ns if whole else None)
+        only = "" if whole else f" (up to what was logged: there is room for {LOG_ROOM:,} changes)"
+        _say(args, f"timeline: {args.timeline}{only}")
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
+    print(text, file=sys.stderr if args.json else sys.stdout)
 
 
 def check_out(out: str | None, kinds: tuple[str, ...]) -> None:

@@ -17,6 +17,7 @@ from ..report.text import counted, fill, width
 from ..traces import PlaneMap
 from ..units import duration_ns, format_ns
 from .options import add_json, count, duration, integer, pairs, planes_number
+from .out import LOG_ROOM, add_plot, add_timeline, check_drawings, write_plot, write_timelines
 
 DESCRIPTION = """\
 Replay a recorded trace of Linux kvm: events (tracefs, trace-cmd report, perf script; plain, .gz,
@@ -25,7 +26,7 @@ vector is for, by level so that one map serves both directions: level0 is the gu
 level1 the next above it. A halted vCPU waits, a busy one works for level0."""
 EXAMPLE = (
     "planesched replay :demo --map 0x26-0x27=level1 --map call_function_single=level2 "
-    "--policy vsm --policy vsm_relay:ret=next_online"
+    "--policy vsm --policy vsm_relay:ret=next_online --plot demo.svg --timeline demo.json.gz"
 )
 SCHEMA = "planesched.replay/1"
 """Changes when what ``--json`` prints changes its form."""
@@ -68,12 +69,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip-bad", action="store_true", help="count malformed lines and go on")
     add_json(parser)
     add("--out", metavar="FILE", help="write the JSON to a file, and print the table")
+    add_plot(parser)
+    add_timeline(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and print the table or the JSON."""
     if args.out is not None:
         check_target(args.out)
+    check_drawings(args.plot, args.timeline)
     rules = args.rules
     plane_map = PlaneMap.parse(rules) if rules else PlaneMap.load(args.map_file)
     planes = plane_map.n_planes if args.planes is None else args.planes
@@ -84,12 +88,16 @@ def run(args: argparse.Namespace) -> int:
         args.trace, policies, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
         service=service, costs=costs, forward_ns=args.forward,
         in_userspace=args.in_userspace, route=args.route, main=args.main, skip_bad=args.skip_bad,
+        log=0 if args.timeline is None else LOG_ROOM,
     )  # fmt: skip
     text = json.dumps(as_dict(args.trace, results, costs, service), indent=2)
     if args.out is not None:
         with replacing(args.out) as file:
             file.write(text + "\n")
     print(text if args.json else report(args.trace, results, costs))
+    write_plot(args, results)
+    logs = {result.label: result.log for result in results}
+    write_timelines(args, logs, 0, results[0].elapsed_ns)
     return 0
 
 

@@ -2,13 +2,29 @@
 
 import argparse
 
+import numpy as np
+
 from .options import add_json
+from .out import (
+    LOG_ROOM,
+    add_plot,
+    add_timeline,
+    check_drawings,
+    check_out,
+    new_log,
+    write_out,
+    write_plot,
+    write_timelines,
+)
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
 Simulate the guests of a scenario file under one policy and print every plane's and every source's
 latency and sojourn. Ctrl-C prints what was simulated so far, with the exit status 130."""
-EXAMPLE = "planesched simulate design-question --policy vsm_relay --duration 2s"
+EXAMPLE = (
+    "planesched simulate design-question --policy vsm_relay --duration 100ms "
+    "--plot relay.svg --timeline relay.json.gz"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +41,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="write the table to a .parquet, .json or .npz"
     )
+    add_plot(parser)
+    add_timeline(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, and print the result."""
     from ..simulate import simulate
-    from .out import check_out, write_out
 
     check_out(args.out, (".parquet", ".json", ".npz"))
+    check_drawings(args.plot, args.timeline)
     scenario, options = arguments(args)
     chosen = policies(scenario, [args.policy] if args.policy else [])
     label, policy = next(iter(chosen.items()))
+    log = new_log(args.timeline)
     with ticking("simulating") as told:
         result = simulate(
-            policy, label=label, until_precision=args.until_precision, **options, **told
+            policy, label=label, until_precision=args.until_precision, log=log, **options, **told
         )
     write_out(args.out, result)
     print(result.to_json() if args.json else result)
+    write_plot(args, result)
+    if log is not None:
+        written = log[(log["record"] == -1) & np.isin(log["vcpu"], result.vcpu_ids)]
+        # Groups of vCPUs share the room; there are not more of them than vCPUs.
+        write_timelines(
+            args, {label: written}, result.start_ns, result.start_ns + result.elapsed_ns,
+            room=LOG_ROOM // result.vcpus,
+        )  # fmt: skip
     return 130 if result.partial else 0

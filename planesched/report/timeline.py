@@ -52,9 +52,10 @@ def write_timeline(
     logs : mapping of str to ndarray of dtype OUTCOME
         For each policy the outcomes that were logged, in order of time: ``log[:stats.logged]`` of
         `VM.run`, ``log[log["record"] == -1]`` of `simulate`, ``ReplayResult.log``.
-    start_ns, end_ns : int
-        When logging began and ended. A log that had not room for all ends with its last entry,
-        which is the default.
+    start_ns : int
+        When logging began.
+    end_ns : int, optional
+        When it ended. None where a log had not room for all: each track ends with its last entry.
 
     Raises
     ------
@@ -67,22 +68,20 @@ def write_timeline(
         If the file cannot be written.
     """
     check_timeline(path)
-    ends = {label: _check(label, log, start_ns, end_ns) for label, log in logs.items()}
+    for label, log in logs.items():
+        _check(label, log, start_ns, end_ns)
     with tracks(path) as writer:
         for number, (label, log) in enumerate(logs.items(), 1):
             writer.group(number, label, np.unique(log["vcpu"]).tolist())
-            for mark in _marks(log, start_ns, ends[label]):
+            for mark in _marks(log, start_ns, end_ns):
                 writer.write(*mark)
 
 
-def _check(label: str, log: NDArray[np.void], start_ns: int, end_ns: int | None) -> int:
-    """Give the time at which a log ends."""
+def _check(label: str, log: NDArray[np.void], start_ns: int, end_ns: int | None) -> None:
     if not isinstance(log, np.ndarray) or log.dtype != OUTCOME or log.ndim != 1:
         raise TypeError(f"logs[{label!r}] is no ndarray of dtype OUTCOME and one dimension")
     times = log["time_ns"]
-    last_ns = int(times[-1]) if len(log) else start_ns
-    end_ns = last_ns if end_ns is None else end_ns
-    bounds = np.concatenate(([start_ns], times, [end_ns]))
+    bounds = np.concatenate(([start_ns], times, times[-1:] if end_ns is None else [end_ns]))
     back = np.flatnonzero(np.diff(bounds) < 0)
     if len(back):
         at = int(back[0])
@@ -91,21 +90,22 @@ def _check(label: str, log: NDArray[np.void], start_ns: int, end_ns: int | None)
             f"{bounds[at + 1]} ns, expected what was logged from start_ns={start_ns} to "
             f"end_ns={end_ns}, in order"
         )
-    return end_ns
 
 
 # ---- What a log says ----
 
 
 def _marks(
-    log: NDArray[np.void], start_ns: int, end_ns: int
+    log: NDArray[np.void], start_ns: int, end_ns: int | None
 ) -> Iterator[tuple[int, int, int | None, Mark]]:
     """Give (vCPU, time, length, mark) of every slice and instant, a vCPU's slices in order."""
     spells: dict[int, _Spell] = {}
+    last_ns: dict[int, int] = {}
     for at_ns, vcpu, kind, plane, was, now, reason, fault, flags, status, took_ns in _rows(log):
         spell = spells.get(vcpu)
         if spell is None:
             spell = spells[vcpu] = _Spell(start_ns, 0, None, _does(status, was), False)
+        last_ns[vcpu] = at_ns
         after = bool(flags & Flags.USER) | 2 * bool(flags & Flags.BLOCKED)
         exits = bool(flags & Flags.USER and reason)
         if was != now or status != after or took_ns:
@@ -122,7 +122,7 @@ def _marks(
             for mark in _instants(kind, plane, now, reason, fault, flags, exits):
                 yield vcpu, at_ns, None, mark
     for vcpu, spell in spells.items():
-        yield from _slices(vcpu, spell, end_ns)
+        yield from _slices(vcpu, spell, last_ns[vcpu] if end_ns is None else end_ns)
 
 
 def _rows(log: NDArray[np.void]) -> Iterator[tuple[int, ...]]:

@@ -1,0 +1,298 @@
+"""Figures for people: latency by percentile, and who was entered from where.
+
+They are matplotlib's (extra ``plot``), made without pyplot: nothing of it is changed or kept.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..files import check_target, replacing
+from ..stats import Stats
+from ..units import format_ns
+
+__all__ = ["check_plot", "latency_plot", "overview_plot", "save_plot", "switch_plot"]
+
+_ENDINGS = (".svg", ".png", ".pdf")
+# Okabe and Ito's colours, which all people tell apart: https://jfly.uni-koeln.de/color/
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_INK, _FAINT = "#333333", "#dddddd"
+_NOUGHTS = re.compile(r"\.0+\b")
+_POINTS = 241
+_COLUMNS = 4
+_WIDTH, _HEIGHT = 3.2, 2.7
+
+
+class _Curve(NamedTuple):
+    """The latency of one plane or source under one policy."""
+
+    policy: str
+    injected: int
+    quantile_ns: Callable[[float], float | None]
+
+
+def latency_plot(results: Any) -> Any:
+    """Draw how long interrupts waited, by percentile, as HdrHistogram's plots do.
+
+    A panel for each plane or source, a line for each policy. The x axis is 1 / (1 - q), so that
+    each further nine takes the same room; a line ends at the greatest latency, where 1 - q is one
+    interrupt's part. The y axis is logarithmic, with 0 at its foot where there is a latency of 0.
+
+    Parameters
+    ----------
+    results : Stats, ReplayResult, Result or Comparison; a sequence, or a mapping of labels to these
+        What `VM.run`, `replay`, `simulate` and `compare` give. Panels are planes for Stats, targets
+        of the plane map for ReplayResult, sources for Result.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If matplotlib is missing, or there is no result.
+    TypeError
+        If one of them is none of these.
+    """
+    named = _named(results)
+    panels = _panels(named)
+    figure = _new(len(panels), _HEIGHT)
+    _draw_latency(figure, panels, list(named))
+    return figure
+
+
+def switch_plot(results: Any) -> Any:
+    """Draw how often each plane was entered from which: a heat map with counts for each policy.
+
+    Bounces (a plane gave the vCPU up and got it back) are the diagonal. Takes, gives and raises
+    what `latency_plot` does.
+    """
+    named = _named(results)
+    figure = _new(len(named), _WIDTH)
+    _draw_switches(figure, named, len(named))
+    return figure
+
+
+def overview_plot(results: Any) -> Any:
+    """Draw `latency_plot`, and below it `switch_plot`; takes, gives and raises what these do."""
+    named = _named(results)
+    panels = _panels(named)
+    columns = max(len(panels), len(named))
+    figure = _new(columns, 0)
+    heights = [_HEIGHT * _rows(len(panels)), _WIDTH * _rows(len(named))]
+    figure.set_figheight(sum(heights))
+    above, below = figure.subfigures(2, 1, height_ratios=heights)
+    _draw_latency(above, panels, list(named))
+    _draw_switches(below, named, columns)
+    return figure
+
+
+def check_plot(path: str | os.PathLike[str]) -> None:
+    """Raise if a figure cannot be saved there, before the work that it shows is done.
+
+    Raises
+    ------
+    ValueError
+        If the name ends with none of ``.svg``, ``.png``, ``.pdf``, or matplotlib is missing.
+    OSError
+        If it cannot be written.
+    """
+    if Path(path).suffix not in _ENDINGS:
+        raise ValueError(f"plot {path}: expected a name that ends with {', '.join(_ENDINGS)}")
+    check_target(path)
+    _matplotlib()
+
+
+def save_plot(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a figure whole or not at all, always with the same bytes; raises as `check_plot`."""
+    check_plot(path)
+    kind = Path(path).suffix[1:]
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    # Text stays text in an SVG, for search and for the reader's own font.
+    settings = {"svg.hashsalt": "planesched", "svg.fonttype": "none"}
+    with _matplotlib().rc_context(settings), replacing(path, "wb") as file:
+        figure.savefig(file, format=kind, metadata=undated, dpi=150)
+
+
+# ---- What is drawn ----
+
+
+def _named(results: Any) -> dict[str, Any]:
+    """Give results by the names of their policies."""
+    if isinstance(results, Mapping):
+        found = {str(label): result for label, result in results.items()}
+    else:
+        many = getattr(results, "results", results)
+        listed = list(many) if isinstance(many, Iterable) else [many]
+        found = {getattr(result, "label", ""): result for result in listed}
+        if len(found) < len(listed):
+            raise ValueError("two results have one name: give a mapping of labels to results")
+    if not found:
+        raise ValueError("results is empty")
+    for result in found.values():
+        if not isinstance(_stats(result), Stats):
+            raise TypeError(f"{result!r} is no Stats, ReplayResult, Result or Comparison")
+    return found
+
+
+def _stats(result: Any) -> Any:
+    return getattr(result, "stats", result)
+
+
+def _panels(results: Mapping[str, Any]) -> dict[str, list[_Curve]]:
+    """Give the curves by panel; those of which nothing was injected are left out."""
+    panels: dict[str, list[_Curve]] = {}
+    for label, result in results.items():
+        for name, curve in _curves(label, result):
+            panels.setdefault(name, []).extend([curve] if curve.injected else [])
+    return {name: curves for name, curves in panels.items() if curves}
+
+
+def _curves(label: str, result: Any) -> Iterator[tuple[str, _Curve]]:
+    """Give a result's curves: by source, by target of the plane map, or by plane."""
+    if hasattr(result, "quantile_ns"):
+        counts = result.rows["injected"].tolist()
+        for name, count in zip(result.names, counts, strict=True):
+            yield name, _Curve(label, count, partial(result.quantile_ns, "latency", name))
+        return
+    stats = _stats(result)
+    targets = getattr(result, "planes", {}) if stats is not result else {}
+    names = {plane: target for target, plane in targets.items()}
+    for plane in dict.fromkeys([*names, *range(stats.planes)]):
+        count, quantile_ns = int(stats.injected[plane]), partial(stats.latency_quantile_ns, plane)
+        yield names.get(plane, f"plane {plane}"), _Curve(label, count, quantile_ns)
+
+
+# ---- How it is drawn ----
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib.figure
+    except ImportError:
+        raise ValueError("a plot needs matplotlib: pip install 'planesched[plot]'") from None
+    return matplotlib
+
+
+def _rows(panels: int) -> int:
+    return -(-max(panels, 1) // _COLUMNS)
+
+
+def _new(panels: int, height: float) -> Any:
+    size = (_WIDTH * max(2, min(panels, _COLUMNS)), height * _rows(panels) or 1)
+    return _matplotlib().figure.Figure(figsize=size, layout="constrained")
+
+
+def _grid(figure: Any, panels: int, columns: int) -> list[Any]:
+    """Give so many axes, in rows of `columns`, or of four."""
+    columns = max(2, min(columns, _COLUMNS))
+    axes: list[Any] = figure.subplots(_rows(panels), columns, squeeze=False).ravel().tolist()
+    for unused in axes[max(panels, 1) :]:
+        unused.remove()
+    for ax in axes:
+        ax.tick_params(labelsize=8, colors=_INK)
+    return axes[: max(panels, 1)]
+
+
+def _draw_latency(
+    figure: Any, panels: Mapping[str, Sequence[_Curve]], policies: Sequence[str]
+) -> None:
+    figure.suptitle("Latency, delivery to injection", x=0.01, ha="left", fontsize=10)
+    axes = _grid(figure, len(panels), len(panels))
+    if not panels:
+        axes[0].text(
+            0.5, 0.5, "no interrupt was injected", ha="center", transform=axes[0].transAxes
+        )
+        axes[0].set_axis_off()
+        return
+    lines: dict[str, Any] = {}
+    for ax, (name, curves) in zip(axes, panels.items(), strict=True):
+        ax.set_title(name, fontsize=9, color=_INK)
+        for curve in curves:
+            number = policies.index(curve.policy)
+            lines[curve.policy] = _line(ax, curve, number, len(policies) - number)
+        ax.grid(color=_FAINT, linewidth=0.6)
+        ax.spines[["top", "right"]].set_visible(False)
+    drawn = [line for ax in axes for line in ax.get_lines()]
+    for ax in axes:
+        _percent(ax, max(float(line.get_xdata()[-1]) for line in drawn))
+        _times(ax, [float(y) for line in drawn for y in line.get_ydata()])
+    if any(policies):
+        shown = [policy for policy in policies if policy in lines]
+        figure.legend(
+            [lines[policy] for policy in shown], shown,
+            loc="outside lower left", ncols=_COLUMNS, frameon=False, fontsize=8,
+        )  # fmt: skip
+
+
+def _line(ax: Any, curve: _Curve, number: int, left: int) -> Any:
+    """Draw a curve up to its greatest, which is that of one in `injected`.
+
+    It is wider than each of those `left` that come on top, so that equal ones are all seen.
+    """
+    x = np.geomspace(1, max(curve.injected, 2), _POINTS)
+    quantiles = [*(1 - 1 / x[:-1]).tolist(), 1.0]
+    y = [curve.quantile_ns(quantile) for quantile in quantiles]
+    colour, width = _COLOURS[number % len(_COLOURS)], 0.2 + 1.3 * min(left, 5)
+    [line] = ax.plot(x, y, color=colour, linewidth=width, label=curve.policy)
+    ax.plot(x[-1:], y[-1:], "o", color=colour, markersize=width + 2)
+    return line
+
+
+def _percent(ax: Any, most: float) -> None:
+    nines = [10**n for n in range(1, 20) if 10**n <= most]
+    ax.set_xscale("log")
+    ax.set_xlim(1, most * 1.15)
+    ax.set_xticks([2, *nines], [f"{100 - 100 / x:.15g}%" for x in (2, *nines)])
+    ax.minorticks_off()
+    ax.set_xlabel("of interrupts waited no longer", fontsize=8, color=_INK)
+
+
+def _times(ax: Any, values: Sequence[float]) -> None:
+    """Scale an axis of times by decades, with zero a decade below the least that is not."""
+    above = [value for value in values if value > 0] or [1.0]
+    low, high = (int(np.floor(np.log10(value))) for value in (min(above), max(above)))
+    steps = (1,) if high > low else (1, 2, 5)
+    ticks = [step * 10**n for n in range(low, high + 2) for step in steps]
+    if min(values) > 0:
+        ax.set_yscale("log")
+        ax.set_ylim(10**low, max(above) * 1.5)
+    else:
+        ax.set_yscale("symlog", linthresh=10**low)
+        ax.set_ylim(-(10**low) / 20, max(above) * 1.5)
+        ticks = [0, *ticks]
+    bottom, top = ax.get_ylim()
+    ticks = [tick for tick in ticks if bottom <= tick <= top]
+    ax.set_yticks(ticks, [_NOUGHTS.sub("", format_ns(tick)) if tick else "0" for tick in ticks])
+    ax.minorticks_off()
+
+
+def _draw_switches(figure: Any, results: Mapping[str, Any], columns: int) -> None:
+    figure.suptitle("Switches, from plane to plane", x=0.01, ha="left", fontsize=10)
+    most = max(int(_stats(result).entries.max()) for result in results.values())
+    norm = _matplotlib().colors.LogNorm(1, max(most, 2))
+    axes = _grid(figure, len(results), columns)
+    for ax, (label, result) in zip(axes, results.items(), strict=True):
+        stats = _stats(result)
+        counts = np.ma.masked_equal(stats.entries, 0)
+        image = ax.imshow(counts, cmap="Blues", norm=norm)
+        bounces = f", {stats.bounces:,} bounces" if stats.bounces else ""
+        heading = f"{stats.switches:,} switches{bounces}"
+        ax.set_title(f"{label}\n{heading}" if label else heading, fontsize=9, color=_INK)
+        ax.set_xticks(range(stats.planes))
+        ax.set_yticks(range(stats.planes))
+        ax.set_xlabel("to plane", fontsize=8, color=_INK)
+        ax.set_ylabel("from plane", fontsize=8, color=_INK)
+        ax.tick_params(length=0)
+        ax.spines[:].set_color(_FAINT)
+        for (was, now), count in np.ndenumerate(stats.entries):
+            if count:
+                dark = image.norm(count) > 0.6
+                style = {"fontsize": min(9, 40 / stats.planes), "color": "white" if dark else _INK}
+                ax.text(now, was, f"{count:,}", ha="center", va="center", **style)
