@@ -1,6 +1,7 @@
 """Commands that draw: timelines are the figures, and wrong names are told before the work."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -104,3 +105,19 @@ def test_wrong_files_are_told_before_the_work(words, message, capsys):
     status, printed, said = command(*words.split(), capsys=capsys)
     assert (status, printed) == (2, "")
     assert said.startswith(f"planesched: error: {message}")
+
+
+def test_the_page_of_the_docs_makes_what_it_says(root, tmp_path, monkeypatch):
+    page = (root / "docs" / "simulation.md").read_text()
+    begins, draws = (
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        if "grid" not in block
+    )
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(begins + draws, names)
+    short = names["short"]
+    check(read_timeline(tmp_path / "vsm.json"), short.stats, 0, short.elapsed_ns)
+    assert "secure timer</text>" in (tmp_path / "both.svg").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["both.svg", "vsm.json"]
