@@ -1,9 +1,12 @@
 """Reading the histograms of csrc/histogram.h: 64 buckets an octave, exact below 64."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bucket_floor", "histogram_quantile"]
+__all__ = ["Times", "bucket_floor", "histogram_quantile"]
 
 _SUB_BITS = 6
 
@@ -56,3 +59,54 @@ def histogram_quantile(
     shift = max(0, (bucket >> _SUB_BITS) - 1)
     middle = floor + (2**shift - 1) / 2
     return float(min(max(middle, low), high))
+
+
+@dataclass(frozen=True)
+class Times:
+    """Latencies or sojourn times of one plane.
+
+    Attributes
+    ----------
+    count, sum_ns : int
+        How many, and all together.
+    low, high : int
+        The extremes, in ns, where there are any.
+    buckets : ndarray of uint64, shape (buckets,)
+        How many there are in each bucket.
+    """
+
+    count: int
+    sum_ns: int
+    low: int
+    high: int
+    buckets: NDArray[np.uint64]
+
+    @property
+    def mean_ns(self) -> float:
+        """The mean; NaN where nothing was counted."""
+        return self.sum_ns / self.count if self.count else float("nan")
+
+    @property
+    def min_ns(self) -> int | None:
+        """The least; None where nothing was counted."""
+        return self.low if self.count else None
+
+    @property
+    def max_ns(self) -> int | None:
+        """The greatest; None where nothing was counted."""
+        return self.high if self.count else None
+
+    def quantile_ns(self, quantile: float) -> float | None:
+        """Give a quantile as `histogram_quantile` does."""
+        return histogram_quantile(self.buckets, quantile, self.min_ns, self.max_ns)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give count, mean, min, p50, p99, p99_9 and max, as JSON holds them."""
+        quantiles = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
+        return {
+            "count": self.count,
+            "mean": self.mean_ns if self.count else None,
+            "min": self.min_ns,
+            **{name: self.quantile_ns(q) for name, q in quantiles.items()},
+            "max": self.max_ns,
+        }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .histogram import histogram_quantile
+from .histogram import Times
 from .policy import MAX_PLANES
 from .stats import _WIDE, _to_int, _wide_sum
 
@@ -100,21 +100,22 @@ class JobStats:
         """The longest time per plane that it had a job and did not run."""
         return self._counts("starved_ns")
 
+    def _sojourn(self, plane: int) -> Times:
+        low, high = (int(self._counts(f"sojourn_{end}_ns")[plane]) for end in ("min", "max"))
+        sum_ns = _to_int(*self.totals["sojourn_ns"][plane].tolist())
+        return Times(int(self.finished[plane]), sum_ns, low, high, self.sojourn[plane])
+
     def sojourn_mean_ns(self, plane: int) -> float:
         """Give the mean sojourn time; NaN where no job finished."""
-        count = int(self.finished[plane])
-        if not count:
-            return float("nan")
-        words = self.totals["sojourn_ns"][plane]
-        return _to_int(int(words["lo"]), int(words["hi"])) / count
+        return self._sojourn(plane).mean_ns
 
     def sojourn_min_ns(self, plane: int) -> int | None:
         """Give the least sojourn time; None where no job finished."""
-        return int(self._counts("sojourn_min_ns")[plane]) if self.finished[plane] else None
+        return self._sojourn(plane).min_ns
 
     def sojourn_max_ns(self, plane: int) -> int | None:
         """Give the greatest sojourn time; None where no job finished."""
-        return int(self._counts("sojourn_max_ns")[plane]) if self.finished[plane] else None
+        return self._sojourn(plane).max_ns
 
     def sojourn_quantile_ns(self, plane: int, quantile: float) -> float | None:
         """Give a quantile of a plane's sojourn time, off by at most 1/128 of itself.
@@ -136,8 +137,7 @@ class JobStats:
         ValueError
             If `quantile` is not in 0..1.
         """
-        low, high = self.sojourn_min_ns(plane), self.sojourn_max_ns(plane)
-        return histogram_quantile(self.sojourn[plane], quantile, low, high)
+        return self._sojourn(plane).quantile_ns(quantile)
 
     def merge(self, other: "JobStats") -> "JobStats":
         """Give the figures of both together.
@@ -166,19 +166,8 @@ class JobStats:
             name: [int(count) for count in self._counts(name)] for name in _COUNTS
         }
         out["oldest_pending_ns"] = [int(age) for age in self.oldest_pending_ns]
-        out["sojourn_ns"] = [self._sojourn_dict(plane) for plane in range(self.planes)]
+        out["sojourn_ns"] = [self._sojourn(plane).as_dict() for plane in range(self.planes)]
         return out
-
-    def _sojourn_dict(self, plane: int) -> dict[str, Any]:
-        quantiles = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
-        count = int(self.finished[plane])
-        return {
-            "count": count,
-            "mean": self.sojourn_mean_ns(plane) if count else None,
-            "min": self.sojourn_min_ns(plane),
-            **{name: self.sojourn_quantile_ns(plane, q) for name, q in quantiles.items()},
-            "max": self.sojourn_max_ns(plane),
-        }
 
     def __repr__(self) -> str:
         counts = {name: int(self._counts(name).sum()) for name in ("arrived", "finished")}

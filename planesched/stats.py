@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .events import Event, Fault, Reason
-from .histogram import histogram_quantile
+from .histogram import Times
 from .policy import MAX_PLANES
 
 __all__ = ["FIGURES", "Stats"]
@@ -224,18 +224,22 @@ class Stats:
         """The age of the oldest interval per plane that had not ended."""
         return self._counts("age_ns")
 
+    def _latency(self, plane: int) -> Times:
+        low, high = (int(self._counts(f"latency_{end}_ns")[plane]) for end in ("min", "max"))
+        sum_ns = self._wide("latency_ns")[plane]
+        return Times(int(self.injected[plane]), sum_ns, low, high, self.latency[plane])
+
     def latency_mean_ns(self, plane: int) -> float:
         """Give the mean latency of a plane; NaN where nothing was injected."""
-        count = int(self.injected[plane])
-        return self._wide("latency_ns")[plane] / count if count else float("nan")
+        return self._latency(plane).mean_ns
 
     def latency_max_ns(self, plane: int) -> int | None:
         """Give the greatest latency of a plane; None where nothing was injected."""
-        return int(self._counts("latency_max_ns")[plane]) if self.injected[plane] else None
+        return self._latency(plane).max_ns
 
     def latency_min_ns(self, plane: int) -> int | None:
         """Give the least latency of a plane; None where nothing was injected."""
-        return int(self._counts("latency_min_ns")[plane]) if self.injected[plane] else None
+        return self._latency(plane).min_ns
 
     def latency_quantile_ns(self, plane: int, quantile: float) -> float | None:
         """Give a quantile of a plane's latency, off by at most 1/128 of itself.
@@ -257,8 +261,7 @@ class Stats:
         ValueError
             If `quantile` is not in 0..1.
         """
-        low, high = self.latency_min_ns(plane), self.latency_max_ns(plane)
-        return histogram_quantile(self.latency[plane], quantile, low, high)
+        return self._latency(plane).quantile_ns(quantile)
 
     def balance(self, kind: int = 0) -> NDArray[np.int64]:
         """Give deliveries minus what became of them, per plane: zero, or a bug.
@@ -312,19 +315,8 @@ class Stats:
         out["entries"] = self.entries.tolist()
         for name in _PER_PLANE:
             out[name] = [int(value) for value in getattr(self, name)]
-        out["latency_ns"] = [self._latency_dict(plane) for plane in range(self.planes)]
+        out["latency_ns"] = [self._latency(plane).as_dict() for plane in range(self.planes)]
         return out
-
-    def _latency_dict(self, plane: int) -> dict[str, Any]:
-        quantiles = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
-        count = int(self.injected[plane])
-        return {
-            "count": count,
-            "mean": self.latency_mean_ns(plane) if count else None,
-            "min": self.latency_min_ns(plane),
-            **{name: self.latency_quantile_ns(plane, q) for name, q in quantiles.items()},
-            "max": self.latency_max_ns(plane),
-        }
 
     def __repr__(self) -> str:
         return (
