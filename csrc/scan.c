@@ -1,111 +1,169 @@
 #include "scan.h"
 
 #include <stddef.h>
+#include <string.h>
 
-/* One portable loop, compiled for several instruction sets; the widest that runs here is taken.
- * The number of a bit is found by counting bits in 16-bit lanes, which needs no table. */
 #if defined(__GNUC__)
 #define PS_INLINE static inline __attribute__((always_inline))
 #else
 #define PS_INLINE static inline
 #endif
 
-struct scan {
-    const uint16_t *in;
-    const uint16_t *locked; /* NULL: the same for all */
-    uint64_t n;
-    int8_t *out;
-    uint16_t demotable, marker;
-};
+/* Masks that are ranked, and then numbered, at a time: they stay in the first-level cache. */
+enum { PS_BLOCK = 512 };
 
-/* How many bits are set, by adding neighbours. */
-PS_INLINE uint16_t count_bits(uint16_t x)
+/* The number of the highest bit is the exponent of the word as a float. Of 2 x + 1 it is one more,
+ * and zero for no bit at all. IEEE 754 stores it plus 127. */
+PS_INLINE int8_t highest_or_none(uint16_t planes)
 {
-    x = (uint16_t)(x - ((x >> 1) & 0x5555u));
-    x = (uint16_t)((x & 0x3333u) + ((x >> 2) & 0x3333u));
-    x = (uint16_t)((x + (x >> 4)) & 0x0f0fu);
-    return (uint16_t)((x + (x >> 8)) & 0x1fu);
+    const float value = (float)(int32_t)(2u * planes + 1u);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (int8_t)((int32_t)(bits >> 23) - 128);
 }
 
-/* The lowest plane is as many as there are numbers below it; there is no lowest of none. */
-PS_INLINE uint16_t lowest_or_none(uint16_t planes)
+PS_INLINE void numbers_of(const uint16_t *restrict in, uint64_t n, int lowest,
+                          int8_t *restrict out)
 {
-    return (uint16_t)(count_bits((uint16_t)(~planes & (planes - 1u))) | ps_when_empty(planes));
+    if (lowest)
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = highest_or_none((uint16_t)(in[i] & (0u - in[i])));
+    else
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = highest_or_none(in[i]);
 }
 
-/* The highest plane is one less than there are numbers up to it, and so -1 for none. */
-PS_INLINE uint16_t highest_or_none(uint16_t planes)
+PS_INLINE void foremost_of(const uint16_t *restrict in, const uint16_t *restrict locked,
+                           uint64_t n, const struct ps_policy *policy, uint16_t *restrict out)
 {
-    planes = (uint16_t)(planes | planes >> 1);
-    planes = (uint16_t)(planes | planes >> 2);
-    planes = (uint16_t)(planes | planes >> 4);
-    planes = (uint16_t)(planes | planes >> 8);
-    return (uint16_t)(count_bits(planes) - 1u);
-}
-
-PS_INLINE int8_t first_or_none(uint16_t planes, uint16_t demoted, uint16_t marker, int lowest)
-{
-    const uint16_t group = ps_foremost(planes, demoted, marker);
-    return (int8_t)(lowest ? lowest_or_none(group) : highest_or_none(group));
-}
-
-PS_INLINE void scan_all(const struct scan *scan, int lowest)
-{
-    const uint16_t *restrict in = scan->in;
-    int8_t *restrict out = scan->out;
-    const uint16_t *restrict locked = scan->locked;
-    const uint64_t n = scan->n;
-    const uint16_t marker = scan->marker;
-    const uint16_t demotable = scan->demotable;
+    const uint16_t marker = policy->marker_bit;
+    const uint16_t demotable = policy->demotable;
     if (locked)
         for (uint64_t i = 0; i < n; i++)
-            out[i] = first_or_none(in[i], (uint16_t)(demotable & ~locked[i]), marker, lowest);
-    else if (demotable | marker)
-        for (uint64_t i = 0; i < n; i++)
-            out[i] = first_or_none(in[i], demotable, marker, lowest);
+            out[i] = ps_foremost(in[i], (uint16_t)(demotable & ~locked[i]), marker);
     else
         for (uint64_t i = 0; i < n; i++)
-            out[i] = first_or_none(in[i], 0, 0, lowest);
+            out[i] = ps_foremost(in[i], demotable, marker);
 }
 
-#define PS_SCAN_FOR(set, attribute) \
-    attribute static void scan_##set(const struct scan *scan, int lowest) \
+/* What is compiled for one instruction set. */
+struct path {
+    void (*foremost)(const uint16_t *in, const uint16_t *locked, uint64_t n,
+                     const struct ps_policy *policy, uint16_t *out);
+    void (*numbers)(const uint16_t *in, uint64_t n, int lowest, int8_t *out);
+};
+
+#define PS_FOREMOST_FOR(set, attribute) \
+    attribute static void foremost_##set(const uint16_t *in, const uint16_t *locked, uint64_t n, \
+                                         const struct ps_policy *policy, uint16_t *out) \
     { \
-        if (lowest) \
-            scan_all(scan, 1); \
-        else \
-            scan_all(scan, 0); \
+        foremost_of(in, locked, n, policy, out); \
     }
 
-PS_SCAN_FOR(portable, )
+#define PS_NUMBERS_FOR(set, attribute) \
+    attribute static void numbers_##set(const uint16_t *in, uint64_t n, int lowest, int8_t *out) \
+    { \
+        numbers_of(in, n, lowest, out); \
+    }
+
+PS_FOREMOST_FOR(portable, )
+PS_NUMBERS_FOR(portable, )
 
 #if defined(__x86_64__) && defined(__GNUC__)
-PS_SCAN_FOR(avx2, __attribute__((target("avx2"))))
-#if defined(__clang__)
-PS_SCAN_FOR(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#else
-PS_SCAN_FOR(avx512,
-            __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512"))))
-#endif
+#include <immintrin.h>
 
-static void scan_widest(const struct scan *scan, int lowest)
+#define PS_AVX2 __attribute__((target("avx2")))
+PS_FOREMOST_FOR(avx2, PS_AVX2)
+PS_NUMBERS_FOR(avx2, PS_AVX2)
+
+#define PS_AVX512 __attribute__((target("avx512f,avx512bw,avx512cd")))
+PS_FOREMOST_FOR(avx512, PS_AVX512)
+
+/* Leading zeros are counted in 32-bit lanes: in the odd words, ended by ones, 0 to 16; in the even
+ * words, alone in their lane, 16 to 32. */
+PS_AVX512 PS_INLINE __m512i zeros_above(__m512i planes, int lowest)
 {
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq"))
-        scan_avx512(scan, lowest);
-    else if (__builtin_cpu_supports("avx2"))
-        scan_avx2(scan, lowest);
+    const __m512i even = _mm512_set1_epi32(0xffff);
+    if (lowest)
+        planes = _mm512_and_si512(planes, _mm512_sub_epi16(_mm512_setzero_si512(), planes));
+    const __m512i in_odd = _mm512_lzcnt_epi32(_mm512_or_si512(planes, even));
+    const __m512i in_even = _mm512_lzcnt_epi32(_mm512_and_si512(planes, even));
+    return _mm512_or_si512(_mm512_slli_epi32(in_odd, 16), in_even);
+}
+
+/* 64 masks; what `some` leaves out is not touched, and its answer is of no use. */
+PS_AVX512 PS_INLINE __m512i numbers_of_64(const uint16_t *in, uint64_t some, int lowest)
+{
+    const __m512i first = _mm512_maskz_loadu_epi16((__mmask32)some, in);
+    const __m512i second = _mm512_maskz_loadu_epi16((__mmask32)(some >> 32), in + 32);
+    const __m512i packed =
+        _mm512_packs_epi16(zeros_above(first, lowest), zeros_above(second, lowest));
+    /* Packing takes 128 bits of the one and 128 of the other in turn. */
+    const __m512i in_order =
+        _mm512_permutexvar_epi64(_mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0), packed);
+    return _mm512_sub_epi8(_mm512_set1_epi16(0x0f1f), in_order);
+}
+
+PS_AVX512 PS_INLINE void numbers_wide(const uint16_t *in, uint64_t n, int lowest, int8_t *out)
+{
+    uint64_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        _mm512_storeu_si512(out + i, numbers_of_64(in + i, UINT64_MAX, lowest));
+    if (i < n) {
+        const uint64_t some = (UINT64_C(1) << (n - i)) - 1u;
+        _mm512_mask_storeu_epi8(out + i, some, numbers_of_64(in + i, some, lowest));
+    }
+}
+
+PS_AVX512 static void numbers_avx512(const uint16_t *in, uint64_t n, int lowest, int8_t *out)
+{
+    if (lowest)
+        numbers_wide(in, n, 1, out);
     else
-        scan_portable(scan, lowest);
+        numbers_wide(in, n, 0, out);
+}
+
+static const struct path PATHS[] = {
+    {foremost_portable, numbers_portable},
+    {foremost_avx2, numbers_avx2},
+    {foremost_avx512, numbers_avx512},
+};
+
+enum ps_scan_path ps_scan_widest(void)
+{
+    if (!__builtin_cpu_supports("avx2"))
+        return PS_SCAN_PORTABLE;
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
+               ? PS_SCAN_AVX512
+               : PS_SCAN_AVX2;
 }
 #else
-#define scan_widest scan_portable
+static const struct path PATHS[] = {{foremost_portable, numbers_portable}};
+
+enum ps_scan_path ps_scan_widest(void)
+{
+    return PS_SCAN_PORTABLE;
+}
 #endif
 
-void ps_scan(const struct ps_policy *policy, const uint16_t *candidates, const uint16_t *locked,
-             uint64_t n, int8_t *out)
+void ps_scan(enum ps_scan_path path, const struct ps_policy *policy, const uint16_t *candidates,
+             const uint16_t *locked, uint64_t n, int8_t *out)
 {
-    const struct scan scan = {candidates,        policy->demotable ? locked : NULL, n, out,
-                              policy->demotable, policy->marker_bit};
-    scan_widest(&scan, policy->direction == PS_LOWEST_FIRST);
+    const int ranked = (policy->demotable | policy->marker_bit) != 0;
+    const int lowest = policy->direction == PS_LOWEST_FIRST;
+    uint16_t group[PS_BLOCK];
+    assert(path <= ps_scan_widest());
+    if (!policy->demotable)
+        locked = NULL;
+    /* The first block ends where `out` is aligned: from there on stores fill cache lines. */
+    uint64_t size = PS_BLOCK - ((uintptr_t)out & (PS_BLOCK - 1));
+    for (uint64_t at = 0; at < n; at += size, size = PS_BLOCK) {
+        const uint16_t *in = candidates + at;
+        size = size < n - at ? size : n - at;
+        if (ranked) {
+            PATHS[path].foremost(in, locked ? locked + at : NULL, size, policy, group);
+            in = group;
+        }
+        PATHS[path].numbers(in, size, lowest, out + at);
+    }
 }

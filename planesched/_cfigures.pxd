@@ -62,7 +62,11 @@ cdef extern from "records.h" nogil:
     uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
 
 cdef extern from "scan.h" nogil:
+    enum ps_scan_path:
+        pass
+
+    ps_scan_path ps_scan_widest() noexcept
     void ps_scan(
-        const ps_policy *policy, const uint16_t *candidates, const uint16_t *locked, uint64_t n,
-        int8_t *out
+        ps_scan_path path, const ps_policy *policy, const uint16_t *candidates,
+        const uint16_t *locked, uint64_t n, int8_t *out
     ) noexcept

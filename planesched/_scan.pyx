@@ -62,7 +62,10 @@ def pick_many(candidates, policy, locked=None, out=None):
         locks = np.ascontiguousarray(np.broadcast_to(_words("locked", locked), shape)).reshape(-1)
     with nogil:
         if n:
-            figures.ps_scan(&c_policy, &words[0], &locks[0] if looked else NULL, n, &planes[0])
+            figures.ps_scan(
+                figures.ps_scan_widest(), &c_policy, &words[0], &locks[0] if looked else NULL, n,
+                &planes[0],
+            )
     return out
 
 
