@@ -5,12 +5,18 @@
 
 #if defined(__GNUC__)
 #define PS_INLINE static inline __attribute__((always_inline))
+#define PS_FETCH(address) __builtin_prefetch(address)
 #else
 #define PS_INLINE static inline
+#define PS_FETCH(address) ((void)(address))
 #endif
 
-/* Masks that are ranked, and then numbered, at a time: they stay in the first-level cache. */
-enum { PS_BLOCK = 512 };
+enum {
+    PS_LINE = 32,  /* masks in a cache line */
+    PS_BLOCK = 512 /* masks that are looked at while those after the next block are fetched */
+};
+/* So many answers would not stay in the caches: they are written past them. */
+#define PS_STREAM_FROM (UINT64_C(1) << 25)
 
 /* The number of the highest bit is the exponent of the word as a float. Of 2 x + 1 it is one more,
  * and zero for no bit at all. IEEE 754 stores it plus 127. */
@@ -50,7 +56,8 @@ PS_INLINE void foremost_of(const uint16_t *restrict in, const uint16_t *restrict
 struct path {
     void (*foremost)(const uint16_t *in, const uint16_t *locked, uint64_t n,
                      const struct ps_policy *policy, uint16_t *out);
-    void (*numbers)(const uint16_t *in, uint64_t n, int lowest, int8_t *out);
+    /* `stream`: `out` begins with a cache line, and is not to be kept in the caches. */
+    void (*numbers)(const uint16_t *in, uint64_t n, int lowest, int stream, int8_t *out);
 };
 
 #define PS_FOREMOST_FOR(set, attribute) \
@@ -61,8 +68,10 @@ struct path {
     }
 
 #define PS_NUMBERS_FOR(set, attribute) \
-    attribute static void numbers_##set(const uint16_t *in, uint64_t n, int lowest, int8_t *out) \
+    attribute static void numbers_##set(const uint16_t *in, uint64_t n, int lowest, int stream, \
+                                        int8_t *out) \
     { \
+        (void)stream; \
         numbers_of(in, n, lowest, out); \
     }
 
@@ -72,6 +81,7 @@ PS_NUMBERS_FOR(portable, )
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
+#define PS_FENCE() _mm_sfence()
 #define PS_AVX2 __attribute__((target("avx2")))
 PS_FOREMOST_FOR(avx2, PS_AVX2)
 PS_NUMBERS_FOR(avx2, PS_AVX2)
@@ -104,23 +114,30 @@ PS_AVX512 PS_INLINE __m512i numbers_of_64(const uint16_t *in, uint64_t some, int
     return _mm512_sub_epi8(_mm512_set1_epi16(0x0f1f), in_order);
 }
 
-PS_AVX512 PS_INLINE void numbers_wide(const uint16_t *in, uint64_t n, int lowest, int8_t *out)
+PS_AVX512 PS_INLINE void numbers_wide(const uint16_t *in, uint64_t n, int lowest, int stream,
+                                      int8_t *out)
 {
     uint64_t i = 0;
-    for (; i + 64 <= n; i += 64)
-        _mm512_storeu_si512(out + i, numbers_of_64(in + i, UINT64_MAX, lowest));
+    for (; i + 64 <= n; i += 64) {
+        const __m512i numbers = numbers_of_64(in + i, UINT64_MAX, lowest);
+        if (stream)
+            _mm512_stream_si512((void *)(out + i), numbers);
+        else
+            _mm512_storeu_si512(out + i, numbers);
+    }
     if (i < n) {
         const uint64_t some = (UINT64_C(1) << (n - i)) - 1u;
         _mm512_mask_storeu_epi8(out + i, some, numbers_of_64(in + i, some, lowest));
     }
 }
 
-PS_AVX512 static void numbers_avx512(const uint16_t *in, uint64_t n, int lowest, int8_t *out)
+PS_AVX512 static void numbers_avx512(const uint16_t *in, uint64_t n, int lowest, int stream,
+                                     int8_t *out)
 {
     if (lowest)
-        numbers_wide(in, n, 1, out);
+        numbers_wide(in, n, 1, stream, out);
     else
-        numbers_wide(in, n, 0, out);
+        numbers_wide(in, n, 0, stream, out);
 }
 
 static const struct path PATHS[] = {
@@ -138,6 +155,8 @@ enum ps_scan_path ps_scan_widest(void)
                : PS_SCAN_AVX2;
 }
 #else
+#define PS_FENCE() ((void)0)
+
 static const struct path PATHS[] = {{foremost_portable, numbers_portable}};
 
 enum ps_scan_path ps_scan_widest(void)
@@ -146,24 +165,37 @@ enum ps_scan_path ps_scan_widest(void)
 }
 #endif
 
+/* The processor's own prefetcher alone reaches some two thirds of the memory's bandwidth. */
+PS_INLINE void fetch_block(const uint16_t *masks, uint64_t from, uint64_t n)
+{
+    for (uint64_t i = 0; i < PS_BLOCK && from + i < n; i += PS_LINE)
+        PS_FETCH(masks + from + i);
+}
+
 void ps_scan(enum ps_scan_path path, const struct ps_policy *policy, const uint16_t *candidates,
              const uint16_t *locked, uint64_t n, int8_t *out)
 {
     const int ranked = (policy->demotable | policy->marker_bit) != 0;
     const int lowest = policy->direction == PS_LOWEST_FIRST;
+    const int stream = n >= PS_STREAM_FROM;
     uint16_t group[PS_BLOCK];
     assert(path <= ps_scan_widest());
     if (!policy->demotable)
         locked = NULL;
-    /* The first block ends where `out` is aligned: from there on stores fill cache lines. */
+    /* The first block ends where `out` is aligned: from there on it can be streamed. */
     uint64_t size = PS_BLOCK - ((uintptr_t)out & (PS_BLOCK - 1));
     for (uint64_t at = 0; at < n; at += size, size = PS_BLOCK) {
         const uint16_t *in = candidates + at;
         size = size < n - at ? size : n - at;
+        fetch_block(candidates, at + size + PS_BLOCK, n);
         if (ranked) {
+            if (locked)
+                fetch_block(locked, at + size + PS_BLOCK, n);
             PATHS[path].foremost(in, locked ? locked + at : NULL, size, policy, group);
             in = group;
         }
-        PATHS[path].numbers(in, size, lowest, out + at);
+        PATHS[path].numbers(in, size, lowest, stream && at, out + at);
     }
+    if (stream)
+        PS_FENCE();
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ALL = 1 << 16, EDGE = 64 };
+enum { ALL = 1 << 16, EDGE = 64, STREAMED = (1 << 25) + 1000 };
 
 static uint16_t masks[ALL], locked[ALL];
 static int8_t out[ALL + 2 * EDGE];
@@ -60,6 +60,26 @@ static void check_edges(enum ps_scan_path path, const struct ps_policy *policy)
         }
 }
 
+/* So many that the answers are written past the caches. */
+static void check_streamed(enum ps_scan_path path, const struct ps_policy *policy)
+{
+    uint16_t *const in = (uint16_t *)malloc(STREAMED * sizeof *in);
+    int8_t *const answers = (int8_t *)malloc(STREAMED + EDGE);
+    CHECK(in && answers);
+    for (unsigned i = 0; i < STREAMED; i++)
+        in[i] = (uint16_t)i;
+    ps_scan(path, policy, masks, NULL, ALL, out);
+    answers[STREAMED] = 99;
+    ps_scan(path, policy, in, NULL, STREAMED, answers);
+    for (unsigned i = 0; i < STREAMED; i += ALL) {
+        const unsigned n = STREAMED - i < ALL ? STREAMED - i : ALL;
+        CHECK(memcmp(answers + i, out, n) == 0);
+    }
+    CHECK(answers[STREAMED] == 99);
+    free(in);
+    free(answers);
+}
+
 int main(void)
 {
     uint64_t seed = 1;
@@ -75,6 +95,8 @@ int main(void)
         check_policies(path);
         check_edges(path, &plain);
         check_edges(path, &ranked);
+        check_streamed(path, &plain);
+        check_streamed(path, &ranked);
     }
     printf("test_scan: passed on %u paths\n", widest + 1);
     return 0;
