@@ -15,8 +15,6 @@ enum {
     PS_LINE = 32,  /* masks in a cache line */
     PS_BLOCK = 512 /* masks that are looked at while those after the next block are fetched */
 };
-/* So many answers would not stay in the caches: they are written past them. */
-#define PS_STREAM_FROM (UINT64_C(1) << 25)
 
 /* The number of the highest bit is the exponent of the word as a float. Of 2 x + 1 it is one more,
  * and zero for no bit at all. IEEE 754 stores it plus 127. */
@@ -165,7 +163,7 @@ enum ps_scan_path ps_scan_widest(void)
 }
 #endif
 
-/* The processor's own prefetcher alone reaches some two thirds of the memory's bandwidth. */
+/* The processor's own prefetcher alone does not keep up with answers that are streamed. */
 PS_INLINE void fetch_block(const uint16_t *masks, uint64_t from, uint64_t n)
 {
     for (uint64_t i = 0; i < PS_BLOCK && from + i < n; i += PS_LINE)
@@ -177,7 +175,7 @@ void ps_scan(enum ps_scan_path path, const struct ps_policy *policy, const uint1
 {
     const int ranked = (policy->demotable | policy->marker_bit) != 0;
     const int lowest = policy->direction == PS_LOWEST_FIRST;
-    const int stream = n >= PS_STREAM_FROM;
+    const int stream = n >= PS_SCAN_STREAMED;
     uint16_t group[PS_BLOCK];
     assert(path <= ps_scan_widest());
     if (!policy->demotable)

@@ -7,6 +7,9 @@
 /* All give the same answers; a later one is the faster one where it runs. */
 enum ps_scan_path { PS_SCAN_PORTABLE, PS_SCAN_AVX2, PS_SCAN_AVX512 };
 
+/* So many answers would not stay in the caches: from here on they are written past them. */
+#define PS_SCAN_STREAMED (UINT64_C(1) << 25)
+
 /* The last path that runs on this processor; those before it run too. */
 enum ps_scan_path ps_scan_widest(void);
 

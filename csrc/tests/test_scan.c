@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-enum { ALL = 1 << 16, EDGE = 64, STREAMED = (1 << 25) + 1000 };
+enum { ALL = 1 << 16, EDGE = 64 };
 
 static uint16_t masks[ALL], locked[ALL];
+static const uint64_t streamed = PS_SCAN_STREAMED + 1000;
 static int8_t out[ALL + 2 * EDGE];
 
 static int8_t first_or_none(const struct ps_policy *policy, uint16_t planes, uint16_t lock)
@@ -63,19 +64,19 @@ static void check_edges(enum ps_scan_path path, const struct ps_policy *policy)
 /* So many that the answers are written past the caches. */
 static void check_streamed(enum ps_scan_path path, const struct ps_policy *policy)
 {
-    uint16_t *const in = (uint16_t *)malloc(STREAMED * sizeof *in);
-    int8_t *const answers = (int8_t *)malloc(STREAMED + EDGE);
+    uint16_t *const in = (uint16_t *)malloc(streamed * sizeof *in);
+    int8_t *const answers = (int8_t *)malloc(streamed + 1);
     CHECK(in && answers);
-    for (unsigned i = 0; i < STREAMED; i++)
+    for (uint64_t i = 0; i < streamed; i++)
         in[i] = (uint16_t)i;
     ps_scan(path, policy, masks, NULL, ALL, out);
-    answers[STREAMED] = 99;
-    ps_scan(path, policy, in, NULL, STREAMED, answers);
-    for (unsigned i = 0; i < STREAMED; i += ALL) {
-        const unsigned n = STREAMED - i < ALL ? STREAMED - i : ALL;
+    answers[streamed] = 99;
+    ps_scan(path, policy, in, NULL, streamed, answers);
+    for (uint64_t i = 0; i < streamed; i += ALL) {
+        const uint64_t n = streamed - i < ALL ? streamed - i : ALL;
         CHECK(memcmp(answers + i, out, n) == 0);
     }
-    CHECK(answers[STREAMED] == 99);
+    CHECK(answers[streamed] == 99);
     free(in);
     free(answers);
 }
