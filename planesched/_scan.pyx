@@ -12,9 +12,20 @@ from .policy import Policy
 
 __all__ = ["pick_many"]
 
+# Plain arrays are scanned in one go, where they are. All others go through a buffer of so many
+# masks that stays in the second-level cache: numpy fills it at the speed of its own copies.
+BUFFER = 1 << 16
+FLAGS = ("buffered", "copy_if_overlap", "external_loop", "growinner", "zerosize_ok")
+PLAIN = ("aligned", "contig", "nbo")
+READ = ("readonly", *PLAIN)
+WRITE = ("writeonly", "allocate", "no_subtype", *PLAIN)
+
 
 def pick_many(candidates, policy, locked=None, out=None):
     """Pick the first plane of each packed mask by a policy's rank (rules, 3.1).
+
+    Arrays need not be contiguous, aligned or of this machine's byte order: ``vm.state["runnable"]``
+    does. Those that are not are copied a block at a time, never as a whole. Without the GIL.
 
     Parameters
     ----------
@@ -27,7 +38,7 @@ def pick_many(candidates, policy, locked=None, out=None):
         The planes that are locked in, broadcast against `candidates`; none by default. Looked
         at with ``rank="locked"`` only.
     out : ndarray of int8, optional
-        Where the result goes; the shape of `candidates`, C-contiguous.
+        Where the result goes; the shape of `candidates`.
 
     Returns
     -------
@@ -39,38 +50,63 @@ def pick_many(candidates, policy, locked=None, out=None):
     TypeError
         If `candidates`, `locked` or `out` is of another dtype, or `policy` is no Policy.
     ValueError
-        If shapes do not fit.
+        If shapes do not fit, `out` is read-only, or an int has more than 16 bits.
     """
     cdef ps_policy c_policy
+    cdef const uint16_t[::1] masks, locks
+    cdef int8_t[::1] planes
+    cdef const uint16_t *first_lock = NULL
     if not isinstance(policy, Policy):
         raise TypeError(f"policy={policy!r} is not a Policy")
     fill_policy(&c_policy, policy)
-    masks = _words("candidates", candidates)
-    shape = np.shape(candidates)
-    if out is None:
-        out = np.empty(shape, dtype=np.int8)
-    elif not isinstance(out, np.ndarray) or out.dtype != np.int8 or not out.flags.c_contiguous:
-        raise TypeError(f"out is {type(out).__name__}, expected a C-contiguous ndarray of int8")
-    elif out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, expected {shape}")
-    cdef uint64_t n = masks.size
-    cdef const uint16_t[::1] words = masks.reshape(-1)
-    cdef int8_t[::1] planes = out.reshape(-1)
-    cdef const uint16_t[::1] locks = words
-    cdef bint looked = policy.rank.name == "locked" and locked is not None
-    if looked:
-        locks = np.ascontiguousarray(np.broadcast_to(_words("locked", locked), shape)).reshape(-1)
-    with nogil:
-        if n:
-            figures.ps_scan(
-                figures.ps_scan_widest(), &c_policy, &words[0], &locks[0] if looked else NULL, n,
-                &planes[0],
-            )
-    return out
+    words = _words("candidates", candidates)
+    operands = [words, _checked_out(out, words.shape)]
+    if locked is not None and policy.rank.name == "locked":
+        operands.append(_broadcast(_words("locked", locked), words.shape))
+    dtypes = (np.uint16, np.int8, np.uint16)[:len(operands)]
+    modes = (READ, WRITE, READ)[:len(operands)]
+    with np.nditer(operands, FLAGS, modes, dtypes, casting="equiv", buffersize=BUFFER) as blocks:
+        for block in blocks:
+            masks, planes = block[0], block[1]
+            if len(operands) == 3:
+                locks = block[2]
+                first_lock = &locks[0]
+            with nogil:
+                figures.ps_scan(
+                    figures.ps_scan_widest(), &c_policy, &masks[0], first_lock,
+                    <uint64_t>masks.shape[0], &planes[0]
+                )
+        return blocks.operands[1] if out is None else out
 
 
 def _words(name, values):
+    if isinstance(values, int):
+        if not 0 <= values <= 0xFFFF:
+            raise ValueError(f"{name}={values} is not a mask of 16 bits: expected 0 to 65535")
+        return np.uint16(values)
     array = np.asarray(values)
-    if array.dtype != np.uint16 and not (array.size and isinstance(values, int)):
+    if not np.can_cast(array.dtype, np.uint16, "equiv"):
         raise TypeError(f"{name} is of dtype {array.dtype}, expected uint16")
-    return np.ascontiguousarray(array, dtype=np.uint16)
+    return array
+
+
+def _broadcast(locked, shape):
+    try:
+        return np.broadcast_to(locked, shape)
+    except ValueError:
+        raise ValueError(
+            f"locked has shape {locked.shape}, expected what broadcasts to {shape} of candidates"
+        ) from None
+
+
+def _checked_out(out, shape):
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray) or out.dtype != np.int8:
+        found = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out is {found}, expected an ndarray of int8")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, expected {shape} as candidates")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only, expected an array that can be written")
+    return out
