@@ -20,6 +20,15 @@ def one_core():
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
+@pytest.fixture
+def two_cores():
+    """Give back what the whole run is kept from, for one test."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    yield
+    os.sched_setaffinity(0, before)
+
+
 @pytest.fixture(scope="session")
 def compile_peer(tmp_path_factory):
     """Give a function that compiles benches/peers/NAME.c and loads it."""

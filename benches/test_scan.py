@@ -1,11 +1,15 @@
-"""The scan, beside the kernel's walk over sixteen vCPU structs."""
+"""The scan, beside a plain read of its arrays and the kernel's walk over sixteen vCPU structs."""
 
 import ctypes
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
 
-from planesched import Policy, pick_many
+from planesched import VM, Policy, pick_many
 
 DENSITIES = {"empty": 0.0, "sparse": 1 / 16, "dense": 1 / 2}
 DIRECTIONS = ("lowest_first", "highest_first")
@@ -36,6 +40,94 @@ def test_pick_many(benchmark, per, density, direction, where):
     benchmark.pedantic(pick_many, (masks, policy, None, out), rounds=9, iterations=3)
     per(n, "pick")
     assert (out[:1000] == expected(masks[:1000], direction)).all()
+
+
+POLICIES = {
+    "plain": Policy(direction="lowest_first"),
+    "marker": Policy(direction="highest_first", marker=3),
+}
+
+
+@pytest.fixture(scope="module")
+def beyond():
+    """Masks that exceed the caches, a gibibyte, with room for their answers: half as much."""
+    masks = np.resize(masks_of("dense", 1 << 16), 1 << 29)
+    return masks, np.full(masks.shape, 99, dtype=np.int8)
+
+
+def check_repeated(masks, out, policy):
+    """Those that repeat are judged by the first of them, and that by the order of the planes."""
+    once = slice(1 << 16)
+    first = np.full(masks[once].shape, -1)
+    for plane in reversed(policy.order(range(16))):
+        first[masks[once] >> plane & 1 == 1] = plane
+    assert (out.reshape(-1, 1 << 16) == first.astype(np.int8)).all()
+
+
+def beside(benchmark, other, work, note):
+    """Time `work` round by round after `other`: memory is as fast as others let it be."""
+    took = []
+
+    def setup():
+        began = time.perf_counter()
+        other()
+        took.append(time.perf_counter() - began)
+
+    benchmark.pedantic(work, setup=setup, rounds=9)
+    benchmark.extra_info[note] = round(statistics.median(took) / benchmark.stats.stats.median, 2)
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_beside_a_plain_read(benchmark, per, compile_peer, beyond, policy):
+    """One thread reads masks and answers; the other way round, pick_many writes the answers."""
+    masks, out = beyond
+    peer = compile_peer("plain_read", "-march=native", "-mprefer-vector-width=512")
+    peer.plain_read.restype = ctypes.c_uint64
+    found = set()
+
+    def read():
+        for array in (masks, out):
+            words = ctypes.c_uint64(array.nbytes // 8)
+            found.add((array is out, peer.plain_read(ctypes.c_void_p(array.ctypes.data), words)))
+
+    pick_many(masks, policy, out=out)
+    work = partial(pick_many, masks, policy, out=out)
+    beside(benchmark, read, work, "times the bandwidth of a plain read")
+    per(masks.size, "pick")
+    check_repeated(masks, out, policy)
+    xor = np.bitwise_xor.reduce
+    assert found == {(a is out, int(xor(a.view(np.uint64)))) for a in (masks, out)}
+
+
+@pytest.mark.parametrize("where", ["third-level cache", "memory"])
+def test_two_threads(benchmark, per, two_cores, beyond, where):
+    """Two halves at once, after all of it by one thread."""
+    n = 1 << 22 if where != "memory" else 1 << 29
+    masks, out = beyond[0][:n], beyond[1][:n]
+    policy = POLICIES["plain"]
+    halves = [slice(n // 2), slice(n // 2, n)]
+    with ThreadPoolExecutor(2) as pool:
+
+        def work():
+            list(pool.map(lambda half: pick_many(masks[half], policy, out=out[half]), halves))
+
+        one = partial(pick_many, masks, policy, out=out)
+        beside(benchmark, one, work, "times one thread")
+    per(n, "pick")
+    check_repeated(masks, out, policy)
+
+
+def test_masks_of_a_vm(benchmark, per):
+    """A field of 32-byte states, beside a copy of it."""
+    vm = VM(planes=16, vcpus=1_000_000, policy="vsm")
+    vm.state["runnable"] = np.resize(masks_of("dense", 1 << 16), 1_000_000)
+    masks = vm.state["runnable"]
+    copy, out = np.empty(masks.shape, dtype=np.uint16), np.empty(masks.shape, dtype=np.int8)
+    policy = Policy(direction="highest_first")
+    work = partial(pick_many, masks, policy, out=out)
+    beside(benchmark, partial(np.copyto, copy, masks), work, "times the speed of a copy")
+    per(masks.size, "pick")
+    assert (out == expected(copy, "highest_first")).all()
 
 
 @pytest.mark.parametrize("temperature", ["warm", "cold"])
