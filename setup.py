@@ -18,6 +18,7 @@ CSRC: dict[str, list[str]] = {
     "planesched._running": ["automaton.c", "figures.c", "records.c", "run.c"],
     "planesched._scan": ["scan.c"],
     "planesched.checker": [
+        "checker_crew.c",
         "checker_expand.c",
         "checker_properties.c",
         "checker_search.c",

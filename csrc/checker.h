@@ -2,9 +2,10 @@
  *
  * A search goes forward in rounds. A round expands up to PS_PIECES pieces of the frontier (any
  * piece by any thread), then inserts what it found into PS_SHARDS tables (any shard by any
- * thread), then settles. Within a round no two calls touch the same piece or shard, so nothing is
+ * thread), then settles. Within a round no two calls touch the same piece or shard, so no state is
  * locked or atomic; and what is inserted, in which order and with which parent, depends on
- * neither the number of threads nor their speed. The caller brings the threads.
+ * neither the number of threads nor their speed. The caller brings the threads, and each of them
+ * calls ps_search_join.
  */
 #ifndef PLANESCHED_CHECKER_H
 #define PLANESCHED_CHECKER_H
@@ -17,6 +18,7 @@
 #define PS_BLOCK 256u   /* states of a block of memory */
 #define PS_MAX_ACTS 1024u
 #define PS_RECENT 1024u   /* keys that a piece remembers */
+#define PS_LINE 64u       /* bytes of a cache line */
 
 /* Properties that are seen on one state or one act; then two that need the whole graph. */
 enum {
@@ -56,6 +58,8 @@ struct ps_shard {
     uint32_t *slots;
     uint32_t n, n_slots, n_blocks, room;
     int failed; /* out of memory */
+    /* The next shard is filled by another thread: their cache lines stay apart. */
+    uint8_t apart[PS_LINE];
 };
 
 /* What expanding one piece found. */
@@ -71,8 +75,16 @@ struct ps_piece {
     uint64_t *recent; /* keys that this piece has found already, direct mapped */
     uint64_t transitions, differing;
     struct ps_find finds[PS_N_LOCAL];
-    int failed;
 };
+
+/* How far a search is. */
+struct ps_seen {
+    uint64_t states, transitions, slots;
+    uint32_t depth, sweeping;
+};
+
+/* What the threads are at. */
+enum { PS_EXPAND, PS_INSERT, PS_LIGHT, PS_SWEEP, PS_BEGIN, PS_END };
 
 struct ps_search {
     struct ps_system sys;
@@ -85,19 +97,38 @@ struct ps_search {
     uint32_t (*levels)[PS_SHARDS]; /* where each level begins in each shard, and the last ends */
     unsigned n_levels, level_room;
     uint32_t cursor[PS_SHARDS]; /* states before it are expanded, or in a piece of this round */
-    uint32_t taken; /* pieces or shards of this phase that some thread has */
-    uint32_t stop;  /* set from outside: take no more */
     uint64_t changes[PS_SHARDS]; /* marks that the last pass changed */
     uint64_t n_states, transitions;
     uint64_t differing; /* states from which some act leads to a difference */
     struct ps_find finds[PS_N_LOCAL];
     int failed;
+    int phase;
+    int swept;          /* delivery and progress are worked out */
+    int early;          /* end once everything that is wanted is broken */
+    uint64_t most;      /* states to store, or a few more */
+    unsigned n_threads;
+    struct ps_seen seen; /* as of the last round */
+    uint32_t stop;       /* set from outside: take no more */
+    /* What all threads write, on lines of its own. */
+    uint8_t apart[PS_LINE];
+    uint32_t taken; /* pieces or shards of this phase that some thread has */
+    uint32_t met;   /* threads that are through with this phase */
+    uint32_t turn;  /* phases so far */
+    uint8_t apart_too[PS_LINE];
 };
 
 int ps_search_open(struct ps_search *search, const struct ps_act *acts, unsigned n_acts,
                    unsigned wanted);
 void ps_search_close(struct ps_search *search);
 int ps_search_root(struct ps_search *search, const struct ps_world *world);
+
+/* Say how many threads will join the search, and when it is to end: at `most` states or a few more,
+ * or `early`. Then each of them calls ps_search_join once, which returns at the end. */
+void ps_search_crew(struct ps_search *search, unsigned n_threads, uint64_t most, int early);
+void ps_search_join(struct ps_search *search);
+/* These two may be called meanwhile. What is stopped has at least finished its round. */
+void ps_search_stop(struct ps_search *search);
+struct ps_seen ps_search_look(const struct ps_search *search);
 
 /* Cut the next pieces; `most` states in all. Returns how many pieces, none at the end. */
 unsigned ps_search_plan(struct ps_search *search, uint64_t most);
@@ -107,25 +138,19 @@ void ps_search_settle(struct ps_search *search);
 
 /* Whether every state was expanded. */
 int ps_search_exhausted(const struct ps_search *search);
+/* How many acts the deepest state needs. */
+unsigned ps_search_deepest(const struct ps_search *search);
 /* How many acts lead from a root to this state at least. */
 unsigned ps_search_depth(const struct ps_search *search, uint32_t id);
 
 /* Bytes that are allocated for the states (not for the pieces). */
 uint64_t ps_search_bytes(const struct ps_search *search);
-/* How full the tables are, 0 to 1. */
-double ps_search_load(const struct ps_search *search);
 
 /* One pass over the states of a shard for `delivery` and `progress`; `changes` of the shard is how
  * many marks changed. The first pass over all shards comes alone; then pass after pass follows
  * until no shard changes any. Safe beside itself on other shards. */
 void ps_search_sweep(struct ps_search *search, unsigned shard, int first);
 
-/* Do what is left of a phase; any number of threads may call it at once. A phase begins with
- * ps_search_begin, and is over when every call has returned. */
-enum { PS_EXPAND, PS_INSERT, PS_LIGHT, PS_SWEEP };
-void ps_search_begin(struct ps_search *search);
-void ps_search_work(struct ps_search *search, int phase);
-void ps_search_stop(struct ps_search *search);
 /* The first state in breadth-first order that breaks delivery or progress; PS_NO_ID if none. */
 uint32_t ps_search_first(const struct ps_search *search, unsigned property);
 /* Whether no guest and no userspace can change anything from this state. */

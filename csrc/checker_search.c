@@ -74,6 +74,15 @@ int ps_search_exhausted(const struct ps_search *search)
     return 1;
 }
 
+unsigned ps_search_deepest(const struct ps_search *search)
+{
+    const unsigned last = search->n_levels - 1u;
+    for (unsigned i = 0; i < PS_SHARDS; i++)
+        if (search->shards[i].n > search->levels[last][i])
+            return last;
+    return last ? last - 1u : 0;
+}
+
 unsigned ps_search_depth(const struct ps_search *search, uint32_t id)
 {
     unsigned depth = search->n_levels - 1u;

@@ -148,32 +148,3 @@ struct ps_find ps_search_idle(const struct ps_search *search, uint32_t id)
     }
     return find;
 }
-
-void ps_search_begin(struct ps_search *search)
-{
-    ps_store(&search->taken, 0);
-}
-
-void ps_search_stop(struct ps_search *search)
-{
-    ps_store(&search->stop, 1);
-}
-
-void ps_search_work(struct ps_search *search, int phase)
-{
-    const uint32_t end = phase == PS_EXPAND ? search->n_pieces : PS_SHARDS;
-    for (;;) {
-        /* A round that was begun is finished, or states would be missing. */
-        if (phase > PS_INSERT && ps_load(&search->stop))
-            return;
-        const uint32_t i = ps_fetch_add(&search->taken);
-        if (i >= end)
-            return;
-        if (phase == PS_EXPAND)
-            ps_search_expand(search, i);
-        else if (phase == PS_INSERT)
-            ps_search_insert(search, i);
-        else
-            ps_search_sweep(search, i, phase == PS_LIGHT);
-    }
-}

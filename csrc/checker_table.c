@@ -122,16 +122,6 @@ uint64_t ps_search_bytes(const struct ps_search *search)
     return bytes;
 }
 
-double ps_search_load(const struct ps_search *search)
-{
-    uint64_t n = 0, n_slots = 0;
-    for (unsigned i = 0; i < PS_SHARDS; i++) {
-        n += search->shards[i].n;
-        n_slots += search->shards[i].n_slots;
-    }
-    return n_slots ? (double)n / (double)n_slots : 0.0;
-}
-
 void ps_search_close(struct ps_search *search)
 {
     for (unsigned i = 0; i < PS_SHARDS; i++) {

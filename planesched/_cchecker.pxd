@@ -15,10 +15,6 @@ cdef extern from "checker.h" nogil:
         PS_ACT_IPI
         PS_ACT_LOCK
         PS_OF_SELF
-        PS_EXPAND
-        PS_INSERT
-        PS_LIGHT
-        PS_SWEEP
 
     struct ps_act:
         uint8_t kind, vcpu, plane, target, how
@@ -42,15 +38,18 @@ cdef extern from "checker.h" nogil:
     struct ps_shard:
         uint32_t n
 
+    struct ps_seen:
+        uint64_t states, transitions, slots
+        uint32_t depth, sweeping
+
     struct ps_search:
         ps_system sys
         ps_shard shards[64]
         uint32_t (*levels)[64]
-        unsigned n_levels, n_pieces
-        uint64_t changes[64]
+        unsigned n_levels
         uint64_t n_states, transitions, differing
         ps_find finds[6]
-        int failed
+        int failed, swept
 
     int ps_system_layout(ps_system *sys) noexcept
     int ps_search_open(
@@ -58,15 +57,16 @@ cdef extern from "checker.h" nogil:
     ) noexcept
     void ps_search_close(ps_search *search) noexcept
     int ps_search_root(ps_search *search, const ps_world *world) noexcept
-    unsigned ps_search_plan(ps_search *search, uint64_t most) noexcept
-    void ps_search_begin(ps_search *search) noexcept
-    void ps_search_work(ps_search *search, int phase) noexcept
+    void ps_search_crew(
+        ps_search *search, unsigned n_threads, uint64_t most, int early
+    ) noexcept
+    void ps_search_join(ps_search *search) noexcept
     void ps_search_stop(ps_search *search) noexcept
-    void ps_search_settle(ps_search *search) noexcept
+    ps_seen ps_search_look(const ps_search *search) noexcept
     int ps_search_exhausted(const ps_search *search) noexcept
+    unsigned ps_search_deepest(const ps_search *search) noexcept
     unsigned ps_search_depth(const ps_search *search, uint32_t id) noexcept
     uint64_t ps_search_bytes(const ps_search *search) noexcept
-    double ps_search_load(const ps_search *search) noexcept
     uint32_t ps_search_first(const ps_search *search, unsigned number) noexcept
     int ps_search_stuck(const ps_search *search, uint32_t id) noexcept
     ps_find ps_search_idle(const ps_search *search, uint32_t id) noexcept

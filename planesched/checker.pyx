@@ -1,7 +1,7 @@
 """The state search: every state that can be reached, found by ps_step, in C and without the GIL.
 
 `Search` is the machine; what is asked of it, and in which words its answers are given, is
-`planesched.checking`. One search belongs to one thread, but for `work` and `stop`.
+`planesched.checking`. One search belongs to one thread, but for `join`, `look` and `stop`.
 """
 
 import numpy as np
@@ -20,9 +20,6 @@ __all__ = ["ACT", "Search"]
 
 ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how")])
 """One thing that may happen: 5 bytes, as ``struct ps_act`` of csrc/checker_world.h."""
-
-EXPAND, INSERT, LIGHT, SWEEP = c.PS_EXPAND, c.PS_INSERT, c.PS_LIGHT, c.PS_SWEEP
-"""The phases of `Search.work`."""
 
 N_LOCAL = c.PS_N_LOCAL
 DELIVERY, PROGRESS = N_LOCAL, N_LOCAL + 1
@@ -101,40 +98,40 @@ cdef class Search:
         if c.ps_search_root(self.search, &world):
             raise MemoryError("no memory for the states")
 
-    def plan(self, uint64_t most):
-        """Cut the next round; give its pieces, 0 where there is nothing left or `most` states."""
-        cdef unsigned pieces
-        with nogil:
-            pieces = c.ps_search_plan(self.search, most)
-        return pieces
+    def crew(self, unsigned threads, uint64_t most, bint early):
+        """Say how many threads will `join`, and when the search ends.
 
-    def begin(self):
-        """Begin a phase."""
-        c.ps_search_begin(self.search)
+        It ends at `most` states or a few more; with `early` also once all that is wanted is broken.
+        """
+        c.ps_search_crew(self.search, threads, most, early)
 
-    def work(self, int phase):
-        """Do what is left of a phase; any number of threads may be in here at once."""
+    def join(self):
+        """Search, with the other threads of the crew, until the end."""
         with nogil:
-            c.ps_search_work(self.search, phase)
-
-    def settle(self):
-        """End a round."""
-        with nogil:
-            c.ps_search_settle(self.search)
-        if self.search.failed:
-            raise MemoryError(f"no memory for more than {self.search.n_states} states")
+            c.ps_search_join(self.search)
 
     def stop(self):
-        """Have the passes over all states end early."""
+        """Have the search end after the round that is under way; any thread may say so."""
         c.ps_search_stop(self.search)
 
+    def look(self):
+        """Give states, transitions, depth, load of the table, and whether passes are made.
+
+        Any thread may look, at any time.
+        """
+        cdef c.ps_seen seen = c.ps_search_look(self.search)
+        load = seen.states / <double>seen.slots if seen.slots else 0.0
+        return seen.states, seen.transitions, seen.depth, load, bool(seen.sweeping)
+
     @property
-    def changes(self):
-        """How many marks the last pass changed."""
-        cdef uint64_t n = 0
-        for i in range(c.PS_SHARDS):
-            n += self.search.changes[i]
-        return n
+    def failed(self):
+        """Whether there was no memory for more states."""
+        return bool(self.search.failed)
+
+    @property
+    def swept(self):
+        """Whether `delivery` and `progress` are worked out."""
+        return bool(self.search.swept)
 
     @property
     def exhausted(self):
@@ -159,21 +156,12 @@ cdef class Search:
     @property
     def depth(self):
         """How many acts the deepest state needs."""
-        cdef unsigned last = self.search.n_levels - 1
-        cdef uint64_t new = 0
-        for i in range(c.PS_SHARDS):
-            new += self.search.shards[i].n - self.search.levels[last][i]
-        return last if new else max(last, 1) - 1
+        return c.ps_search_deepest(self.search)
 
     @property
     def nbytes(self):
         """How many bytes the states take, with their table."""
         return c.ps_search_bytes(self.search)
-
-    @property
-    def load(self):
-        """How full the table is, 0 to 1."""
-        return c.ps_search_load(self.search)
 
     def found(self, unsigned number):
         """Give where property `number` is broken first: state and act (or None), or None."""

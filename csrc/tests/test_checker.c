@@ -1,4 +1,6 @@
-/* The search from C: packing, a small search to its end, and the bound of the packed form. */
+/* The search from C: packing, the bound of the packed form, small searches, and many threads. */
+#include <pthread.h>
+
 #include "checker.h"
 
 #include "check.h"
@@ -62,36 +64,108 @@ static void test_too_wide(void)
     CHECK(ps_system_layout(&sys) == -1);
 }
 
+static struct ps_search search;
+
+static void open_search(const struct ps_act *acts, unsigned n_acts, unsigned planes,
+                        struct ps_policy policy, unsigned wanted)
+{
+    struct ps_world world;
+    memset(&world, 0, sizeof world);
+    memset(&search, 0, sizeof search);
+    CHECK(ps_policy_prepare(&policy) == 0);
+    search.sys.policies[0] = policy;
+    search.sys.n_planes = planes;
+    search.sys.n_vcpus = 1;
+    CHECK(ps_system_layout(&search.sys) == 0);
+    CHECK(ps_search_open(&search, acts, n_acts, wanted) == 0);
+    world.vcpus[0] = ps_boot(&policy, search.sys.planes);
+    CHECK(ps_search_root(&search, &world) == 0);
+}
+
 /* One plane that is interrupted and halts: running, and running or blocked without more. */
 static void test_search(void)
 {
-    static struct ps_search search;
     const struct ps_act acts[] = {
         {PS_EVENT_IRQ, 0, 0, 0, 0},
         {PS_EVENT_HALT, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE},
     };
-    struct ps_world world;
-    memset(&world, 0, sizeof world);
-    memset(&search, 0, sizeof search);
-    search.sys.policies[0] = ps_policy_default();
-    CHECK(ps_policy_prepare(&search.sys.policies[0]) == 0);
-    search.sys.n_planes = 1;
-    search.sys.n_vcpus = 1;
-    CHECK(ps_system_layout(&search.sys) == 0);
-    CHECK(ps_search_open(&search, acts, 2, 1u << PS_WAKEUP) == 0);
-    world.vcpus[0] = ps_boot(&search.sys.policies[0], 1);
-    CHECK(ps_search_root(&search, &world) == 0);
-    while (ps_search_plan(&search, 100)) {
-        ps_search_begin(&search);
-        ps_search_work(&search, PS_EXPAND);
-        ps_search_begin(&search);
-        ps_search_work(&search, PS_INSERT);
-        ps_search_settle(&search);
-    }
+    open_search(acts, 2, 1, ps_policy_default(), 1u << PS_WAKEUP);
+    ps_search_crew(&search, 1, 100, 0);
+    ps_search_join(&search);
     CHECK(!search.failed && ps_search_exhausted(&search));
     CHECK(search.n_states == 2);    /* running, and blocked */
     CHECK(search.transitions == 3); /* irq in both, halt where it runs */
     CHECK(search.finds[PS_WAKEUP].id == PS_NO_ID);
+    CHECK(ps_search_look(&search).states == 2 && ps_search_look(&search).depth == 1);
+    ps_search_close(&search);
+}
+
+static void *join(void *unused)
+{
+    ps_search_join(&search);
+    return unused;
+}
+
+/* A hash of everything that was found, in order, with the marks of delivery and progress. */
+static uint64_t explore(unsigned n_threads, uint64_t most, uint64_t *n_states)
+{
+    const unsigned self = PS_WHEN_RUNS | PS_OF_SELF | PS_INSIDE;
+    struct ps_act acts[16];
+    unsigned n = 0;
+    for (uint8_t plane = 0; plane < 3; plane++) {
+        acts[n++] = (struct ps_act){PS_EVENT_IRQ, 0, plane, 0, 0};
+        acts[n++] = (struct ps_act){PS_EVENT_NMI, 0, plane, 0, 0};
+    }
+    acts[n++] = (struct ps_act){PS_EVENT_CALL, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE};
+    acts[n++] = (struct ps_act){PS_EVENT_RETURN, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE};
+    acts[n++] = (struct ps_act){PS_EVENT_HALT, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE};
+    for (uint8_t event = PS_EVENT_MASK; event <= PS_EVENT_STI; event++)
+        acts[n++] = (struct ps_act){event, 0, 0, 0, (uint8_t)self};
+    struct ps_policy policy = ps_policy_default();
+    policy.direction = PS_HIGHEST_FIRST;
+    open_search(acts, n, 3, policy, (1u << PS_N_PROPERTIES) - 1u);
+    ps_search_crew(&search, n_threads, most, 0);
+    pthread_t helpers[4];
+    for (unsigned i = 1; i < n_threads; i++)
+        CHECK(pthread_create(&helpers[i], NULL, join, NULL) == 0);
+    ps_search_join(&search);
+    for (unsigned i = 1; i < n_threads; i++)
+        CHECK(pthread_join(helpers[i], NULL) == 0);
+    CHECK(!search.failed && search.swept);
+    *n_states = search.n_states;
+    uint64_t hash = search.transitions;
+    for (unsigned shard = 0; shard < PS_SHARDS; shard++)
+        for (uint32_t i = 0; i < search.shards[shard].n; i++) {
+            const uint32_t id = ps_id(shard, i);
+            unsigned act;
+            uint64_t parts[2] = {hash ^ ps_key_of(&search, id)[0], 0};
+            parts[1] = ps_search_parent(&search, id, &act) + ((uint64_t)act << 32);
+            parts[1] ^= (uint64_t)ps_block_of(&search, id)->marks[ps_place(id)] << 48;
+            hash = ps_hash(parts, 2);
+        }
+    ps_search_close(&search);
+    return hash;
+}
+
+static void test_threads(void)
+{
+    uint64_t n[2], hash;
+    hash = explore(1, 1000000, &n[0]);
+    CHECK(n[0] > 5000 && search.n_states == 0);
+    for (unsigned n_threads = 2; n_threads <= 4; n_threads++)
+        CHECK(explore(n_threads, 1000000, &n[1]) == hash && n[1] == n[0]);
+    hash = explore(1, 4000, &n[0]);
+    CHECK(explore(3, 4000, &n[1]) == hash && n[1] == n[0] && n[0] >= 4000);
+}
+
+static void test_stop(void)
+{
+    const struct ps_act act = {PS_EVENT_IRQ, 0, 0, 0, 0};
+    open_search(&act, 1, 1, ps_policy_default(), 1u << PS_DELIVERY);
+    ps_search_crew(&search, 1, 100, 0);
+    ps_search_stop(&search);
+    ps_search_join(&search);
+    CHECK(search.n_states == 1 && search.transitions == 0 && !search.swept);
     ps_search_close(&search);
 }
 
@@ -100,5 +174,7 @@ int main(void)
     test_packing();
     test_too_wide();
     test_search();
+    test_threads();
+    test_stop();
     return 0;
 }

@@ -113,7 +113,7 @@ def check(
     search = Search([policy], planes, vcpus, acts, wanted, locks)
     _add_roots(search, policy, planes, vcpus, from_states)
     count = thread_count(threads)
-    run = drive(search, wanted, _bound(max_states), count, progress, early=not predicates)
+    run = drive(search, _bound(max_states), count, progress, early=not predicates)
     coverage = coverage_of(search, run)
     verdicts = {item.name: verdict_of(search, item, policy, planes, run) for item in chosen}
     for name, predicate in predicates.items():
@@ -159,7 +159,7 @@ def diff(
     acts, _ = acts_of(items, policies, planes, 1)
     search = Search(policies, planes, 2, acts, 1 << _SAME_CHOICE)
     search.add_root(search.boot())
-    run = drive(search, 0, _bound(max_states), thread_count(threads), progress)
+    run = drive(search, _bound(max_states), thread_count(threads), progress)
     found = search.found(_SAME_CHOICE)
     trace = None
     if found is not None:

@@ -5,15 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
-from ..checker import EXPAND, INSERT, LIGHT, N_LOCAL, SWEEP, Search
+from ..checker import Search
 
 __all__ = ["Progress", "Run", "drive", "thread_count"]
 
 WATCH_S = 0.1
-FEW = 8
-"""Rounds of fewer pieces are not worth waking another thread."""
 
 
 @dataclass(frozen=True)
@@ -58,100 +56,8 @@ def thread_count(threads: int | None) -> int:
     return threads
 
 
-class Crew:
-    """Threads that work on the phases of one search, beside the one that has them work."""
-
-    def __init__(self, search: Search, threads: int) -> None:
-        self._search = search
-        self._orders: SimpleQueue[int | None] = SimpleQueue()
-        self._done: SimpleQueue[int] = SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve) for _ in range(threads - 1)]
-        for thread in self._threads:
-            thread.start()
-
-    def _serve(self) -> None:
-        while (phase := self._orders.get()) is not None:
-            self._search.work(phase)
-            self._done.put(phase)
-
-    def work(self, phase: int, items: int) -> None:
-        """Do one phase; alone, where it has few items."""
-        helpers = self._threads if items >= FEW else []
-        self._search.begin()
-        for _ in helpers:
-            self._orders.put(phase)
-        self._search.work(phase)
-        for _ in helpers:
-            self._done.get()
-
-    def dismiss(self) -> None:
-        """Have every thread end."""
-        for _ in self._threads:
-            self._orders.put(None)
-        for thread in self._threads:
-            thread.join()
-
-
-class Exploration:
-    """One search, from its roots to its last pass, in a thread of its own."""
-
-    def __init__(self, search: Search, wanted: int, most: int, threads: int, early: bool) -> None:
-        self.search, self.wanted, self.most, self.threads = search, wanted, most, threads
-        self.early = early and not wanted >> N_LOCAL
-        self.began = time.perf_counter()
-        self.stopping = threading.Event()
-        self.ended = threading.Event()
-        self.error: BaseException | None = None
-        self.swept = False
-        self.latest = self._look("search")
-
-    def _look(self, phase: str) -> Progress:
-        search = self.search
-        elapsed_s = time.perf_counter() - self.began
-        return Progress(
-            search.states, search.transitions, search.depth, search.load, elapsed_s, phase
-        )
-
-    def run(self) -> None:
-        """Search, then make the passes; an error is kept for the caller's thread."""
-        crew = Crew(self.search, self.threads)
-        try:
-            self._explore(crew)
-            if self.wanted >> N_LOCAL:
-                self._sweep(crew)
-        except BaseException as error:
-            self.error = error
-        finally:
-            crew.dismiss()
-            self.ended.set()
-
-    def _explore(self, crew: Crew) -> None:
-        asked = [number for number in range(N_LOCAL) if self.wanted >> number & 1]
-        while not self.stopping.is_set():
-            pieces = self.search.plan(self.most)
-            if not pieces:
-                return
-            crew.work(EXPAND, pieces)
-            crew.work(INSERT, pieces)
-            self.search.settle()
-            self.latest = self._look("search")
-            if self.early and all(self.search.found(number) for number in asked):
-                return  # each of them is broken: there is nothing left to learn
-
-    def _sweep(self, crew: Crew) -> None:
-        phase = LIGHT
-        while not self.stopping.is_set():
-            crew.work(phase, FEW)
-            if not self.search.changes:
-                self.swept = not self.stopping.is_set()
-                return
-            phase = SWEEP
-            self.latest = self._look("delivery and progress")
-
-
 def drive(
     search: Search,
-    wanted: int,
     most: int,
     threads: int,
     progress: Callable[[Progress], object] | None = None,
@@ -164,25 +70,61 @@ def drive(
     round that is under way (some tens of milliseconds) is finished, and what was found counts.
     With `early` the search ends as soon as everything that is wanted is broken.
     """
-    exploration = Exploration(search, wanted, most, threads, early)
-    thread = threading.Thread(target=exploration.run)
-    thread.start()
+    began = time.perf_counter()
+
+    def look() -> Progress:
+        states, transitions, depth, load, sweeping = search.look()
+        phase = "delivery and progress" if sweeping else "search"
+        elapsed_s = time.perf_counter() - began
+        return Progress(states, transitions, depth, load, elapsed_s, phase)
+
+    done: SimpleQueue[None] = SimpleQueue()
+    crew = _start(search, most, threads, early, done)
+    busy = len(crew)
     interrupted = False
     try:
         # Not Thread.join: after a signal it takes a thread for ended that goes on.
-        while not exploration.ended.wait(WATCH_S):
-            if progress is not None:
-                progress(exploration.latest)
+        while busy:
+            try:
+                done.get(timeout=WATCH_S)
+                busy -= 1
+            except Empty:
+                if progress is not None:
+                    progress(look())
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        exploration.stopping.set()
         search.stop()
-        exploration.ended.wait()
-        thread.join()
+        for thread in crew:
+            thread.join()
+    if search.failed:
+        raise MemoryError(f"no memory for more than {search.states} states")
     if progress is not None:
-        progress(exploration.latest)
-    if exploration.error is not None:
-        raise exploration.error
-    elapsed_s = time.perf_counter() - exploration.began
-    return Run(interrupted, exploration.swept, elapsed_s)
+        progress(look())
+    return Run(interrupted, search.swept, time.perf_counter() - began)
+
+
+def _start(
+    search: Search, most: int, threads: int, early: bool, done: "SimpleQueue[None]"
+) -> list[threading.Thread]:
+    """Start the threads of a search; they wait for each other, so none begins before all are."""
+    ready = threading.Event()
+
+    def serve() -> None:
+        ready.wait()
+        search.join()
+        done.put(None)
+
+    crew: list[threading.Thread] = []
+    try:
+        for _ in range(threads):
+            thread = threading.Thread(target=serve)
+            thread.start()
+            crew.append(thread)
+    except BaseException:
+        search.stop()
+        raise
+    finally:
+        search.crew(len(crew), most, early)
+        ready.set()
+    return crew
