@@ -48,7 +48,7 @@ struct ps_block {
     uint16_t *acts; /* what led here, and PS_IDLES */
 };
 
-#define PS_IDLES 0x8000u /* of a state: some act switches, but no plane executes after it */
+#define PS_IDLES 0x8000u /* of a state: after some act that switches or enters, no plane executes */
 
 /* One table of packed worlds: open addressing over 32-bit slots. A slot holds 1 + the number of a
  * state, and above it 6 bits of the hash, so that few keys are looked at in vain. */
@@ -231,7 +231,7 @@ unsigned ps_breaks_state(const struct ps_system *sys, const struct ps_world *wor
 unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *before,
                        const struct ps_world *after, const struct ps_act *act, unsigned stepped,
                        struct ps_outcome out);
-/* Whether a guest or userspace switched or bounced the vCPU, and no plane executes after it. */
+/* Whether a guest or userspace switched, entered or bounced the vCPU, and no plane executes. */
 int ps_is_idle(const struct ps_act *act, struct ps_outcome out);
 /* What is pending and should be delivered, as in ps_search_missing. */
 uint32_t ps_pending(const struct ps_system *sys, const struct ps_world *world);

@@ -78,9 +78,13 @@ unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *befor
 
 int ps_is_idle(const struct ps_act *act, struct ps_outcome out)
 {
-    return (act->how & PS_INSIDE) && act->kind != PS_ACT_IPI &&
-           (out.flags & PS_FLAG_BOUNCED ||
-            (out.flags & PS_FLAG_SWITCHED && out.flags & (PS_FLAG_BLOCKED | PS_FLAG_USER)));
+    const int enters = act->kind == PS_EVENT_ENTER || act->kind == PS_ACT_ANSWER;
+    if (!(act->how & PS_INSIDE) || act->kind == PS_ACT_IPI || out.fault)
+        return 0;
+    if (out.flags & PS_FLAG_BOUNCED)
+        return 1;
+    return (enters || out.flags & PS_FLAG_SWITCHED) &&
+           (out.flags & (PS_FLAG_BLOCKED | PS_FLAG_USER)) != 0;
 }
 
 uint32_t ps_pending(const struct ps_system *sys, const struct ps_world *world)

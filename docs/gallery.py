@@ -169,6 +169,20 @@ HAZARDS = (
         planes=3,
     ),
     Hazard(
+        "Userspace is asked for ever",
+        "Planes 0 and 1 both outrank plane 2, so userspace, which decides as the policy would, "
+        "asks to be told of their interrupts. But the policy takes nobody in but plane 0: "
+        "userspace enters plane 2 again, the check of the requested planes takes the vCPU out "
+        "before plane 2 executes, and so on. Nobody should ask for more than they will act on.",
+        "KVM planes RFC (P. Bonzini, 2025-04-01): req_exit_planes is tested on every entry",
+        "kvm_planes",
+        "progress",
+        "irq, call, return, answer",
+        {"preempt": "target"},
+        {"scheduler": "user"},
+        planes=3,
+    ),
+    Hazard(
         "A TLB lock whose holder sleeps",
         "Plane 1 of one vCPU takes the lock and halts; plane 0 of the other flushes and waits for "
         "a return that does not come. No field cures it: it is the guest that must not sleep with "
@@ -181,6 +195,21 @@ HAZARDS = (
         {},
         vcpus=2,
         cure_events="call, return, tlb_lock, tlb_flush",
+    ),
+    Hazard(
+        "Two vCPUs that wait for each other",
+        "What if planes that hand over had Hyper-V's lock? Plane 0 takes it on both vCPUs and "
+        "hands over to plane 1, which does not let it go. Plane 1 flushes on both, and each waits "
+        "for the plane 0 of the other. Where a plane can leave only by its return, which lets its "
+        "locks go, there is no such circle.",
+        "Hyper-V TLFS, VsmVpSecureConfig: the locks go with the return to a lower VTL; Wipper on "
+        "KVM planes: the guest is responsible for avoiding circular dependencies between suspended "
+        "vCPUs",
+        "kvm_planes",
+        "delivery",
+        "call, return, tlb_lock, tlb_unlock, tlb_flush",
+        {"call": "next", "ret": "next_online"},
+        vcpus=2,
     ),
 )
 

@@ -81,7 +81,7 @@ class SlowSearch:
                 found.transitions += 1
                 self.note(found, self.wrong_step(state, after, event, plane), depth[state] + 1)
                 if inside:
-                    edges[state].append((after, self.injected(), self.idle()))
+                    edges[state].append((after, self.injected(), self.idle(event)))
                 if after not in depth:
                     depth[after] = depth[state] + 1
                     queue.append(after)
@@ -135,10 +135,11 @@ class SlowSearch:
     def injected(self) -> int:
         return 1 << self.rules.current if self.rules.flags & Flags.INJECTED else 0
 
-    def idle(self) -> bool:
+    def idle(self, event) -> bool:
         flags = self.rules.flags
+        enters = (event == Event.ENTER and not self.rules.fault) or event == "answer"
         away = self.rules.user or self.rules.blocked
-        return bool(flags & Flags.BOUNCED) or bool(flags & Flags.SWITCHED and away)
+        return bool(flags & Flags.BOUNCED) or bool((flags & Flags.SWITCHED or enters) and away)
 
     def pending(self, state: Values) -> int:
         self.rules.load(state)

@@ -94,6 +94,15 @@ def test_predicates():
     assert len(trace) == 4
 
 
+def test_an_entry_that_is_taken_back_is_no_progress():
+    policy = Policy.preset("kvm_planes", 3).replace(scheduler="user")
+    options = {"events": "irq,call,answer", "properties": "progress"}
+    verdict = check(policy, 3, **options).verdicts["progress"]
+    assert (verdict.kind, verdict.trace.steps[-1].do) == ("livelock", "answer")
+    assert int(verdict.trace.steps[-1].states[0]["status"]) == 1
+    assert check(policy.replace(preempt="target"), 3, **options).holds
+
+
 def test_two_vcpus_talk():
     alone, both = (check("vsm", 2, n, events="call,return,safe_halt").coverage for n in (1, 2))
     assert both.states == alone.states**2
@@ -108,6 +117,16 @@ def test_two_vcpus_talk():
 
 
 def test_a_circular_wait_is_a_deadlock(tmp_path):
+    events = "call,return,tlb_lock,tlb_unlock,tlb_flush"
+    verdict = check("kvm_planes", 2, 2, events=events, properties="delivery").verdicts["delivery"]
+    assert (verdict.kind, len(verdict.trace)) == ("deadlock", 6)
+    assert verdict.what.count("waits for a TLB lock for ever") == 2
+    verdict.trace.save(tmp_path / "circle.toml", "circle")
+    report = conformance.conform([tmp_path / "circle.toml"], "core")
+    assert (report.n_scenarios, report.n_steps, report.differences) == (2, 2, ())
+
+
+def test_a_holder_that_sleeps_is_a_deadlock(tmp_path):
     events = "call,return,halt,tlb_lock,tlb_unlock,tlb_flush"
     verdict = check("vsm", 2, 2, events=events, properties="delivery").verdicts["delivery"]
     assert (verdict.holds, verdict.kind) == (False, "deadlock")

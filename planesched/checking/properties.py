@@ -54,9 +54,10 @@ _ALL = (
     Property(
         "progress",
         PROGRESS,
-        "No cycle of switches and bounces goes on in which no plane executes between them.",
+        "No cycle of switches, entries and bounces goes on in which no plane executes between "
+        "them.",
         "no s0 -> s1 -> ... -> s0 by guest and userspace steps, each: bounced or "
-        "(switched and (blocked or user))",
+        "((switched or enter) and (blocked or user))",
     ),
     Property(
         "nothing_lost",

@@ -125,7 +125,9 @@ class Report:
     @property
     def text(self) -> str:
         """The report as the command prints it."""
-        head = f"{self.planes} planes, {self.vcpus} vCPUs, events {', '.join(self.events)}"
+        vcpus = f"{self.vcpus} vCPU{'s' * (self.vcpus != 1)}"
+        planes = f"{self.planes} plane{'s' * (self.planes != 1)}"
+        head = f"{planes}, {vcpus}, events {', '.join(self.events)}"
         told = [verdict.text for verdict in self.verdicts.values()]
         return "\n".join([head, str(self.coverage), "", *told])
 

@@ -112,5 +112,6 @@ def _save(report: Report, path: str) -> None:
     ]
     if scenarios:
         dump(scenarios, path)
-    what = f"{len(scenarios)} scenarios in {path}" if scenarios else "nothing is broken"
+    n = len(scenarios)
+    what = f"{n} scenario{'s' * (n != 1)} in {path}" if n else "nothing is broken: no file written"
     print(what, file=sys.stderr)
