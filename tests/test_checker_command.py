@@ -1,10 +1,20 @@
-"""The commands check and diff: statuses, output, and the scenarios that they save."""
+"""The commands check and diff: statuses, output, progress, and the scenarios that they save."""
 
+import io
 import json
+import signal
+import sys
+import threading
 
 import pytest
 
 from planesched.cli import main
+from planesched.report import progress as drawing
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 @pytest.fixture
@@ -76,6 +86,36 @@ def test_diff(run):
     assert "has 2 steps" in printed
     assert run("diff", "vsm", "vsm")[0] == 0
     assert run("diff", "vsm", "vsm", "--planes", "3", "--max-states", "50")[0] == 2
+
+
+LARGE = ("--planes", "6", "--events", "+nmi,+intercept,+hold,+release", "--property", "priority")
+
+
+def test_a_terminal_sees_progress_and_is_left_clean(monkeypatch, run):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(drawing, "_rich", lambda: None)
+    assert run("check", "vsm", *LARGE, "--max-states", "400000")[0] == 2
+    said = sys.stderr.getvalue()
+    assert "states/s, depth" in said
+    assert "% full" in said
+    assert said.endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize(
+    "words", [("check", "vsm", *LARGE), ("check", "--matrix", "vsm", "whp", *LARGE)]
+)
+def test_ctrl_c_prints_what_was_found(run, words):
+    main_thread = threading.main_thread().ident
+    timer = threading.Timer(0.5, lambda: signal.pthread_kill(main_thread, signal.SIGINT))
+    timer.start()
+    status, printed, said = run(*words, "--max-states", str(1 << 30))
+    timer.join()
+    assert (status, said) == (2, "")
+    assert "not told" in printed
+    if "--matrix" in words:
+        assert printed.splitlines()[-1].endswith("+")
+    else:
+        assert "interrupted, not exhausted" in printed
 
 
 WRONG = [

@@ -3,10 +3,14 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from ..checking import DEFAULT, GROUPS, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
 from ..policyfile import parse_policy, with_settings
 from ..presets import presets
+from ..report.progress import progress
 from .options import add_json, add_planes, count
 
 DESCRIPTION = f"""\
@@ -77,28 +81,37 @@ def run(args: argparse.Namespace) -> int:
         "properties": args.properties,
         "max_states": args.max_states,
         "threads": args.threads,
-        "progress": watch if sys.stderr.isatty() else None,
     }
     if args.matrix:
-        table = matrix(policies, args.planes, args.vcpus, **options)
+        with watching() as told:
+            table = matrix(policies, args.planes, args.vcpus, **options, **told)
         print(json.dumps(table.as_dict(), indent=2) if args.json else table.text)
         return table.status
     [policy] = policies.values()
-    report = check(policy, args.planes, args.vcpus, **options)
+    with watching() as told:
+        report = check(policy, args.planes, args.vcpus, **options, **told)
     print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
     if args.save:
         _save(report, args.save)
     return report.status
 
 
-def watch(now: Progress) -> None:
-    """Show on the terminal how far a search is, once it takes more than a moment."""
-    if now.elapsed_s > 1:
-        line = (
-            f"{now.phase}: {now.states:,} states, {now.states_hz:,.0f}/s, depth {now.depth}, "
-            f"table {now.load:.0%} full"
-        )
-        print(f"\r\033[K{line}", end="\r", file=sys.stderr, flush=True)
+@contextmanager
+def watching() -> Iterator[dict[str, Any]]:
+    """Show on a terminal how far a search is; gives what `check` takes for it."""
+    with progress("searching") as tick:
+        if tick is None:
+            yield {}
+            return
+
+        def told(now: Progress) -> None:
+            phase = "" if now.phase == "search" else f", {now.phase}"
+            tick(
+                f"{now.states:,} states, {now.states_hz:,.0f} states/s, depth {now.depth}, "
+                f"table {now.load:.0%} full{phase}"
+            )
+
+        yield {"progress": told}
 
 
 def _save(report: Report, path: str) -> None:

@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import sys
 
 from ..checking import diff
 from ..policyfile import parse_policy, with_settings
-from .check import add_search, watch
+from .check import add_search, watching
 
 DESCRIPTION = """\
 Find the shortest event sequence after which two policies do different things, and how many states
@@ -28,14 +27,15 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("POLICY: expected a second one, or --set with what is to differ")
     first = parse_policy(args.first, args.planes)
     second = with_settings(parse_policy(args.second or args.first, args.planes), args.settings)
-    report = diff(
-        first,
-        second,
-        args.planes,
-        events=args.events,
-        max_states=args.max_states,
-        threads=args.threads,
-        progress=watch if sys.stderr.isatty() else None,
-    )
+    with watching() as told:
+        report = diff(
+            first,
+            second,
+            args.planes,
+            events=args.events,
+            max_states=args.max_states,
+            threads=args.threads,
+            **told,
+        )
     print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
     return report.status
