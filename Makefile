@@ -12,6 +12,7 @@ CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
 C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
+TSAN_BIN := build/ctest/test_checker.tsan
 C_SOURCES := $(wildcard csrc/*.c)
 HEADERS := $(patsubst planesched/include/%,%,$(wildcard planesched/include/planesched/*.h)) \
 	$(notdir $(wildcard csrc/*.h))
@@ -46,11 +47,16 @@ debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
 		| xargs nm -D | grep -q __asan_report || { echo "not a debug build" >&2; exit 1; }
 	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -n 2 --dist loadgroup -m 'not wheel and not exhaustive' -p no:cacheprovider
 
-ctest: $(C_BINS)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan
+ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan
 	@for cc in $(CCS); do for h in $(HEADERS); do for as in "c -std=c11" "c++ -std=c++17"; do \
 		echo "$$cc -x $$as $$h"; echo "#include <$$h>" | \
 		$$cc -x $$as $(WARN) -Iplanesched/include -Icsrc -fsyntax-only - || exit 1; done; done; done
-	@for t in $(C_BINS); do echo "$$t"; ./$$t || exit 1; done
+	@for t in $(C_BINS) $(TSAN_BIN); do echo "$$t"; ./$$t || exit 1; done
+
+# The one that starts threads, under TSan.
+$(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)
+	@mkdir -p $(@D)
+	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< $(wildcard csrc/checker_*.c)
 
 define C_RULE
 build/ctest/$(1)/%.o: csrc/%.c $(C_DEPS)

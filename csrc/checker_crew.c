@@ -15,7 +15,7 @@
 #define PS_YIELD() ((void)sched_yield())
 #endif
 
-#define PS_SPINS 4000u /* looks before the core is offered to others: some 10 us */
+#define PS_SPINS 4000u /* looks before the core is offered to others: a few microseconds */
 
 /* What can be asked while the search goes on. */
 static void ps_publish(struct ps_search *search)

@@ -195,6 +195,21 @@ def test_ctrl_c_gives_what_was_found():
     assert report.verdicts["feasible"].holds is None
 
 
+def test_ctrl_c_in_a_predicate():
+    def never_ends(state):
+        signal.raise_signal(signal.SIGINT)
+
+    def fine(state):
+        return True
+
+    report = check("vsm", 2, properties=["feasible", fine, never_ends, "priority"])
+    holds = {name: verdict.holds for name, verdict in report.verdicts.items()}
+    assert holds == {"feasible": True, "priority": True, "fine": True, "never_ends": None}
+    assert report.coverage.interrupted
+    assert "(interrupted, all states)" in report.text
+    assert report.status == 2
+
+
 WRONG = [
     ({"policy": "vms"}, "preset 'vms' is none of"),
     ({"planes": 17}, "planes=17 exceeds"),

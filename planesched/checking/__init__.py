@@ -4,6 +4,7 @@ The search itself is `planesched.checker`; docs/checker.md says what each proper
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,8 +117,12 @@ def check(
     run = drive(search, _bound(max_states), count, progress, early=not predicates)
     coverage = coverage_of(search, run)
     verdicts = {item.name: verdict_of(search, item, policy, planes, run) for item in chosen}
-    for name, predicate in predicates.items():
-        verdicts[name] = judge(search, name, predicate, policy, planes)
+    verdicts |= {name: Verdict(name, None) for name in predicates}
+    try:
+        for name, predicate in predicates.items():
+            verdicts[name] = judge(search, name, predicate, policy, planes)
+    except KeyboardInterrupt:
+        coverage = replace(coverage, interrupted=True)
     return Report(policy, planes, vcpus, tuple(map(str, items)), verdicts, coverage)
 
 

@@ -40,9 +40,9 @@ class Coverage:
     nbytes: int
 
     def __str__(self) -> str:
-        end = "all states"
-        if not self.exhausted:
-            end = "interrupted, not exhausted" if self.interrupted else "not exhausted"
+        end = "all states" if self.exhausted else "not exhausted"
+        if self.interrupted:
+            end = f"interrupted, {end}"
         rate = self.transitions / self.elapsed_s / 1e6 if self.elapsed_s else 0.0
         size = f"{self.nbytes / 2**20:.1f} MiB"
         if self.states >= _MANY:
