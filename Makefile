@@ -80,6 +80,7 @@ stubs: build  ## Compare the .pyi of each compiled module with the module
 		--allowlist tests/stubtest-allow.txt --ignore-unused-allowlist $(COMPILED)
 
 bench: build  ## Run the benchmarks
+	-$(V)/pip install -q 'cimba>=0.9.5'  # a peer, where it installs
 	$(V)/pytest benches --benchmark-only --benchmark-columns=min,median,rounds
 
 # ---- The C library: the same sources, and no Python ----
