@@ -1,35 +1,59 @@
 """A cell: some vCPUs in one engine, and its figures by batches."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batches
 from .guests import Guests
-from .jobstats import JobStats
+from .jobstats import JobStats, merge_rows
 from .simulation import Engine
 from .stats import Stats
-from .workload import Recorded
-from .workload.resolve import Resolved, recorded_jobs
+from .workload.resolve import Resolved, calm_ns
 
 __all__ = ["Cell", "Reading"]
+
+# So many jobs of a source take the engine some milliseconds.
+_JOBS_IN_A_STRIDE = 50_000
 
 
 @dataclass
 class Reading:
-    """The figures of a cell at some time."""
+    """The figures of some vCPUs at one time; `ids` and `time_ns` in pieces, of each cell one."""
 
+    now_ns: int
+    ids: list[NDArray[np.uint32]]
+    time_ns: list[NDArray[np.int64]]
     stats: Stats
     jobs: JobStats
     rows: NDArray[np.void]
     latency: NDArray[np.uint64]
     sojourn: NDArray[np.uint64]
-    time_ns: NDArray[np.int64]
     row_planes: list[int]
     livelocks: list[tuple[int, int, int, tuple[int, ...]]]
+    batches: Batches | None = None
+
+    def beside(self, other: "Reading") -> "Reading":
+        """Give the figures of both, of other vCPUs at the same time: sums of integers."""
+        assert self.now_ns == other.now_ns
+        assert self.batches is not None
+        assert other.batches is not None
+        return Reading(
+            self.now_ns,
+            self.ids + other.ids,
+            self.time_ns + other.time_ns,
+            self.stats.merge(other.stats),
+            self.jobs.merge(other.jobs),
+            merge_rows(self.rows, other.rows),
+            self.latency + other.latency,
+            self.sojourn + other.sojourn,
+            self.row_planes,
+            self.livelocks + other.livelocks,
+            self.batches.beside(other.batches),
+        )
 
 
 class Cell:
@@ -43,8 +67,8 @@ class Cell:
         Their numbers.
     start_ns : int
         When counting begins.
-    recorded : iterable of Recorded
-        Traces that are fed to them.
+    recorded : ndarray of dtype JOB
+        Jobs of recorded traces; those of other vCPUs are left alone.
     log : ndarray of dtype OUTCOME, optional
         Takes outcomes from `start_ns` on.
     """
@@ -54,7 +78,7 @@ class Cell:
         resolved: Resolved,
         ids: NDArray[np.uint32],
         start_ns: int,
-        recorded: Iterable[Recorded] = (),
+        recorded: NDArray[np.void],
         log: NDArray[np.void] | None = None,
         userspace: object = None,
     ) -> None:
@@ -66,7 +90,9 @@ class Cell:
         self.start_ns = start_ns
         self.now_ns = 0
         self.reading: Reading | None = None
-        self._recorded = list(recorded)
+        self.finished = self.events = 0
+        self._fed = self._mine(recorded)
+        self._calm_ns = calm_ns(resolved.workload, self._fed, len(ids), _JOBS_IN_A_STRIDE)
         self._stride_ns = 1000
         self._engine: Engine | None = None
         self._batches: list[Batches] = []
@@ -75,16 +101,6 @@ class Cell:
     def __len__(self) -> int:
         return len(self._batches)
 
-    @property
-    def finished(self) -> int:
-        """Jobs that have finished since counting began."""
-        return int(self.reading.rows["finished"].sum()) if self.reading else 0
-
-    @property
-    def events(self) -> int:
-        """Arrivals and ends of jobs since counting began."""
-        return self.finished + (int(self.reading.rows["arrived"].sum()) if self.reading else 0)
-
     def run(
         self,
         ends: list[int],
@@ -92,8 +108,8 @@ class Cell:
         *,
         keep: bool,
         told: Callable[[], object] | None = None,
-    ) -> None:
-        """Go on to the end of each of the next batches.
+    ) -> bool:
+        """Go on to the end of each of the next batches; returns whether it came there.
 
         Parameters
         ----------
@@ -108,19 +124,24 @@ class Cell:
         """
         engine = self._begin(stop)
         if engine is None:
-            return
+            return False
         for end_ns in ends:
             if not self._reach(engine, end_ns, stop):
-                return
+                return False
             self._read(engine)
             if told is not None:
                 told()
         self._engine = engine if keep else None
+        return True
 
     def _reach(self, engine: Engine, end_ns: int, stop: Callable[[], bool]) -> bool:
-        """Go on in strides of some 20 ms, so that all vCPUs are at one time when it is to stop."""
+        """Go on in strides of some 8 ms, so that all vCPUs are at one time when it is to stop."""
         while engine.now_ns < end_ns:
-            to_ns = min(end_ns, engine.now_ns + self._stride_ns)
+            if stop():
+                self._whole(engine)
+                return False
+            # A stride in quiet times must not grow until it holds a burst that takes seconds.
+            to_ns = min(end_ns, engine.now_ns + min(self._stride_ns, self._calm_ns))
             began_s = time.perf_counter()
             try:
                 engine.advance(to_ns)
@@ -129,17 +150,16 @@ class Cell:
                 self._whole(engine)
                 raise
             took_s = time.perf_counter() - began_s
-            if took_s < 0.01:
+            if took_s < 0.004 and self._stride_ns < self._calm_ns:
                 self._stride_ns *= 2
-            elif took_s > 0.03:
+            elif took_s > 0.012:
                 self._stride_ns = max(1, self._stride_ns // 2)
-            if stop() and engine.now_ns < end_ns:
-                self._whole(engine)
-                return False
         return True
 
     def _begin(self, stop: Callable[[], bool]) -> Engine | None:
-        if self._engine is not None or stop():
+        if stop():
+            return None
+        if self._engine is not None:
             return self._engine
         resolved = self.resolved
         guests = Guests(**resolved.guests(self.ids))
@@ -151,8 +171,7 @@ class Cell:
             userspace=self._userspace,
             **resolved.engine(),
         )
-        for source in self._recorded:
-            engine.feed(self._jobs(source))
+        engine.feed(self._fed)
         if self.start_ns:
             if not engine.advance(self.start_ns, stop):
                 return None
@@ -163,11 +182,9 @@ class Cell:
         self._engine = engine
         return engine
 
-    def _jobs(self, source: Recorded) -> NDArray[np.void]:
-        """Give the jobs of a trace that are for these vCPUs, by the engine's numbers."""
-        resolved = self.resolved
-        found = recorded_jobs(source, resolved.policy, resolved.planes, resolved.workload.main)
-        mine = found[np.isin(found["vcpu"], self.ids)]
+    def _mine(self, recorded: NDArray[np.void]) -> NDArray[np.void]:
+        """Give the recorded jobs that are for these vCPUs, by the engine's numbers."""
+        mine = recorded[np.isin(recorded["vcpu"], self.ids)]
         mine["vcpu"] = np.searchsorted(self.ids, mine["vcpu"])
         return mine
 
@@ -195,9 +212,12 @@ class Cell:
             fresh["vcpu"] = self.ids[fresh["vcpu"]]
             self.logged = engine.logged
         self.reading = Reading(
-            stats, jobs, rows, latency, sojourn, engine.time_ns(), row_planes, livelocks
-        )
+            engine.now_ns, [self.ids], [engine.time_ns()], stats, jobs, rows, latency, sojourn,
+            row_planes, livelocks,
+        )  # fmt: skip
         self.now_ns = engine.now_ns
+        self.finished = int(rows["finished"].sum())
+        self.events = self.finished + int(rows["arrived"].sum())
         counts = [rows[name] for name in ("arrived", "finished", "injected")]
         sums = [rows[name]["lo"] for name in ("latency_ns", "sojourn_ns")]
         kinds = range(len(figures["time_ns"]))
@@ -215,8 +235,18 @@ class Cell:
         pairs = zip(self._batches[::2], self._batches[1::2], strict=True)
         self._batches = [one.beside(other) for one, other in pairs]
 
-    def batches(self) -> Batches:
-        """Give the batches so far."""
+    def read(self) -> Reading:
+        """Give the figures so far, with the batches."""
+        assert self.reading is not None
+        return replace(self.reading, batches=self._joined())
+
+    def forget(self) -> None:
+        """Keep nothing but how far it came: others have the figures."""
+        self.reading = self._before = None
+        self._batches = []
+        self._fed = self._fed[:0]
+
+    def _joined(self) -> Batches:
         if not self._batches:
             assert self._before is not None
             whole = self._before

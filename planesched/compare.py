@@ -24,9 +24,12 @@ class Comparison:
     ----------
     results : tuple of Result
         One a policy; the first one is what the others are compared with.
+    partial : bool
+        Whether it was stopped: the last result may be partial, and policies be missing.
     """
 
     results: tuple[Result, ...]
+    partial: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,6 +66,8 @@ class Comparison:
         confidence : float
             In 0..1.
         """
+        if label is None and len(self.results) < 2:
+            raise ValueError(f"there is no policy beside {self.labels[0]} to compare")
         one = self.result(self.labels[1] if label is None else label)
         other = self.result(self.labels[0] if against is None else against)
         count = min(len(one.batches), len(other.batches))
@@ -74,6 +79,7 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain numbers, lists and dicts, as JSON holds them."""
         return {
+            "partial": self.partial,
             "results": [result.as_dict() for result in self.results],
             "differences": [
                 {"policy": label, "against": self.labels[0], "metric": metric, "source": source}
@@ -140,6 +146,7 @@ def compare(
     Returns
     -------
     Comparison
+        On Ctrl-C, of what was simulated, with ``partial``.
 
     Raises
     ------
@@ -156,13 +163,21 @@ def compare(
     labels = [label for label, _ in given]
     if not given or len(set(labels)) < len(labels):
         raise ValueError(f"policies is empty, or names one twice: {', '.join(labels)}")
-    results = []
+    runs: list[tuple[str | Policy, dict[str, Any]]] = []
     for label, policy in given:
-        run: dict[str, Any] = {"label": label} | options
-        results.append(simulate(policy, planes, vcpus, workload, **run))
-        if in_userspace and not results[-1].partial:
-            run |= {"label": f"{label} (userspace)", "in_userspace": True}
+        runs.append((policy, {"label": label} | options))
+        if in_userspace:
+            user = {"label": f"{label} (userspace)", "in_userspace": True}
+            runs.append((policy, options | user))
+    results: list[Result] = []
+    for policy, run in runs:
+        try:
             results.append(simulate(policy, planes, vcpus, workload, **run))
+        except KeyboardInterrupt:
+            # Nothing of this policy was simulated yet; of the others it was.
+            if not results:
+                raise
+            return Comparison(tuple(results), partial=True)
         if results[-1].partial:
-            break
+            return Comparison(tuple(results), partial=True)
     return Comparison(tuple(results))

@@ -1,29 +1,21 @@
-"""Simulation: what a policy does with generated guests (rules, section 7).
-
-Longer than 300 lines because a third of it says what `simulate` takes.
-"""
+"""Simulation: what a policy does with generated guests (rules, section 7)."""
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .batches import Batches
 from .cells import Cell
 from .events import OUTCOME
 from .inputs import vcpu_count, whole_ns
-from .jobstats import merge_rows
-from .plan import BATCHES, Plan
+from .plan import Plan
 from .policy import Policy, Scheduler, plane_count
 from .result import Result
-from .workload import Costs, Recorded, Workload
-from .workload.resolve import Resolved, groups
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from .rounds import Rounds
+from .workload import Costs, Workload
+from .workload.resolve import Resolved, groups, recorded_jobs
 
 __all__ = ["simulate"]
 
@@ -132,18 +124,17 @@ def simulate(
     plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
     workers = _threads(threads)
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (4 * workers)) if workers > 1 else _MOST_IN_A_CELL)
-    recorded = [source for source in workload.sources if isinstance(source, Recorded)]
+    recorded = _recorded(resolved, vcpus)
     together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
     logs = [None] * len(together) if log is None else _shares(log, len(together))
     cells = [
         Cell(resolved, group, plan.start_ns, recorded, part, userspace)
         for group, part in zip(together, logs, strict=True)
     ]
-    run = _Run(cells, workers, plan, progress)
-    run.go()
+    result = Rounds(name, resolved, cells, workers, plan, progress).result()
     if log is not None:
         log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
-    return _assemble(name, resolved, plan, run)
+    return result
 
 
 def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:
@@ -153,6 +144,15 @@ def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:
     if not numbers or len(set(numbers)) < len(numbers) or max(numbers) >= 1 << 32:
         raise ValueError("vcpus is empty, names one twice, or one above 2**32 - 1")
     return np.array(sorted(numbers), dtype=np.uint32)
+
+
+def _recorded(resolved: Resolved, vcpus: Any) -> NDArray[np.void]:
+    """Give the jobs of recorded traces. Where vCPUs are named, those of others are left out."""
+    found = recorded_jobs(resolved)
+    most = int(found["vcpu"].max(initial=0))
+    if not isinstance(vcpus, Iterable) and most >= vcpus:
+        raise ValueError(f"vcpus={vcpus}, but a recorded trace has vCPU {most}")
+    return found
 
 
 def _threads(threads: int | None) -> int:
@@ -174,138 +174,3 @@ def _shares(log: NDArray[np.void], count: int) -> list[NDArray[np.void] | None]:
         raise ValueError("log is not a writable, contiguous array of one dimension")
     log[:] = np.zeros((), dtype=OUTCOME)
     return list(np.array_split(log, count))
-
-
-def _enough(plan: Plan, run: "_Run") -> bool:
-    """Whether what was simulated will do."""
-    if plan.jobs is not None and sum(cell.finished for cell in run.cells) >= plan.jobs:
-        return True
-    if plan.precision is None or run.done < BATCHES:
-        return False
-    result = _assemble("", run.cells[0].resolved, plan, run)
-    return _precise(result, plan.precision)
-
-
-def _precise(result: Result, precision: float) -> bool:
-    found = False
-    for plane in range(result.planes):
-        for metric in ("latency_mean", "sojourn_mean"):
-            interval = result.interval(metric, plane)
-            if not interval.value > 0:
-                continue
-            found = True
-            if not interval.half <= precision * interval.value:
-                return False
-    return found
-
-
-class _Run:
-    """Brings all cells from round to round, on some threads."""
-
-    def __init__(
-        self,
-        cells: list[Cell],
-        workers: int,
-        plan: Plan,
-        progress: Callable[[float, int], object] | None,
-    ) -> None:
-        self.cells = cells
-        self.workers = min(workers, len(cells))
-        self.plan = plan
-        self.progress = progress
-        self.stop = threading.Event()
-        self.done = 0
-        self.partial = False
-
-    def go(self) -> None:
-        """Simulate to the end, or to Ctrl-C."""
-        while ends := self.plan.boundaries(self.done):
-            try:
-                self._round(ends)
-            except KeyboardInterrupt:
-                self.stop.set()
-                self.partial = True
-                return
-            self.done += len(ends)
-            if self.done == 2 * BATCHES:
-                # Batches that grow with what is simulated: their number, and memory, stay bounded.
-                for cell in self.cells:
-                    cell.pair()
-                self.done //= 2
-                self.plan.each_ns *= 2
-            if _enough(self.plan, self):
-                return
-
-    def _round(self, ends: list[int]) -> None:
-        if self.workers == 1:
-            for number, cell in enumerate(self.cells):
-                cell.run(ends, self.stop.is_set, keep=not self.plan.whole, told=self._tell)
-                self._tell(number)
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(self.workers) as pool:
-            futures = {
-                pool.submit(cell.run, ends, self.stop.is_set, keep=not self.plan.whole)
-                for cell in self.cells
-            }
-            try:
-                self._wait(futures)
-            except BaseException:
-                self.stop.set()
-                for future in futures:
-                    future.cancel()
-                raise
-
-    def _wait(self, futures: "set[Future[None]]") -> None:
-        from concurrent.futures import FIRST_COMPLETED, wait
-
-        left = futures
-        while left:
-            # With a timeout, or Ctrl-C would not be seen while waiting.
-            over, left = wait(left, timeout=0.05, return_when=FIRST_COMPLETED)
-            for future in over:
-                future.result()
-            self._tell()
-
-    def _tell(self, *_: object) -> None:
-        if self.progress is None:
-            return
-        reached = sum(max(cell.now_ns - self.plan.start_ns, 0) for cell in self.cells)
-        part = reached / (self.plan.expected_ns * len(self.cells))
-        self.progress(min(part, 1.0), sum(cell.events for cell in self.cells))
-
-
-def _assemble(name: str, resolved: Resolved, plan: Plan, run: _Run) -> Result:
-    """Put the cells together: integers only, so their order means nothing."""
-    cells = run.cells
-    if run.partial:
-        begun = [cell for cell in cells if cell.reading is not None]
-        furthest_ns = max((cell.now_ns for cell in begun), default=0)
-        cells = [cell for cell in begun if cell.now_ns == furthest_ns]
-        if furthest_ns <= plan.start_ns:
-            raise KeyboardInterrupt
-    readings = [cell.reading for cell in cells if cell.reading is not None]
-    order = resolved.order
-    first = readings[0]
-    stats, jobs, rows = first.stats, first.jobs, first.rows
-    latency, sojourn, batches = first.latency, first.sojourn, cells[0].batches()
-    for cell, reading in zip(cells[1:], readings[1:], strict=True):
-        stats, jobs = stats.merge(reading.stats), jobs.merge(reading.jobs)
-        rows = merge_rows(rows, reading.rows)
-        latency, sojourn = latency + reading.latency, sojourn + reading.sojourn
-        batches = batches.beside(cell.batches())
-    ids = np.concatenate([cell.ids for cell in cells])
-    times = np.concatenate([reading.time_ns for reading in readings])
-    by_id = np.argsort(ids, kind="stable")
-    ordered = Batches(
-        batches.rows[:, order], batches.planes, batches.switches,
-        batches.latency[:, order], batches.sojourn[:, order], batches.first,
-    )  # fmt: skip
-    return Result(
-        name, resolved.policy, resolved.planes, resolved.seed, plan.start_ns,
-        cells[0].now_ns - plan.start_ns, resolved.names,
-        tuple(first.row_planes[row] for row in order), ids[by_id], stats.figures, jobs.totals,
-        rows[order], latency[order], sojourn[order], times[by_id], ordered.trimmed(),
-        sorted(item for reading in readings for item in reading.livelocks), run.partial,
-    )  # fmt: skip

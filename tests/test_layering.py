@@ -43,8 +43,8 @@ PYTHON = {
     "result": NAMES | {"_arrow", "batches", "files", "histogram", "jobstats", "report", "stats"},
     "cells": NAMES | {"batches", "guests", "jobstats", "simulation", "stats", "workload"},
     "plan": {"inputs", "units", "workload"},
-    "simulate": NAMES
-    | {"batches", "cells", "inputs", "jobstats", "plan", "result", "stats", "units", "workload"},
+    "rounds": NAMES | {"batches", "cells", "plan", "result", "workload"},
+    "simulate": NAMES | {"cells", "inputs", "plan", "result", "rounds", "workload"},
     "compare": NAMES | {"_arrow", "batches", "report", "result", "simulate", "workload"},
     "sweep": NAMES | {"_arrow", "files", "result", "simulate", "workload"},
     "scenarios": NAMES | {"errors", "files", "policyfile", "traces", "units", "workload"},

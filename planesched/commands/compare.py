@@ -44,4 +44,4 @@ def run(args: argparse.Namespace) -> int:
     write_out(args.out, found)
     print(json.dumps(found.as_dict(), indent=2) if args.json else found)
     write_plot(args, found)
-    return 130 if any(result.partial for result in found.results) else 0
+    return 130 if found.partial else 0

@@ -119,6 +119,7 @@ def comparison_text(comparison: Any) -> str:
         f"{format_ns(first.elapsed_ns)} after {format_ns(first.start_ns)} of warm-up, seed "
         f"{first.seed}; the same arrivals for all; in brackets: the difference to {first.label}, "
         "and its 95 % confidence interval"
+        + (" (partial: stopped before its end)" if comparison.partial else "")
     )
     rows = []
     for metric, per, title in _SHOWN:

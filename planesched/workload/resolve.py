@@ -1,6 +1,5 @@
 """A workload under one policy, as the timed engine takes it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,12 @@ from ..events import JOB
 from ..policy import Call, Policy
 from ..traces import jobs, read, resolve
 from .costs import Costs
-from .sources import Calls, Ipis, Recorded, Source
+from .sources import Calls, Ipis, Recorded, Source, Times
 from .workload import Workload, plane_of
 
-__all__ = ["Resolved", "groups", "recorded_jobs", "seed_words"]
+__all__ = ["Resolved", "calm_ns", "groups", "recorded_jobs", "seed_words"]
+
+MAX_NS = 2**63 - 1
 
 
 def seed_words(seed: int) -> list[int]:
@@ -144,7 +145,8 @@ class Resolved:
 
 def groups(workload: Workload, ids: NDArray[np.uint32], size: int) -> list[NDArray[np.uint32]]:
     """Part vCPUs into those that talk to each other; those that do not, into groups of `size`."""
-    leader = {int(vcpu): int(vcpu) for vcpu in ids}
+    talks = [s for s in workload.sources if isinstance(s, Ipis) and s.chance > 0]
+    leader = {int(vcpu): int(vcpu) for vcpu in ids} if talks else {}
 
     def find(vcpu: int) -> int:
         while leader[vcpu] != vcpu:
@@ -152,30 +154,45 @@ def groups(workload: Workload, ids: NDArray[np.uint32], size: int) -> list[NDArr
             vcpu = leader[vcpu]
         return vcpu
 
-    for source in workload.sources:
-        if isinstance(source, Ipis) and source.chance > 0:
-            senders = leader if source.vcpus is None else set(source.vcpus) & set(leader)
-            targets = leader if source.to is None else set(source.to) & set(leader)
-            talkers = sorted({*senders, *targets}) if senders and targets else []
-            for vcpu in talkers[1:]:
-                leader[find(vcpu)] = find(talkers[0])
-    heads = np.array([find(int(vcpu)) for vcpu in ids]) if _talks(workload) else ids
+    for source in talks:
+        senders = leader if source.vcpus is None else set(source.vcpus) & set(leader)
+        targets = leader if source.to is None else set(source.to) & set(leader)
+        talkers = sorted({*senders, *targets}) if senders and targets else []
+        for vcpu in talkers[1:]:
+            leader[find(vcpu)] = find(talkers[0])
+    heads = np.array([find(int(vcpu)) for vcpu in ids]) if talks else ids
     found, counts = np.unique(heads, return_counts=True)
     talking = [ids[heads == head] for head in found[counts > 1]]
     alone = ids[np.isin(heads, found[counts == 1])]
     return [*talking, *(alone[i : i + size] for i in range(0, len(alone), size))]
 
 
-def _talks(workload: Workload) -> bool:
-    return any(isinstance(source, Ipis) for source in workload.sources)
-
-
-def recorded_jobs(
-    source: Recorded, policy: Policy, planes: int, main: int | None
-) -> NDArray[np.void]:
-    """Give the jobs of a recorded trace, all of them, sorted by time."""
-    stream = jobs(read(source.trace), source.plane_map, service=source.service)
-    table = source.plane_map.planes(policy, planes, main=main)
-    chunks: Sequence[NDArray[np.void]] = [resolve(chunk, table) for chunk, _ in stream]
-    found = np.concatenate(chunks) if chunks else np.zeros(0, JOB)
+def recorded_jobs(resolved: Resolved) -> NDArray[np.void]:
+    """Give the jobs of all recorded traces of a workload, each vCPU's in their order."""
+    policy, planes, main = resolved.policy, resolved.planes, resolved.workload.main
+    chunks: list[NDArray[np.void]] = [np.zeros(0, JOB)]
+    for source in resolved.workload.sources:
+        if isinstance(source, Recorded):
+            table = source.plane_map.planes(policy, planes, main=main)
+            stream = jobs(read(source.trace), source.plane_map, service=source.service)
+            chunks += [resolve(chunk, table) for chunk, _ in stream]
+    found = np.concatenate(chunks)
     return found[np.lexsort((found["source"], found["plane"], found["time_ns"]))]
+
+
+def calm_ns(workload: Workload, fed: NDArray[np.void], vcpus: int, jobs: int) -> int:
+    """Give a stretch of time in which some `jobs` jobs of each source arrive at most."""
+    calm = float(MAX_NS)
+    for source in workload.sources:
+        if isinstance(source, Times):
+            calm = min(calm, _calm_ns(source.times, jobs // vcpus))
+        elif isinstance(source, Source) and source.peak_hz:
+            # Many vCPUs do not all have their bursts at once.
+            most_hz = max(source.rate_hz * vcpus, source.peak_hz * min(vcpus, 64))
+            calm = min(calm, jobs * 1e9 / most_hz)
+    return max(1, int(min(calm, _calm_ns(fed["time_ns"], jobs))))
+
+
+def _calm_ns(times: NDArray[np.int64], jobs: int) -> float:
+    jobs = max(1, jobs)
+    return float((times[jobs:] - times[:-jobs]).min()) if len(times) > jobs else float(MAX_NS)

@@ -6,7 +6,7 @@ Longer than 300 lines because every kind of source is a documented class of the 
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -85,6 +85,11 @@ class Source(ABC):
     def rate_hz(self) -> float:
         """Jobs a second of each of its vCPUs, on average; 0 where that is not known."""
         return 0.0
+
+    @property
+    def peak_hz(self) -> float:
+        """Jobs a second where they are most, likewise."""
+        return self.rate_hz
 
     @abstractmethod
     def fields(self) -> dict[str, Any]:
@@ -238,6 +243,11 @@ class OnOff(Source):
         """Jobs a second, on average."""
         return float((self.rate * self.on + self.off_rate * self.off) / (self.on + self.off))
 
+    @property
+    def peak_hz(self) -> float:
+        """Jobs a second in the busier spells."""
+        return max(float(self.rate), float(self.off_rate))
+
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
         off_gap = 1e9 / self.off_rate if self.off_rate else 0.0
@@ -309,6 +319,11 @@ class Calls(Source):
         if self.to is not None:
             object.__setattr__(self, "to", plane_target("to", self.to))
 
+    @property
+    def peak_hz(self) -> float:
+        """Calls a second of running time."""
+        return float(self.rate)
+
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
         return {"arrivals": _CALLS, "gap": _gap(1e9 / self.rate)}
@@ -360,9 +375,16 @@ class Recorded:
     plane_map : PlaneMap or iterable of str
         Which plane each vector is for.
     service : str, int or mapping of str to those
-        How long an interrupt takes its plane, by target.
+        How long an interrupt takes its plane, of every plane but the guest OS's, or by target:
+        ``{"level1": "5 us"}``. What those of the guest OS take is part of its busy periods.
     name : str
         What it is called.
+
+    Raises
+    ------
+    ValueError
+        If a service time is none, or is for a plane that the map does not name; TraceError for a
+        wrong rule of the map.
     """
 
     trace: Any
@@ -374,6 +396,16 @@ class Recorded:
         if not isinstance(self.plane_map, PlaneMap):
             object.__setattr__(self, "plane_map", PlaneMap.parse(self.plane_map))
         object.__setattr__(self, "trace", os.fspath(self.trace))
+        _read(self, "service", self._service)
+
+    def _service(self, given: Any) -> int | Mapping[str, int]:
+        if not isinstance(given, Mapping):
+            return duration_ns(given)
+        named = [str(target) for target in self.plane_map.targets]
+        for name in given:
+            if name not in named:
+                raise ValueError(f"{name!r} is none of the map's planes: {', '.join(named)}")
+        return {name: duration_ns(value) for name, value in given.items()}
 
 
 SOURCES: dict[str, type[Source]] = {
