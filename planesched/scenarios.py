@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +158,18 @@ class _Reader:
             if key not in table:
                 line = self.line("source", index, "")
                 raise TraceError(self.path, line, f"a recorded without {key!r}", "that key too")
-        trace = Path(self.path).parent / str(table["trace"])
-        service = self.value("source", index, "service", duration_ns, table.get("service", 0))
-        plane_map = self.value("source", index, "map", PlaneMap.parse, table["map"])
-        return Recorded(trace, plane_map, service, name=str(table.get("name", "")))
+        trace = self.value("source", index, "trace", self.beside, table["trace"])
+        plane_map = self.value("source", index, "map", _map, table["map"])
+        service, name = table.get("service", 0), table.get("name", "")
+        made = self.value("source", index, "service", Recorded, trace, plane_map, service)
+        return replace(made, name=str(name))
+
+    def beside(self, name: Any) -> Path:
+        """Give a file that is named as seen from this one's folder."""
+        path = Path(self.path).parent / str(name)
+        if not path.is_file():
+            raise ValueError(f"{name!r} is no file in {path.parent}, expected a recorded trace")
+        return path
 
     def costs(self) -> Costs:
         table = dict(self.subtable("costs"))
@@ -225,6 +233,12 @@ class _Reader:
 
 
 _MAY_LACK = ("vcpus", "to")
+
+
+def _map(rules: Any) -> PlaneMap:
+    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        raise ValueError(f'{rules!r} is no list of rules, expected as ["timer=level1"]')
+    return PlaneMap.parse(rules)
 
 
 def _part(key: str, value: Any) -> Workload:

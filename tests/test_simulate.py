@@ -268,7 +268,9 @@ def test_ctrl_c_while_comparing_keeps_the_policies_that_were_simulated():
     assert "(partial: stopped before its end)" in str(found)
     with pytest.raises(ValueError, match="no policy beside vsm"):
         found.difference("switches")
-    found, seconds = interrupted(lambda: compare(["vsm", "openhcl"], 3, 2, APART, duration="60 min"))
+    found, seconds = interrupted(
+        lambda: compare(["vsm", "openhcl"], 3, 2, APART, duration="60 min")
+    )
     assert found.partial
     assert seconds < 1
 
