@@ -195,8 +195,13 @@ def test_a_scenario_names_its_trace_from_its_own_folder(scenario, monkeypatch, t
         ("timer=level1", "tamer=level1", 11, "found vector 'tamer'"),
         ("timer=level1", "timer=ring1", 11, "found plane 'ring1'"),
         ('"timer=level1"', "7", 11, "is no list of rules"),
-        ('service = "100 us"', 'service = "100 u"', 12, "'100 u' is not a time with its unit"),
-        ('"100 us"', '{ level7 = "1 us" }', 12, "'level7' is none of the map's planes"),
+        (
+            'service = "100 us"',
+            'service = "100 u"',
+            12,
+            "found service: '100 u', expected a time with its",
+        ),
+        ('"100 us"', '{ level7 = "1 us" }', 12, "'level7', expected one of the map's planes"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(scenario, old, new, line, message):

@@ -1,61 +1,19 @@
-"""simulate: conservation, the same bytes for any number of threads, merging, files, stopping."""
+"""simulate: conservation, the same bytes for any number of threads, merging, files."""
 
-import os
 import pickle
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
+from busy_guests import BUSY, COSTS, check_books
 
-from planesched import OUTCOME, Flags, Policy, Result, compare, presets, simulate
+from planesched import OUTCOME, Flags, Policy, Result, presets, simulate
 from planesched.workload import (
     Calls,
-    Costs,
-    Exponential,
-    Gamma,
     Ipis,
-    LogNormal,
-    OnOff,
-    Periodic,
     Poisson,
     Times,
-    Uniform,
     Workload,
 )
-
-BUSY = Workload(
-    [
-        Poisson("level1", Exponential("20 us"), rate="5 kHz", name="device"),
-        OnOff("level0", Gamma("5 us", 2), rate="20 kHz", on="1 ms", off="3 ms", name="bursts"),
-        Periodic("level0", "3 us", period="1 ms", jitter="50 us", name="tick"),
-        Ipis("level0", Uniform("1 us", "4 us"), after="device", chance=0.3, name="ipi"),
-    ],
-    busy=["level0"],
-)
-COSTS = Costs({"any": "1 us", "call": Exponential("2 us")}, {(0, 1): "3 us"}, LogNormal("4 us", 1))
-
-
-def wide(words):
-    value = int(words["hi"]) << 64 | int(words["lo"])
-    return value - (1 << 128) if value >> 127 else value
-
-
-def check_books(result):
-    assert (result.time_ns.sum(axis=1) == result.elapsed_ns).all()
-    rows, totals = result.rows, result.totals
-    assert (rows["queued_before"] + rows["arrived"] == rows["finished"] + rows["queued"]).all()
-    for kind in range(3):
-        assert not result.stats.balance(kind).any()
-    # Little's law: the number of jobs integrated over time is the time that they spent.
-    spent = sum(wide(words) for words in totals["sojourn_ns"]) + wide(totals["age_ns"])
-    assert wide(totals["load_ns"]) == spent - wide(totals["age_before_ns"])
-    by_kind = result.figures["time_ns"]
-    for kind in range(4):
-        assert sum(wide(words) for words in by_kind[kind]) == result.time_ns[:, kind].sum()
-    assert result.latency.sum() == rows["injected"].sum() == result.figures["taken"][0].sum()
-    assert result.sojourn.sum() == rows["finished"].sum()
 
 
 @pytest.mark.parametrize("in_userspace", [False, True])
@@ -198,81 +156,6 @@ def test_until_precision_stops_when_means_are_known():
     for plane in range(2):
         found = fine.interval("sojourn_mean", plane)
         assert found.half <= 0.02 * found.value
-
-
-APART = BUSY.replace(sources=BUSY.sources[:3])
-# Nothing for a long time, then a million jobs at once.
-LATE = Workload([Times(1, 0, times=10**12 + np.arange(3_000_000) // 100, name="late")])
-SIXTEEN = Workload([Poisson(plane, Exponential("2 us"), rate="20 kHz") for plane in range(16)])
-LONG = {
-    "one vCPU": (2, 1, APART, {"duration": "200000 s"}),
-    "many vCPUs": (2, 20_000, APART, {"duration": "20 ms"}),
-    "vCPUs that talk": (2, 500, BUSY, {"duration": "2000 s"}),
-    "16 planes": (16, 1, SIXTEEN, {"duration": "20000 s"}),
-    "precision": (2, 100, APART, {"duration": "2000 s", "until_precision": 1e-6}),
-    "a burst": (2, 20, LATE, {"duration": "2000 s"}),
-}
-
-
-def interrupted(work, after_s=0.4):
-    """Send SIGINT while `work` runs; give what it returned, and how long that took from then on."""
-    sent = []
-
-    def interrupt():
-        time.sleep(after_s)
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Thread(target=interrupt)
-    timer.start()
-    try:
-        result = work()
-        return result, time.monotonic() - sent[0]
-    finally:
-        timer.join()
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", LONG)
-def test_ctrl_c_gives_what_was_simulated_within_100_ms(name, threads):
-    planes, vcpus, workload, options = LONG[name]
-    took = []
-    while len(took) < 5 and not (took and min(took) < 0.1):
-        result, seconds = interrupted(
-            lambda: simulate("vsm", planes, vcpus, workload, threads=threads, **options)
-        )
-        took.append(seconds)
-        assert result.partial
-        assert 0 < result.elapsed_ns < 2 * 10**17
-        check_books(result)
-    # One of a few tries: somebody else may have the processor for a while.
-    assert min(took) < 0.1
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert "(partial: stopped before its end)" in str(result)
-    assert pickle.loads(pickle.dumps(result)).as_dict() == result.as_dict()
-
-
-def test_ctrl_c_before_anything_was_counted_is_an_interrupt():
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(lambda: simulate("vsm", 2, 2, APART, duration="1 s", warmup="2000000 s"))
-
-
-def test_ctrl_c_while_comparing_keeps_the_policies_that_were_simulated():
-    def tell(part, events):
-        if part == 1:
-            raise KeyboardInterrupt
-
-    found = compare(["vsm", "vsm_relay"], 3, 1, APART, duration="5 ms", progress=tell)
-    assert found.partial
-    assert found.labels == ("vsm",)
-    assert "(partial: stopped before its end)" in str(found)
-    with pytest.raises(ValueError, match="no policy beside vsm"):
-        found.difference("switches")
-    found, seconds = interrupted(
-        lambda: compare(["vsm", "openhcl"], 3, 2, APART, duration="60 min")
-    )
-    assert found.partial
-    assert seconds < 1
 
 
 def test_progress_reaches_the_end():

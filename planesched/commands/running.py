@@ -8,7 +8,8 @@ from typing import Any
 
 from ..policyfile import parse_policy
 from ..report.progress import progress
-from ..scenarios import Scenario, costing, load_scenario
+from ..scenarios import Scenario, load_scenario
+from ..scenariovalues import costing
 from ..units import duration_ns
 from .options import count, duration, integer, pairs
 

@@ -75,6 +75,7 @@ class Source(ABC):
         object.__setattr__(self, "service", _spread("service", self.service))
         if self.vcpus is not None:
             object.__setattr__(self, "vcpus", tuple(sorted(_vcpus(self.vcpus))))
+        _named(self)
         self._check()
 
     @abstractmethod
@@ -98,6 +99,11 @@ class Source(ABC):
     def scaled(self, factor: float) -> Self:
         """Give the same source with `factor` times as many jobs a second."""
         raise ValueError(f"{self.name or type(self).__name__} has no rate to scale")
+
+
+def _named(self: Any) -> None:
+    if not isinstance(self.name, str):
+        raise TypeError(f"name={self.name!r} is not a str")
 
 
 def _spread(name: str, value: Any) -> Spread:
@@ -396,6 +402,7 @@ class Recorded:
         if not isinstance(self.plane_map, PlaneMap):
             object.__setattr__(self, "plane_map", PlaneMap.parse(self.plane_map))
         object.__setattr__(self, "trace", os.fspath(self.trace))
+        _named(self)
         _read(self, "service", self._service)
 
     def _service(self, given: Any) -> int | Mapping[str, int]:

@@ -55,6 +55,8 @@ class Workload:
                     f"sources: {source.name} is after={source.after!r}, none of {', '.join(names)}"
                 )
         object.__setattr__(self, "sources", tuple(sources))
+        if isinstance(self.busy, str):
+            raise TypeError(f"busy={self.busy!r} is not a list of planes")
         busy = tuple(plane_target("busy", plane) for plane in self.busy)
         object.__setattr__(self, "busy", tuple(dict.fromkeys(busy)))
         if self.route not in (None, "own", "marker"):
