@@ -90,11 +90,12 @@ def test_sweep_gives_the_same_on_any_executor(pool):
 
 
 @pytest.mark.filterwarnings("ignore")  # of dask and tornado, about their own events
-def test_sweep_runs_on_a_dask_cluster(tmp_path):
+@pytest.mark.parametrize("processes", [False, True])
+def test_sweep_runs_on_a_dask_cluster(tmp_path, processes):
     from dask.distributed import Client, LocalCluster
 
     cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None,
+        n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None,
         local_directory=str(tmp_path),
     )  # fmt: skip
     with cluster, Client(cluster) as client:
@@ -177,6 +178,25 @@ def test_tables_are_read_by_arrow_and_polars_without_help():
     assert schema == table.schema
     for stream in (result.__arrow_c_stream__(), result.__arrow_c_stream__()):
         del stream  # never taken: frees itself
+
+
+def test_tables_are_read_by_duckdb_and_pandas_without_help():
+    import duckdb
+    import pandas as pd
+
+    result = simulate("vsm", 3, 1, WORK, duration="50 ms")
+    columns = result.table()
+    frame = pd.DataFrame.from_arrow(result)
+    assert list(frame.columns) == list(columns)
+    assert frame["name"].tolist() == columns["name"]
+    assert frame["finished"].tolist() == columns["finished"]
+    both = compare(["vsm", "vsm_relay"], 3, 1, WORK, duration="50 ms")
+    with duckdb.connect() as connection:
+        connection.register("rows", both)
+        found = connection.execute(
+            "select policy, finished from rows where name = 'middle' order by policy"
+        ).fetchall()
+    assert found == [(one.label, int(one.rows["finished"][0])) for one in both.results]
 
 
 @pytest.mark.parametrize(
