@@ -74,7 +74,8 @@ def sweep(
         ``"workload.SOURCE.FIELD"``. Points come in the order of ``itertools.product``.
     executor : concurrent.futures.Executor, optional
         Where points run: threads, processes, ``dask.distributed``'s ``client.get_executor()``,
-        mpi4py's ``MPIPoolExecutor``, Ray's. By default here, one after the other.
+        mpi4py's ``MPIPoolExecutor``; for Ray's see docs/simulation.md. By default here, one after
+        the other.
     out : str or path-like, optional
         A Parquet file (needs pyarrow, the extra ``arrow``). Each point is on disk as soon as it is
         done, in a folder beside; at the end, or on Ctrl-C, they become that file. Points that the

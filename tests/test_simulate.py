@@ -1,6 +1,8 @@
 """simulate: conservation, the same bytes for any number of threads, merging, files."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -156,6 +158,25 @@ def test_until_precision_stops_when_means_are_known():
     for plane in range(2):
         found = fine.interval("sojourn_mean", plane)
         assert found.half <= 0.02 * found.value
+
+
+def test_memory_does_not_grow_with_what_is_simulated():
+    code = (
+        "import resource\n"
+        "from planesched import Workload, simulate\n"
+        "from planesched.workload import Exponential, Poisson\n"
+        "work = Workload([Poisson(p, Exponential('20 us'), rate='10 kHz') for p in (0, 1)])\n"
+        "for options in ({'duration': '1 s'}, {'duration': '50 s'}, {'jobs': 1_000_000}):\n"
+        "    done = simulate('vsm', 2, 2, work, threads=1, **options).events\n"
+        "    print(done, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rows = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+    short, long, counted = rows
+    assert long[0] > 40 * short[0]
+    assert counted[0] > 20 * short[0]
+    # In KiB; the figures of batches are the same for all.
+    assert max(long[1], counted[1]) - short[1] < 12 * 1024
 
 
 def test_progress_reaches_the_end():
