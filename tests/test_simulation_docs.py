@@ -14,7 +14,8 @@ def page(root):
     return (root / "docs" / "simulation.md").read_text()
 
 
-def test_every_block_runs(page, capsys):
+def test_every_block_runs(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```\n", page, re.DOTALL)
     names = {}
     for block in blocks:
