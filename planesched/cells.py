@@ -12,6 +12,7 @@ from .guests import Guests
 from .jobstats import JobStats, merge_rows
 from .simulation import Engine
 from .stats import Stats
+from .workload import Times
 from .workload.resolve import Resolved, calm_ns
 
 __all__ = ["Cell", "Reading"]
@@ -92,7 +93,13 @@ class Cell:
         self.reading: Reading | None = None
         self.finished = self.events = 0
         self._fed = self._mine(recorded)
-        self._calm_ns = calm_ns(resolved.workload, self._fed, len(ids), _JOBS_IN_A_STRIDE)
+        self._calm_ns = calm_ns(resolved.workload, len(ids), _JOBS_IN_A_STRIDE)
+        # Times that are known, and how many of them make a stride.
+        self._known = [(self._fed["time_ns"].copy(), _JOBS_IN_A_STRIDE)] + [
+            (source.times, max(1, _JOBS_IN_A_STRIDE // len(ids)))
+            for source in resolved.workload.sources
+            if isinstance(source, Times)
+        ]
         self._stride_ns = 1000
         self._engine: Engine | None = None
         self._batches: list[Batches] = []
@@ -140,8 +147,7 @@ class Cell:
             if stop():
                 self._whole(engine)
                 return False
-            # A stride in quiet times must not grow until it holds a burst that takes seconds.
-            to_ns = min(end_ns, engine.now_ns + min(self._stride_ns, self._calm_ns))
+            to_ns = self._stride_end(engine.now_ns, end_ns)
             began_s = time.perf_counter()
             try:
                 engine.advance(to_ns)
@@ -155,6 +161,15 @@ class Cell:
             elif took_s > 0.012:
                 self._stride_ns = max(1, self._stride_ns // 2)
         return True
+
+    def _stride_end(self, now_ns: int, end_ns: int) -> int:
+        """Say how far to go; what grew in quiet times must not hold a burst that takes seconds."""
+        to_ns = min(end_ns, now_ns + min(self._stride_ns, self._calm_ns))
+        for times, count in self._known:
+            last = int(np.searchsorted(times, now_ns, side="right")) + count
+            if last < len(times):
+                to_ns = min(to_ns, int(times[last]))
+        return to_ns
 
     def _begin(self, stop: Callable[[], bool]) -> Engine | None:
         if stop():
@@ -244,7 +259,7 @@ class Cell:
         """Keep nothing but how far it came: others have the figures."""
         self.reading = self._before = None
         self._batches = []
-        self._fed = self._fed[:0]
+        self._fed, self._known = self._fed[:0], []
 
     def _joined(self) -> Batches:
         if not self._batches:

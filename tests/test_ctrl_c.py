@@ -86,3 +86,12 @@ def test_ctrl_c_while_comparing_keeps_the_policies_that_were_simulated():
     )
     assert found.partial
     assert seconds < 1
+
+
+def test_a_burst_does_not_slow_down_what_is_before_and_after_it():
+    tick = Poisson(1, 1000, rate="1 kHz", name="tick")
+    burst = Times(1, 0, times=[5 * 10**9] * 200_000, name="burst")
+    result = simulate("vsm", 2, 2, Workload([tick, burst]), duration="10 s", seed=1)
+    # In strides that are short enough for the burst this would take hours.
+    assert result.rows["finished"][1] == 400_000
+    assert result.rows["finished"][0] > 19_000

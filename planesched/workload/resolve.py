@@ -10,7 +10,7 @@ from ..events import JOB
 from ..policy import Call, Policy
 from ..traces import jobs, read, resolve
 from .costs import Costs
-from .sources import Calls, Ipis, Recorded, Source, Times
+from .sources import Calls, Ipis, Recorded, Source
 from .workload import Workload, plane_of
 
 __all__ = ["Resolved", "calm_ns", "groups", "recorded_jobs", "seed_words"]
@@ -180,19 +180,12 @@ def recorded_jobs(resolved: Resolved) -> NDArray[np.void]:
     return found[np.lexsort((found["source"], found["plane"], found["time_ns"]))]
 
 
-def calm_ns(workload: Workload, fed: NDArray[np.void], vcpus: int, jobs: int) -> int:
-    """Give a stretch of time in which some `jobs` jobs of each source arrive at most."""
+def calm_ns(workload: Workload, vcpus: int, jobs: int) -> int:
+    """Give a stretch of time in which some `jobs` jobs of each source with a rate come at most."""
     calm = float(MAX_NS)
     for source in workload.sources:
-        if isinstance(source, Times):
-            calm = min(calm, _calm_ns(source.times, jobs // vcpus))
-        elif isinstance(source, Source) and source.peak_hz:
+        if isinstance(source, Source) and source.peak_hz:
             # Many vCPUs do not all have their bursts at once.
             most_hz = max(source.rate_hz * vcpus, source.peak_hz * min(vcpus, 64))
             calm = min(calm, jobs * 1e9 / most_hz)
-    return max(1, int(min(calm, _calm_ns(fed["time_ns"], jobs))))
-
-
-def _calm_ns(times: NDArray[np.int64], jobs: int) -> float:
-    jobs = max(1, jobs)
-    return float((times[jobs:] - times[:-jobs]).min()) if len(times) > jobs else float(MAX_NS)
+    return max(1, int(calm))
