@@ -9,9 +9,12 @@ from planesched cimport _cengine as engine
 
 cdef extern from "sources.h" nogil:
     const engine.ps_draws ps_numpy_draws
+    void ps_numpy_prepare() noexcept
     void ps_source_prepare(engine.ps_source *source) noexcept
 
 __all__ = ["Guests"]
+
+ps_numpy_prepare()
 
 
 cdef class Guests:
