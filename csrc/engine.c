@@ -85,6 +85,8 @@ static int take_workload(struct ps_engine *engine)
         engine->costly |= engine->config.cost_ns[reason] > 0;
     engine->costly |= engine->config.exit_ns > 0 ||
                       (workload && (workload->costs || workload->exit_cost));
+    engine->plain = !engine->costly && !engine->callers && !engine->talks &&
+                    !engine->config.busy && engine->config.route == PS_ROUTE_OWN;
     return 0;
 }
 

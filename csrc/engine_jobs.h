@@ -7,19 +7,19 @@
 /* ---- Time passes ---- */
 
 /* Running time brings the next calls of the current plane nearer. */
-static inline void wear_calls(struct ps_engine *engine, uint32_t vcpu, unsigned plane,
-                              int64_t length)
+static inline void wear_calls(const struct ps_vcpu v, unsigned plane, int64_t length)
 {
-    struct ps_stream *streams = ps_streams(engine, vcpu);
+    const struct ps_engine *engine = v.engine;
     for (uint32_t i = 0; i < engine->n_sources; i++)
         if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS && engine->sources[i].plane == plane)
-            streams[i].next_ns -= streams[i].next_ns == PS_NEVER_NS ? 0 : length;
+            v.streams[i].next_ns -= v.streams[i].next_ns == PS_NEVER_NS ? 0 : length;
 }
 
 /* The source of calls, of those of the current plane, that calls next. */
-static inline uint32_t next_call(const struct ps_engine *engine, uint32_t vcpu, unsigned plane)
+static inline uint32_t next_call(const struct ps_vcpu v, unsigned plane)
 {
-    const struct ps_stream *streams = ps_streams(engine, vcpu);
+    const struct ps_engine *engine = v.engine;
+    const struct ps_stream *streams = v.streams;
     uint32_t first = engine->n_sources;
     for (uint32_t i = 0; i < engine->n_sources; i++)
         if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS && engine->sources[i].plane == plane &&
@@ -38,25 +38,24 @@ static inline void pass_transition(struct ps_engine *engine, struct ps_guest *gu
     ps_wide_add(&f->time_ns[PS_TIME_TRANSITION][guest->current], (uint64_t)length);
 }
 
-static inline void pass(struct ps_engine *engine, struct ps_guest *guest, uint32_t vcpu,
-                        int64_t to_ns)
+/* Time passes up to `to_ns`; `job`: what the current plane works on, or NULL. */
+PS_INLINE void pass(const struct ps_vcpu v, struct ps_node *job, int64_t to_ns)
 {
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
     const int64_t length = to_ns - guest->now_ns;
     assert(length >= 0);
     ps_wide_add(&engine->totals.load_ns, (uint64_t)length * guest->n_jobs);
-    if (ps_in_transition(guest)) {
+    if (ps_in_transition(v)) {
         pass_transition(engine, guest, length);
     } else {
         guest->time_ns[guest->status] += length;
-        if (length && !guest->status && ps_has(ps_eager(engine, guest), guest->current)) {
-            if (ps_has(guest->work, guest->current)) {
-                struct ps_queue *queue = &guest->queues[guest->current];
-                engine->pool.nodes[queue->head].left_ns -= length;
-                guest->idle_steps = 0;
-            }
-            if (ps_has(engine->callers, guest->current))
-                wear_calls(engine, vcpu, guest->current, length);
+        if (length && job) {
+            job->left_ns -= length;
+            guest->idle_steps = 0;
         }
+        if (ps_calls(v) && ps_computes(v))
+            wear_calls(v, guest->current, length);
     }
     guest->now_ns = to_ns;
 }
@@ -77,13 +76,15 @@ static inline void queued(struct ps_guest *guest, unsigned plane, int64_t since_
 }
 
 /* Find what arrives next. Sources stand by plane, so at equal times the first is the right one. */
-static inline void look_ahead(struct ps_engine *engine, struct ps_guest *guest, uint32_t vcpu)
+PS_INLINE void look_ahead(const struct ps_vcpu v)
 {
-    const struct ps_stream *streams = ps_streams(engine, vcpu);
+    const struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const struct ps_stream *streams = v.streams;
     int64_t first_ns = PS_NEVER_NS;
     uint32_t first = engine->n_sources;
     for (uint32_t k = 0; k < engine->n_arriving; k++) {
-        const uint32_t i = engine->arriving[k];
+        const uint32_t i = v.plain ? k : engine->arriving[k];
         const int64_t at_ns = streams[i].next_ns;
         /* Which comes first is what nobody can predict. */
         const uint64_t less = 0u - (uint64_t)(at_ns < first_ns);
@@ -103,11 +104,12 @@ static inline void look_ahead(struct ps_engine *engine, struct ps_guest *guest, 
 }
 
 /* The next job of a source, or of the input, as a node. */
-static inline uint32_t next_job(struct ps_engine *engine, uint32_t vcpu)
+PS_INLINE uint32_t next_job(const struct ps_vcpu v)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
+    const struct ps_guest *guest = v.guest;
     if (guest->arrival == engine->n_sources) {
-        const uint32_t index = ps_queue_pop(&engine->pool, &guest->input);
+        const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
         struct ps_node *node = &engine->pool.nodes[index];
         const uint32_t row = ps_input_row(engine, node);
         engine->totals.woken[node->plane] +=
@@ -117,7 +119,7 @@ static inline uint32_t next_job(struct ps_engine *engine, uint32_t vcpu)
         return index;
     }
     struct ps_source *source = &engine->sources[guest->arrival];
-    struct ps_stream *stream = ps_streams(engine, vcpu) + guest->arrival;
+    struct ps_stream *stream = v.streams + guest->arrival;
     const uint32_t index = ps_pool_take(&engine->pool);
     struct ps_node *node = &engine->pool.nodes[index];
     node->arrival_ns = stream->next_ns;
@@ -138,30 +140,32 @@ static inline int has_room(struct ps_engine *engine)
 }
 
 /* The job that comes next arrives. */
-static inline void arrive(struct ps_engine *engine, uint32_t vcpu)
+PS_INLINE void arrive(const struct ps_vcpu v)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
     if (!has_room(engine))
         return;
-    const uint32_t index = next_job(engine, vcpu);
+    const uint32_t index = next_job(v);
     struct ps_node *node = &engine->pool.nodes[index];
     uint32_t row = node->source;
     unsigned plane = node->plane;
     engine->rows[row].arrived++;
-    if (engine->config.route == PS_ROUTE_MARKER && plane != engine->policy.marker) {
+    if (!v.plain && engine->config.route == PS_ROUTE_MARKER && plane != engine->policy.marker) {
         node->kind = PS_JOB_FORWARD;
         node->left_ns = engine->config.forward_ns;
         plane = engine->policy.marker;
         row = ps_plane_row(engine, plane); /* it is not this source's latency that begins */
     }
     const int64_t arrival_ns = node->arrival_ns;
-    ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));
+    if (!v.plain)
+        ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));
     guest->n_jobs++;
     progress(guest);
     queued(guest, plane, arrival_ns);
     ps_queue_push(&engine->pool, &guest->queues[plane], index);
-    ps_act(engine, vcpu, PS_EVENT_IRQ, plane, arrival_ns, row);
-    look_ahead(engine, guest, vcpu);
+    ps_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+    look_ahead(v);
 }
 
 static inline void count_end(struct ps_engine *engine, uint32_t number, uint64_t sojourn_ns)
@@ -174,9 +178,10 @@ static inline void count_end(struct ps_engine *engine, uint32_t number, uint64_t
 }
 
 /* The marker has handled an interrupt for another plane: that plane gets it, and the vCPU. */
-static inline void pass_on(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
+static void pass_on(const struct ps_vcpu v, uint32_t index)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
     struct ps_node *node = &engine->pool.nodes[index];
     const unsigned plane = node->plane;
     node->kind = PS_JOB_INTERRUPT;
@@ -184,41 +189,43 @@ static inline void pass_on(struct ps_engine *engine, uint32_t vcpu, uint32_t ind
     engine->totals.forwarded[plane]++;
     queued(guest, plane, guest->now_ns);
     ps_queue_push(&engine->pool, &guest->queues[plane], index);
-    ps_act(engine, vcpu, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
-    if (!guest->status && guest->current == engine->policy.marker && !ps_in_transition(guest))
-        ps_act(engine, vcpu, PS_EVENT_CALL, plane, 0, 0);
+    ps_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
+    if (!guest->status && guest->current == engine->policy.marker && !ps_in_transition(v))
+        ps_act(v, PS_EVENT_CALL, plane, 0, 0);
 }
 
 /* The job at the head of the current plane's queue ends. */
-static inline void end_job(struct ps_engine *engine, uint32_t vcpu)
+PS_INLINE void end_job(const struct ps_vcpu v)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
     const unsigned current = guest->current;
     const uint32_t index = ps_queue_pop(&engine->pool, &guest->queues[current]);
     const struct ps_node *node = &engine->pool.nodes[index];
     if (guest->queues[current].head == PS_NIL)
         guest->work = (uint16_t)(guest->work & ~ps_bit(current));
     progress(guest);
-    if (node->kind == PS_JOB_FORWARD) {
-        pass_on(engine, vcpu, index);
+    if (!v.plain && node->kind == PS_JOB_FORWARD) {
+        pass_on(v, index);
         return;
     }
-    if (node->kind == PS_JOB_CALL)
+    if (!v.plain && node->kind == PS_JOB_CALL)
         guest->waiting = (uint16_t)(guest->waiting & ~ps_bit((unsigned)node->service_ns));
     const uint32_t row = node->source;
     guest->n_jobs--;
     count_end(engine, row, (uint64_t)(guest->now_ns - node->arrival_ns));
     ps_pool_give(&engine->pool, index);
-    if (engine->talks)
-        ps_vcpu_send(engine, vcpu, row);
+    if (!v.plain && engine->talks)
+        ps_vcpu_send(engine, v.number, row);
 }
 
 /* The current plane calls; if that is accepted, its own job waits for that of the call. */
-static inline void call(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
+static void call(const struct ps_vcpu v, uint32_t number)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
     struct ps_source *source = &engine->sources[number];
-    struct ps_stream *stream = ps_streams(engine, vcpu) + number;
+    struct ps_stream *stream = v.streams + number;
     const unsigned caller = guest->current;
     const unsigned callee = engine->row_planes[number];
     const int64_t service_ns = stream->service_ns;
@@ -226,7 +233,7 @@ static inline void call(struct ps_engine *engine, uint32_t vcpu, uint32_t number
         return;
     source->draw(source, stream);
     progress(guest);
-    if (ps_act(engine, vcpu, PS_EVENT_CALL, source->callee, 0, 0))
+    if (ps_act(v, PS_EVENT_CALL, source->callee, 0, 0))
         return;
     const uint32_t index = ps_pool_take(&engine->pool);
     struct ps_node *node = &engine->pool.nodes[index];

@@ -82,6 +82,7 @@ struct ps_engine {
         uint64_t left;
     } log;                   /* where outcomes worth it go */
     int costly;              /* any switch or exit costs */
+    int plain;               /* see struct ps_vcpu */
     int failed;              /* no memory for a job */
     int stopped;             /* the userspace scheduler gave no plane */
 
@@ -102,43 +103,72 @@ struct ps_engine {
     uint32_t *tree;
 };
 
+/* One vCPU while something happens to it: where its things stand, looked up once. In an engine that
+ * is `plain` nothing costs, no plane calls, is busy or forwards, and no vCPU sends: a loop that
+ * knows this from the start asks less. */
+struct ps_vcpu {
+    struct ps_engine *engine;
+    struct ps_guest *guest;
+    int64_t *clock;
+    struct ps_stream *streams;
+    uint32_t number;
+    int plain;
+};
+
 /* a + b, both not negative; never instead of overflow. */
 static inline int64_t ps_later(int64_t a_ns, int64_t b_ns)
 {
     return b_ns > PS_NEVER_NS - a_ns ? PS_NEVER_NS : a_ns + b_ns;
 }
 
-static inline int ps_in_transition(const struct ps_guest *guest)
-{
-    return guest->ready_ns > guest->now_ns;
-}
-
-/* Planes that can get on with a job, and with that or with computing. */
-static inline uint16_t ps_able(const struct ps_guest *guest)
-{
-    return (uint16_t)(guest->work & ~guest->waiting);
-}
-
-static inline uint16_t ps_eager(const struct ps_engine *engine, const struct ps_guest *guest)
-{
-    return (uint16_t)((guest->work | engine->config.busy) & ~guest->waiting);
-}
-
-/* Whether the current plane works on the head of its queue, or computes at least. */
-static inline int ps_works(const struct ps_guest *guest)
-{
-    return !guest->status && ps_has(ps_able(guest), guest->current) && !ps_in_transition(guest);
-}
-
-static inline int ps_computes(const struct ps_engine *engine, const struct ps_guest *guest)
-{
-    return !guest->status && ps_has(ps_eager(engine, guest), guest->current) &&
-           !ps_in_transition(guest);
-}
-
 static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
 {
     return engine->streams + (size_t)vcpu * engine->n_streams;
+}
+
+static inline int ps_in_transition(const struct ps_vcpu v)
+{
+    return !v.plain && v.guest->ready_ns > v.guest->now_ns;
+}
+
+/* Planes that can get on with a job, and with that or with computing. */
+static inline uint16_t ps_able(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    return v.plain ? guest->work : (uint16_t)(guest->work & ~guest->waiting);
+}
+
+static inline uint16_t ps_eager(const struct ps_vcpu v)
+{
+    return v.plain ? v.guest->work
+                   : (uint16_t)((v.guest->work | v.engine->config.busy) & ~v.guest->waiting);
+}
+
+/* The job that the current plane works on, or NULL. */
+static inline struct ps_node *ps_works(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    if (guest->status || !ps_has(ps_able(v), guest->current) || ps_in_transition(v))
+        return NULL;
+    return &v.engine->pool.nodes[guest->queues[guest->current].head];
+}
+
+/* Whether it works, or computes at least. */
+static inline int ps_computes(const struct ps_vcpu v)
+{
+    return !v.guest->status && ps_has(ps_eager(v), v.guest->current) && !ps_in_transition(v);
+}
+
+static inline int ps_calls(const struct ps_vcpu v)
+{
+    return !v.plain && ps_has(v.engine->callers, v.guest->current);
+}
+
+static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu, int plain)
+{
+    const struct ps_vcpu v = {engine, &engine->guests[vcpu], ps_clock(&engine->ledger, vcpu),
+                              ps_streams(engine, vcpu), vcpu, plain};
+    return v;
 }
 
 static inline uint32_t ps_plane_row(const struct ps_engine *engine, unsigned plane)

@@ -4,11 +4,13 @@
 /* ---- Nothing to do ---- */
 
 /* The plane that an idle marker hands the vCPU to, or PS_NO_PLANE where it halts. */
-static unsigned handed_to(const struct ps_engine *engine, const struct ps_guest *guest,
-                          const struct ps_state *s)
+static unsigned handed_to(const struct ps_vcpu v)
 {
+    const struct ps_engine *engine = v.engine;
+    const struct ps_guest *guest = v.guest;
+    const struct ps_state *s = ps_engine_state(engine, v.number);
     const struct ps_policy *policy = &engine->policy;
-    const uint16_t work = (uint16_t)(ps_eager(engine, guest) & s->online & ~policy->marker_bit);
+    const uint16_t work = (uint16_t)(ps_eager(v) & s->online & ~policy->marker_bit);
     if (work)
         return ps_first(policy, s->locked, work);
     if (policy->idle != PS_IDLE_KEEP)
@@ -17,25 +19,26 @@ static unsigned handed_to(const struct ps_engine *engine, const struct ps_guest 
 }
 
 /* The current plane has nothing to do. Where what it tries is refused, it halts. */
-static inline void give_up(struct ps_engine *engine, uint32_t vcpu)
+PS_INLINE void give_up(const struct ps_vcpu v)
 {
-    const struct ps_policy *policy = &engine->policy;
-    const struct ps_guest *guest = &engine->guests[vcpu];
+    const struct ps_policy *policy = &v.engine->policy;
     if (policy->call == PS_CALL_NEXT) {
-        if (!ps_act(engine, vcpu, PS_EVENT_RETURN, 0, 0, 0))
+        if (!ps_act(v, PS_EVENT_RETURN, 0, 0, 0))
             return;
-    } else if (guest->current == policy->marker) {
-        const unsigned plane = handed_to(engine, guest, ps_engine_state(engine, vcpu));
-        if (plane != PS_NO_PLANE && !ps_act(engine, vcpu, PS_EVENT_CALL, plane, 0, 0))
+    } else if (v.guest->current == policy->marker) {
+        const unsigned plane = handed_to(v);
+        if (plane != PS_NO_PLANE && !ps_act(v, PS_EVENT_CALL, plane, 0, 0))
             return;
     }
-    ps_act(engine, vcpu, PS_EVENT_HALT, 0, 0, 0);
+    ps_act(v, PS_EVENT_HALT, 0, 0, 0);
 }
 
 /* Userspace looks at a vCPU that exited (3.5). Returns 0 where it finds no plane and waits. */
-static int answer(struct ps_engine *engine, uint32_t vcpu)
+static int answer(const struct ps_vcpu v)
 {
-    const struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
+    const struct ps_guest *guest = v.guest;
+    const uint32_t vcpu = v.number;
     const struct ps_workload *workload = engine->config.workload;
     const uint32_t id = workload && workload->ids ? workload->ids[vcpu] : vcpu;
     struct ps_state s = *ps_engine_state(engine, vcpu);
@@ -47,134 +50,139 @@ static int answer(struct ps_engine *engine, uint32_t vcpu)
     if (engine->stopped || plane == PS_SCHEDULER_WAIT)
         return 0;
     ps_vcpu_set_state(engine, vcpu, &s);
-    ps_act(engine, vcpu, PS_EVENT_ENTER, (unsigned)plane, 0, 0);
+    ps_act(v, PS_EVENT_ENTER, (unsigned)plane, 0, 0);
     return 1;
 }
 
 /* ---- The order of things (7) ---- */
 
-static inline void settle(struct ps_engine *engine, struct ps_guest *guest, uint32_t vcpu)
+PS_INLINE void settle(const struct ps_vcpu v)
 {
-    while (!ps_in_transition(guest) && !guest->stuck && guest->status != PS_STATUS_BLOCKED) {
+    struct ps_guest *guest = v.guest;
+    while (!ps_in_transition(v) && !guest->stuck) {
         const unsigned current = guest->current;
-        if (guest->status == PS_STATUS_USER) {
-            if (!answer(engine, vcpu))
+        if (guest->status) {
+            if (guest->status == PS_STATUS_BLOCKED || !answer(v))
                 return;
-        } else if (ps_has(ps_able(guest), current)) {
-            if (engine->pool.nodes[guest->queues[current].head].left_ns)
+        } else if (ps_has(ps_able(v), current)) {
+            if (v.engine->pool.nodes[guest->queues[current].head].left_ns)
                 return;
-            end_job(engine, vcpu);
+            end_job(v);
             continue;
-        } else if (ps_has(ps_eager(engine, guest), current)) {
+        } else if (ps_has(ps_eager(v), current)) {
             return;
         } else {
-            give_up(engine, vcpu);
+            give_up(v);
         }
         /* What ps_guest_watch begins with, without the call. */
         if (guest->idle_steps < PS_PATIENT_STEPS - 1u)
             guest->idle_steps++;
         else
-            ps_guest_watch(guest, ps_engine_state(engine, vcpu));
+            ps_guest_watch(guest, ps_engine_state(v.engine, v.number));
     }
 }
 
 void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns)
 {
-    pass(engine, &engine->guests[vcpu], vcpu, to_ns);
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    pass(v, ps_works(v), to_ns);
 }
 
 void ps_vcpu_look_ahead(struct ps_engine *engine, uint32_t vcpu)
 {
-    look_ahead(engine, &engine->guests[vcpu], vcpu);
+    look_ahead(ps_vcpu_of(engine, vcpu, 0));
 }
 
 void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu)
 {
-    settle(engine, &engine->guests[vcpu], vcpu);
+    settle(ps_vcpu_of(engine, vcpu, 0));
 }
 
-static inline int64_t end_ns(const struct ps_engine *engine, const struct ps_guest *guest)
+static inline int64_t end_ns(const struct ps_vcpu v, const struct ps_node *job)
 {
-    if (!ps_works(guest))
-        return PS_NEVER_NS;
-    return ps_later(guest->now_ns,
-                    engine->pool.nodes[guest->queues[guest->current].head].left_ns);
+    return job ? ps_later(v.guest->now_ns, job->left_ns) : PS_NEVER_NS;
 }
 
-static inline int64_t call_ns(const struct ps_engine *engine, const struct ps_guest *guest,
-                              uint32_t vcpu, uint32_t *number)
+static inline int64_t call_ns(const struct ps_vcpu v, uint32_t *number)
 {
-    if (!ps_has(engine->callers, guest->current) || !ps_computes(engine, guest))
+    if (!ps_calls(v) || !ps_computes(v))
         return PS_NEVER_NS;
-    *number = next_call(engine, vcpu, guest->current);
-    return *number == engine->n_sources
-               ? PS_NEVER_NS
-               : ps_later(guest->now_ns, ps_streams(engine, vcpu)[*number].next_ns);
+    *number = next_call(v, v.guest->current);
+    return *number == v.engine->n_sources ? PS_NEVER_NS
+                                          : ps_later(v.guest->now_ns, v.streams[*number].next_ns);
 }
 
 /* The end of a transition: what arrived during it happens now, unless it begins another one. */
-static void end_transition(struct ps_engine *engine, uint32_t vcpu)
+static void end_transition(const struct ps_vcpu v)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
-    pass(engine, guest, vcpu, guest->ready_ns);
-    while (!ps_in_transition(guest) && guest->arrival_ns < guest->now_ns && !engine->failed)
-        arrive(engine, vcpu);
+    const struct ps_guest *guest = v.guest;
+    pass(v, NULL, guest->ready_ns);
+    while (!ps_in_transition(v) && guest->arrival_ns < guest->now_ns && !v.engine->failed)
+        arrive(v);
 }
 
 /* Let the next event happen if it is not later than `until_ns`. Returns whether it did. */
-static inline int happen(struct ps_engine *engine, struct ps_guest *guest, uint32_t vcpu,
-                         int64_t until_ns)
+PS_INLINE int happen(const struct ps_vcpu v, int64_t until_ns)
 {
-    if (ps_in_transition(guest)) {
+    const struct ps_guest *guest = v.guest;
+    if (ps_in_transition(v)) {
         if (guest->ready_ns > until_ns)
             return 0;
-        end_transition(engine, vcpu);
+        end_transition(v);
     } else {
         uint32_t number = 0;
-        const int64_t end = end_ns(engine, guest);
-        const int64_t calls = call_ns(engine, guest, vcpu, &number);
+        struct ps_node *job = ps_works(v);
+        const int64_t end = end_ns(v, job);
+        const int64_t calls = call_ns(v, &number);
         const int64_t own = end <= calls ? end : calls;
         const int64_t next = own <= guest->arrival_ns ? own : guest->arrival_ns;
         if (next > until_ns)
             return 0;
-        pass(engine, guest, vcpu, next);
+        pass(v, job, next);
         if (own > guest->arrival_ns)
-            arrive(engine, vcpu);
+            arrive(v);
         else if (end > calls)
-            call(engine, vcpu, number);
+            call(v, number);
     }
-    settle(engine, guest, vcpu);
+    settle(v);
     return 1;
 }
 
 void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu)
 {
-    happen(engine, &engine->guests[vcpu], vcpu, PS_NEVER_NS - 1);
+    happen(ps_vcpu_of(engine, vcpu, 0), PS_NEVER_NS - 1);
 }
 
-int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
+PS_INLINE int advance(const struct ps_vcpu v, int64_t until_ns, uint64_t *patience)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
     uint64_t left = *patience;
-    while (left && happen(engine, guest, vcpu, until_ns))
+    while (left && happen(v, until_ns))
         left--;
     *patience = left;
     if (!left)
         return 1;
-    if (guest->now_ns < until_ns)
-        pass(engine, guest, vcpu, until_ns);
+    if (v.guest->now_ns < until_ns)
+        pass(v, ps_works(v), until_ns);
     return 0;
+}
+
+int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
+{
+    return engine->plain ? advance(ps_vcpu_of(engine, vcpu, 1), until_ns, patience)
+                         : advance(ps_vcpu_of(engine, vcpu, 0), until_ns, patience);
 }
 
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank)
 {
-    const struct ps_guest *guest = &engine->guests[vcpu];
+    /* Nothing is written to through it. */
+    const struct ps_vcpu v = ps_vcpu_of((struct ps_engine *)(uintptr_t)engine, vcpu, 0);
+    const struct ps_guest *guest = v.guest;
     uint32_t number;
     *rank = 0;
-    if (ps_in_transition(guest))
+    if (ps_in_transition(v))
         return guest->ready_ns;
-    const int64_t end = end_ns(engine, guest);
-    const int64_t calls = call_ns(engine, guest, vcpu, &number);
+    const int64_t end = end_ns(v, ps_works(v));
+    const int64_t calls = call_ns(v, &number);
     const int64_t own = end <= calls ? end : calls;
     *rank = own <= guest->arrival_ns ? 1 : 2;
     return own <= guest->arrival_ns ? own : guest->arrival_ns;

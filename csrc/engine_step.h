@@ -11,10 +11,10 @@
 #define PS_INLINE static inline
 #endif
 
-/* What the engine has to know of a step. */
+/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED and _EXIT count. */
 struct ps_done {
-    uint8_t was, fault, switched, exited;
-    uint8_t reason; /* where something costs, of a switch or an exit */
+    uint8_t was, bits;
+    uint8_t reason; /* of an exit; where something costs, of a switch too */
 };
 
 static inline void ps_widen(uint64_t *least, uint64_t *greatest, uint64_t value)
@@ -34,83 +34,85 @@ static inline void ps_row_inject(struct ps_engine *engine, uint32_t number, uint
     engine->latency[(size_t)number * PS_N_BUCKETS + ps_bucket(latency_ns)]++;
 }
 
-/* The automaton's way: look up, count the pair, note what was posted, count what was injected. */
-static inline struct ps_done ps_follow(struct ps_engine *engine, struct ps_guest *guest,
-                                       int64_t *clock, const struct ps_edge *edge,
-                                       int64_t posted_ns, uint32_t row)
+/* The automaton's way: count the pair, note what was posted, count what was injected. */
+PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event,
+                                   const struct ps_edge *edge, int64_t posted_ns, uint32_t row)
 {
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    int64_t *clock = v.clock;
     const uint64_t now_ns = (uint64_t)guest->now_ns;
-    const unsigned now = edge->planes & 15u;
+    const unsigned now = edge->planes & 15u, bits = edge->bits;
+    const struct ps_done done = {(uint8_t)(edge->planes >> 4), edge->bits, 0};
     clock[PS_CLOCK_ROW] = edge->next;
-    clock[edge->post] = posted_ns;
-    guest->posted[edge->post - PS_CLOCK_POSTED] = (uint16_t)row;
-    clock[edge->notify] = guest->now_ns;
-    guest->posted[edge->notify - PS_CLOCK_POSTED] = (uint16_t)ps_plane_row(engine, now);
-    if (edge->bits & PS_EDGE_INJECTED)
+    if (event == PS_EVENT_IRQ) {
+        clock[edge->post] = posted_ns;
+        guest->posted[edge->post - PS_CLOCK_POSTED] = (uint16_t)row;
+    }
+    if (edge->notify != PS_CLOCK_POSTED + engine->ledger.n_planes) {
+        clock[edge->notify] = (int64_t)now_ns;
+        guest->posted[edge->notify - PS_CLOCK_POSTED] = (uint16_t)ps_plane_row(engine, now);
+    }
+    if (bits & PS_EDGE_INJECTED)
         ps_row_inject(engine, guest->posted[now],
                       now_ns - (uint64_t)clock[PS_CLOCK_POSTED + now]);
-    const struct ps_done done = {
-        (uint8_t)(edge->planes >> 4), (edge->bits & PS_EDGE_FAULT) != 0,
-        (edge->bits & PS_EDGE_SWITCHED) != 0, (edge->bits & PS_EDGE_EXIT) != 0, 0};
-    if (done.switched)
-        ps_count_interval(engine->ledger.figures, done.was, 1, now_ns, clock);
+    if (bits & PS_EDGE_SWITCHED)
+        ps_count_interval(&engine->figures, done.was, 1, now_ns, clock);
     guest->current = (uint8_t)now;
-    guest->status = (uint8_t)(edge->bits >> PS_EDGE_STATUS_SHIFT);
+    guest->status = (uint8_t)(bits >> PS_EDGE_STATUS_SHIFT);
     return done;
 }
 
-static inline struct ps_done ps_take_step(struct ps_engine *engine, uint32_t vcpu, unsigned event,
-                                          unsigned plane, int64_t posted_ns, uint32_t row)
+PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, unsigned plane,
+                                      int64_t posted_ns, uint32_t row)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
+    struct ps_engine *engine = v.engine;
     struct ps_automaton *automaton = engine->automaton;
-    int64_t *clock = ps_clock(&engine->ledger, vcpu);
-    const uint32_t from = (uint32_t)clock[PS_CLOCK_ROW];
+    const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
     if (from != PS_NO_STATE) {
         const uint32_t at = ps_automaton_at(automaton, from, event, plane);
         if (automaton->edges[at].next != PS_NO_STATE ||
             ps_automaton_fill(automaton, from, event, plane) == 0) {
             assert(ps_automaton_agrees(automaton, from, event, plane));
             const struct ps_edge *edge = &automaton->edges[at];
-            ps_tally_add(&automaton->tallies[at], (uint64_t)guest->now_ns);
-            struct ps_done done = ps_follow(engine, guest, clock, edge, posted_ns, row);
-            if (engine->costly)
+            ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
+            struct ps_done done = ps_follow(v, event, edge, posted_ns, row);
+            if ((!v.plain && engine->costly) || edge->bits & PS_EDGE_EXIT)
                 done.reason = automaton->outcomes[at].reason;
             if (engine->log.left && edge->bits & PS_EDGE_LOGGED)
-                ps_log(engine, vcpu, event, plane, automaton->outcomes[at],
+                ps_log(engine, v.number, event, plane, automaton->outcomes[at],
                        ps_automaton_state(automaton, at)->status);
             return done;
         }
     }
-    const uint8_t before = guest->status;
+    const uint8_t before = v.guest->status;
     const struct ps_outcome out =
-        ps_vcpu_step_slowly(engine, vcpu, event, plane, posted_ns, row);
-    if (engine->log.left && ps_worth_logging(out, before, guest->status))
-        ps_log(engine, vcpu, event, plane, out, before);
-    const struct ps_done done = {(uint8_t)out.was, out.fault,
-                                 (out.flags & PS_FLAG_SWITCHED) != 0, (uint8_t)ps_exits(out),
-                                 out.reason};
+        ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
+    if (engine->log.left && ps_worth_logging(out, before, v.guest->status))
+        ps_log(engine, v.number, event, plane, out, before);
+    const unsigned bits = (out.fault ? PS_EDGE_FAULT : 0u) |
+                          (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
+                          (ps_exits(out) ? PS_EDGE_EXIT : 0u);
+    const struct ps_done done = {(uint8_t)out.was, (uint8_t)bits, out.reason};
     return done;
 }
 
 /* What a switch or an exit takes. */
-static inline int64_t ps_cost_ns(struct ps_engine *engine, uint32_t vcpu,
-                                 const struct ps_done *done)
+static inline int64_t ps_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
 {
+    const struct ps_engine *engine = v.engine;
     const struct ps_workload *workload = engine->config.workload;
-    const struct ps_guest *guest = &engine->guests[vcpu];
-    struct ps_stream *stream =
-        engine->n_streams ? ps_streams(engine, vcpu) + engine->n_sources : NULL;
+    struct ps_stream *stream = engine->n_streams ? v.streams + engine->n_sources : NULL;
     int64_t cost_ns = 0;
-    if (done->switched) {
+    if (done->bits & PS_EDGE_SWITCHED) {
         cost_ns = engine->config.cost_ns[done->reason];
         if (workload && workload->costs)
             cost_ns = workload->costs[((size_t)done->reason * PS_MAX_PLANES + done->was) *
-                                          PS_MAX_PLANES + guest->current];
+                                          PS_MAX_PLANES + v.guest->current];
         if (cost_ns < 0)
             cost_ns = workload->draws->time(&workload->spreads[-1 - cost_ns], stream);
     }
-    if (done->exited) {
+    if (done->bits & PS_EDGE_EXIT) {
         const int64_t exit_ns = workload && workload->exit_cost
                                     ? workload->draws->time(workload->exit_cost, stream)
                                     : engine->config.exit_ns;
@@ -119,45 +121,44 @@ static inline int64_t ps_cost_ns(struct ps_engine *engine, uint32_t vcpu,
     return cost_ns;
 }
 
-/* Another plane works, or none: how long did those with work go without? */
-static inline void ps_count_starved(struct ps_engine *engine, struct ps_guest *guest, unsigned ran,
-                                    unsigned runs)
+/* Another plane works, or none: how long did those with work go without? Of those that have none
+ * nobody asks since when. */
+PS_INLINE void ps_count_starved(const struct ps_vcpu v, unsigned current, unsigned status)
 {
-    if (ran != PS_NO_PLANE && ps_has(guest->work, ran))
-        guest->idle_since_ns[ran] = guest->now_ns;
-    if (runs != PS_NO_PLANE && ps_has(guest->work, runs)) {
-        const uint64_t length = (uint64_t)(guest->ready_ns - guest->idle_since_ns[runs]);
-        if (length > engine->totals.starved_ns[runs])
-            engine->totals.starved_ns[runs] = length;
+    struct ps_guest *guest = v.guest;
+    if (!status)
+        guest->idle_since_ns[current] = guest->now_ns;
+    if (!guest->status && ps_has(guest->work, guest->current)) {
+        const int64_t begins_ns = v.plain ? guest->now_ns : guest->ready_ns;
+        const uint64_t length = (uint64_t)(begins_ns - guest->idle_since_ns[guest->current]);
+        if (length > v.engine->totals.starved_ns[guest->current])
+            v.engine->totals.starved_ns[guest->current] = length;
     }
-}
-
-static inline unsigned ps_runner(const struct ps_guest *guest)
-{
-    return guest->status ? PS_NO_PLANE : guest->current;
 }
 
 /* Let an event happen. `posted_ns` and `row`: of the job behind an irq. Returns its fault. */
-PS_INLINE unsigned ps_act(struct ps_engine *engine, uint32_t vcpu, unsigned event,
-                              unsigned plane, int64_t posted_ns, uint32_t row)
+PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane, int64_t posted_ns,
+                          uint32_t row)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
-    const unsigned ran = ps_runner(guest);
-    const struct ps_done done = ps_take_step(engine, vcpu, event, plane, posted_ns, row);
-    guest->ready_ns = guest->now_ns;
-    if (engine->costly && (done.switched || done.exited)) {
-        guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(engine, vcpu, &done));
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const unsigned current = guest->current, status = guest->status;
+    const struct ps_done done = ps_take_step(v, event, plane, posted_ns, row);
+    if (!v.plain)
+        guest->ready_ns = guest->now_ns;
+    if (!v.plain && engine->costly && done.bits & (PS_EDGE_SWITCHED | PS_EDGE_EXIT)) {
+        guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(v, &done));
         if (engine->log.costs)
             ps_log_took(engine, guest->ready_ns - guest->now_ns);
     }
-    if (done.switched && guest->current == engine->policy.marker)
-        guest->left = done.was;
-    if (done.exited)
+    if (done.bits & PS_EDGE_EXIT)
         guest->exit_reason = done.reason;
-    const unsigned runs = ps_runner(guest);
-    if (ran != runs)
-        ps_count_starved(engine, guest, ran, runs);
-    return done.fault;
+    if (current != guest->current || status != guest->status) {
+        if (done.bits & PS_EDGE_SWITCHED && guest->current == engine->policy.marker)
+            guest->left = done.was;
+        ps_count_starved(v, current, status);
+    }
+    return done.bits & PS_EDGE_FAULT;
 }
 
 #endif
