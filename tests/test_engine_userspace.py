@@ -47,24 +47,25 @@ def test_a_callable_that_does_what_the_default_does_gives_the_same():
     assert engines[0].stats().exits > 0
 
 
-def test_it_is_told_when_who_and_why():
+@pytest.mark.parametrize("exit_ns", [0, 7])
+def test_it_is_told_when_who_and_why(exit_ns):
     told = []
 
     def note(state, now_ns, vcpu, reason):
         told.append((now_ns, vcpu, reason, int(state["current"])))
         return highest_deliverable(state, now_ns, vcpu, reason)
 
-    engine = Engine(POLICY, 3, vcpus=2, costs={"exit": 7}, userspace=note)
+    engine = Engine(POLICY, 3, vcpus=2, costs={"exit": exit_ns}, userspace=note)
     jobs = jobs_of((10, 2, 100))
     jobs["vcpu"] = 1
     engine.feed(jobs)
     engine.advance(1000)
-    # The exit takes 7 ns, then userspace is asked; plane 2 works for 100 ns and returns, which
+    # The exit takes its time, then userspace is asked; plane 2 works for 100 ns and returns, which
     # `ret = next_online` makes to plane 1, and that to plane 0: an exit each.
     assert told == [
-        (17, 1, Reason.INTERRUPT, 0),
-        (124, 1, Reason.RETURN, 2),
-        (131, 1, Reason.RETURN, 1),
+        (10 + exit_ns, 1, Reason.INTERRUPT, 0),
+        (110 + 2 * exit_ns, 1, Reason.RETURN, 2),
+        (110 + 3 * exit_ns, 1, Reason.RETURN, 1),
     ]
 
 
