@@ -46,7 +46,7 @@ USES_NUMPY = {"planesched.guests"}
 
 DEBUG = os.environ.get("PLANESCHED_DEBUG", "0") not in ("", "0")
 BUILD = "build/debug" if DEBUG else "build"
-HEADERS = [*Path("planesched/include").rglob("*.h"), *Path("csrc").glob("*.h")]
+HEADERS = [*Path("planesched/include").rglob("*.h"), *Path("csrc").rglob("*.h")]
 
 DIRECTIVES = {
     "language_level": 3,

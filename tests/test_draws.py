@@ -60,6 +60,16 @@ def test_poisson_and_exponential_are_numpys(seed, vcpu):
     assert (ends - arrivals).tolist() == [int(service) for service in services]
 
 
+def test_exponentials_are_numpys_in_every_layer_and_beyond():
+    """One draw in a hundred needs more than one word, one in some thousands lies in the tail."""
+    source = Poisson(1, Exponential("1 ms"), rate=0.01)
+    arrivals, ends = seen(Workload([source]), 5, count=20_000)
+    draws = numpy_stream(5, 0, 0).standard_exponential(2 * len(arrivals))
+    assert draws.max() > 9  # the tail begins at 7.7
+    assert np.array_equal(np.diff(arrivals), rounded(draws[2::2] * 1e11))
+    assert np.array_equal(ends - arrivals, rounded(draws[1::2] * 1e6))
+
+
 @pytest.mark.parametrize(
     ("spread", "draw"),
     [
