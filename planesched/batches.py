@@ -79,6 +79,8 @@ class Batches:
     def widened(self, first: int, count: int) -> Self:
         """Give the same with buckets `first` to `first + count - 1`."""
         shift = self.first - first
+        if not shift and self.latency.shape[2] == count:
+            return self
         cut = {}
         for name in ("latency", "sojourn"):
             old = getattr(self, name)
@@ -98,6 +100,12 @@ class Batches:
         mine, theirs = self.aligned(other)
         pairs = zip(mine.arrays().items(), theirs.arrays().values(), strict=True)
         return type(self)(**{name: a + b for (name, a), b in pairs}, first=mine.first)
+
+    def since(self, other: Self) -> Self:
+        """Give what was counted after `other`, an earlier reading of the same."""
+        mine, theirs = self.aligned(other)
+        pairs = zip(mine.arrays().items(), theirs.arrays().values(), strict=True)
+        return type(self)(**{name: a - b for (name, a), b in pairs}, first=mine.first)
 
     def after(self, other: Self) -> Self:
         """Give both, one after the other: further stretches of time."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .batches import Batches
 from .guests import Guests
+from .histogram import bucket_of
 from .jobstats import JobStats, merge_rows
 from .simulation import Engine
 from .stats import Stats
@@ -206,8 +207,7 @@ class Cell:
     def _read(self, engine: Engine) -> None:
         now = self._whole(engine)
         assert self._before is not None
-        pairs = zip(now.arrays().items(), self._before.arrays().values(), strict=True)
-        self._batches.append(Batches.of(a - b for (_, a), b in pairs).trimmed())
+        self._batches.append(now.since(self._before))
         self._before = now
 
     def _whole(self, engine: Engine) -> Batches:
@@ -235,14 +235,16 @@ class Cell:
         self.events = self.finished + int(rows["arrived"].sum())
         counts = [rows[name] for name in ("arrived", "finished", "injected")]
         sums = [rows[name]["lo"] for name in ("latency_ns", "sojourn_ns")]
+        used = _used(rows)
         kinds = range(len(figures["time_ns"]))
         times = [figures["time_ns"][kind]["lo"][: engine.planes] for kind in kinds]
         return Batches(
             np.stack([*counts, *sums], axis=-1)[np.newaxis],
             np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
             np.array([[stats.switches, stats.exits]], dtype=np.int64),
-            latency[np.newaxis],
-            sojourn[np.newaxis],
+            latency[np.newaxis, :, used],
+            sojourn[np.newaxis, :, used],
+            used.start,
         )
 
     def pair(self) -> None:
@@ -271,6 +273,14 @@ class Cell:
         wide = [batch.widened(first, count).arrays() for batch in self._batches]
         joined = (np.concatenate([arrays[name] for arrays in wide]) for name in wide[0])
         return Batches.of(joined, first)
+
+
+def _used(rows: NDArray[np.void]) -> slice:
+    """Give the buckets that the extremes of all rows span; where nothing is, the first one."""
+    kinds = ("latency", "sojourn")
+    low = min(int(rows[f"{kind}_min_ns"].min()) for kind in kinds)
+    high = max(int(rows[f"{kind}_max_ns"].max()) for kind in kinds)
+    return slice(bucket_of(low), bucket_of(high) + 1) if low <= high else slice(0, 1)
 
 
 def _by_plane(

@@ -6,9 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Times", "bucket_floor", "histogram_quantile"]
+__all__ = ["Times", "bucket_floor", "bucket_of", "histogram_quantile"]
 
 _SUB_BITS = 6
+
+
+def bucket_of(value: int) -> int:
+    """Give the histogram bucket of a time in ns (csrc/histogram.h)."""
+    shift = max(value.bit_length() - 1 - _SUB_BITS, 0)
+    return (shift << _SUB_BITS) + (value >> shift)
 
 
 def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:

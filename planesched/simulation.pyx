@@ -337,8 +337,8 @@ cdef class Engine:
         figures = np.zeros((), dtype=FIGURES)
         totals = np.zeros((), dtype=TOTALS)
         rows = np.zeros(n_rows, dtype=ROW)
-        latency = np.zeros((n_rows, PS_N_BUCKETS), dtype=np.uint64)
-        sojourn = np.zeros((n_rows, PS_N_BUCKETS), dtype=np.uint64)
+        latency = np.empty((n_rows, PS_N_BUCKETS), dtype=np.uint64)
+        sojourn = np.empty((n_rows, PS_N_BUCKETS), dtype=np.uint64)
         reading.figures = <ps_figures *><size_t>figures.ctypes.data
         reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data

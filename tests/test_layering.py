@@ -41,7 +41,8 @@ PYTHON = {
     "_arrow": set(),
     "guests": {"_cengine", "sources.h"},
     "result": NAMES | {"_arrow", "batches", "files", "histogram", "jobstats", "report", "stats"},
-    "cells": NAMES | {"batches", "guests", "jobstats", "simulation", "stats", "workload"},
+    "cells": NAMES
+    | {"batches", "guests", "histogram", "jobstats", "simulation", "stats", "workload"},
     "plan": {"inputs", "units", "workload"},
     "rounds": NAMES | {"batches", "cells", "plan", "result", "workload"},
     "simulate": NAMES | {"cells", "inputs", "plan", "result", "rounds", "workload"},

@@ -9,6 +9,7 @@ import pytest
 from busy_guests import BUSY, COSTS, check_books
 
 from planesched import OUTCOME, Flags, Policy, Result, presets, simulate
+from planesched.histogram import bucket_floor, bucket_of
 from planesched.workload import (
     Calls,
     Ipis,
@@ -30,6 +31,16 @@ def test_nothing_is_lost_and_time_adds_up(name, in_userspace):
     batches = result.batches
     assert batches.rows[..., 0].sum(axis=0).tolist() == result.rows["arrived"].tolist()
     assert batches.switches[:, 0].sum() == result.stats.switches
+    buckets = slice(batches.first, batches.first + batches.latency.shape[2])
+    for kind in ("latency", "sojourn"):
+        whole, counted = getattr(result, kind), getattr(batches, kind).sum(axis=0)
+        assert np.array_equal(counted, whole[:, buckets])
+        assert counted.sum() == whole.sum()
+
+
+def test_a_time_is_in_its_bucket():
+    for value in [0, 1, 63, 64, 127, 128, 129, 130, 10**6, 2**40 + 1, 2**63 - 1]:
+        assert bucket_floor(bucket_of(value)) <= value < bucket_floor(bucket_of(value) + 1)
 
 
 @pytest.mark.parametrize("name", ["vsm", "vsm_relay", "kvm_planes", "snp"])
