@@ -143,6 +143,8 @@ PS_INLINE int happen(const struct ps_vcpu v, int64_t until_ns)
             arrive(v);
         else if (end > calls)
             call(v, number);
+        else
+            end_job(v);
     }
     settle(v);
     return 1;
