@@ -178,7 +178,7 @@ static inline void count_end(struct ps_engine *engine, uint32_t number, uint64_t
 }
 
 /* The marker has handled an interrupt for another plane: that plane gets it, and the vCPU. */
-static void pass_on(const struct ps_vcpu v, uint32_t index)
+static inline void pass_on(const struct ps_vcpu v, uint32_t index)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -220,7 +220,7 @@ PS_INLINE void end_job(const struct ps_vcpu v)
 }
 
 /* The current plane calls; if that is accepted, its own job waits for that of the call. */
-static void call(const struct ps_vcpu v, uint32_t number)
+static inline void call(const struct ps_vcpu v, uint32_t number)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
