@@ -31,6 +31,7 @@ CSRC: dict[str, list[str]] = {
     "planesched.simulation": [
         "automaton.c",
         "engine.c",
+        "engine_copy.c",
         "engine_input.c",
         "engine_livelock.c",
         "engine_read.c",

@@ -109,6 +109,8 @@ cdef extern from "planesched/engine.h" nogil:
         ps_engine *engine, const ps_job *jobs, uint64_t n, uint64_t *index, ps_job_mistake *mistake
     ) noexcept
     void ps_engine_destroy(ps_engine *engine) noexcept
+    int ps_engine_clone(const ps_engine *engine, ps_engine **out) noexcept
+    int ps_engine_restore(ps_engine *engine, const ps_engine *snapshot) noexcept
     int ps_engine_advance(ps_engine *engine, int64_t until_ns, uint64_t patience) noexcept
     int64_t ps_engine_next_event_ns(const ps_engine *engine) noexcept
     int64_t ps_engine_now_ns(const ps_engine *engine) noexcept

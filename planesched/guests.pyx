@@ -35,6 +35,16 @@ cdef class Guests:
         What costs are drawn from.
     exit_cost : tuple, optional
         What an exit to userspace takes, a spread.
+
+    Attributes
+    ----------
+    vcpus : int
+        How many vCPUs they are for, at most: that of `ids`.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many words, costs, members or targets as expected.
     """
 
     def __cinit__(self):
@@ -47,6 +57,7 @@ cdef class Guests:
         if not 4 <= len(seed) <= engine.PS_SEED_WORDS:
             raise ValueError(f"seed has {len(seed)} words, expected 4..{engine.PS_SEED_WORDS}")
         self.kept = []
+        self.vcpus = <uint32_t>len(ids)
         self.sources = <engine.ps_source *>PyMem_Calloc(len(sources) + 1, sizeof(engine.ps_source))
         self.spreads = <engine.ps_spread *>PyMem_Calloc(len(spreads) + 1, sizeof(engine.ps_spread))
         if self.sources is NULL or self.spreads is NULL:
@@ -109,9 +120,13 @@ cdef class Guests:
         out.chance = fields.get("chance", 0.0)
         out.origin = fields.get("origin", 0)
         if fields.get("members") is not None:
+            if len(fields["members"]) != self.vcpus:
+                raise ValueError(f"members has {len(fields['members'])} items for {self.vcpus} ids")
             out.members = <const uint8_t *><size_t>self._keep(fields["members"], np.uint8)
         if fields.get("targets") is not None:
             out.targets = <const uint32_t *><size_t>self._keep(fields["targets"], np.uint32)
             out.n_targets = <uint32_t>len(fields["targets"])
+            if not (out.n_targets and max(fields["targets"]) < self.vcpus):
+                raise ValueError(f"targets={fields['targets']} are not of the {self.vcpus} vCPUs")
         ps_source_prepare(out)
         return 0

@@ -9,3 +9,4 @@ cdef class Engine:
     cdef readonly unsigned planes
     cdef object _policy, _start_ns, _guests, _began_ns, _log
     cdef UserScheduler _userspace
+    cdef int _share(self, Engine other) except -1

@@ -60,7 +60,7 @@ cdef class Engine:
     start_ns : int
         The time at which everything begins.
     guests : Guests, optional
-        What guests do of themselves; its sources begin at `start_ns`.
+        What guests do of themselves; its sources begin at `start_ns`. It is for no fewer vCPUs.
     userspace : UserScheduler, or what that takes, optional
         Answers exits to userspace; the default userspace scheduler unless given.
 
@@ -117,6 +117,7 @@ cdef class Engine:
         for reason in range(PS_N_REASONS):
             config.cost_ns[reason] = table[reason]
         config.exit_ns = exit_ns
+        check_guests(guests, config.n_vcpus)
         self._guests = guests
         self._began_ns = start_ns
         config.workload = NULL if guests is None else &guests.c
@@ -132,6 +133,67 @@ cdef class Engine:
 
     def __dealloc__(self):
         engine.ps_engine_destroy(self.c)
+
+    def copy(self):
+        """Give an engine that goes on exactly as this one would: a snapshot, or a way not taken.
+
+        It shares nothing that changes but the userspace scheduler, which is asked by both, and it
+        writes to no log.
+
+        Returns
+        -------
+        Engine
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for it.
+        """
+        cdef Engine other = Engine.__new__(Engine)
+        cdef int error
+        with nogil:
+            error = engine.ps_engine_clone(self.c, &other.c)
+        if error:
+            raise MemoryError(f"no memory for another {self!r}")
+        other._share(self)
+        return other
+
+    def restore(self, Engine snapshot not None):
+        """Become what another engine is, whatever this one was before; the other stays.
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for it; nothing has changed then.
+        """
+        if snapshot is self:
+            return
+        cdef int error
+        with nogil:
+            error = engine.ps_engine_restore(self.c, snapshot.c)
+        if error:
+            raise MemoryError(f"no memory for another {snapshot!r}")
+        self._share(snapshot)
+
+    cdef int _share(self, Engine other) except -1:
+        """Take over what stands outside the C engine."""
+        self.planes = other.planes
+        self._policy = other._policy
+        self._start_ns = other._start_ns
+        self._guests = other._guests
+        self._began_ns = other._began_ns
+        self._userspace = other._userspace
+        self._log = None
+        return 0
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __reduce__(self):
+        raise TypeError(f"{self!r} cannot be pickled: copy() makes another in this process")
 
     @property
     def policy(self):
@@ -176,10 +238,13 @@ cdef class Engine:
 
         Raises
         ------
+        ValueError
+            If its guests are for fewer.
         MemoryError
             If there is no memory for them.
         """
         cdef uint32_t count = vcpu_count(vcpus)
+        check_guests(self._guests, count)
         if engine.ps_engine_grow(self.c, count):
             raise MemoryError(f"no memory for vcpus={vcpus}")
 
@@ -388,3 +453,9 @@ cdef class Engine:
 
     def __repr__(self):
         return f"<Engine of {self.vcpus} vCPUs with {self.planes} planes at {self.now_ns} ns>"
+
+
+cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
+    if guests is not None and guests.vcpus < vcpus:
+        raise ValueError(f"vcpus={vcpus}, but guests are for {guests.vcpus}")
+    return 0

@@ -9,6 +9,7 @@ import pytest
 from engine_timeline import make_jobs, timeline
 
 from planesched import EVENT, JOB, STATE, Engine, Policy
+from planesched.guests import Guests
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,32 @@ def test_what_is_no_array_of_jobs():
         engine.feed(np.zeros(3, dtype=EVENT))
     with pytest.raises(ValueError, match="2 dimensions"):
         engine.feed(np.zeros((2, 2), dtype=JOB))
+
+
+def test_no_more_vcpus_than_there_are_guests():
+    guests = Guests([], [1, 2, 3, 4], np.arange(3, dtype=np.uint32))
+    assert guests.vcpus == 3
+    engine = Engine("vsm", 2, 2, guests=guests)
+    engine.grow(3)
+    for more in (lambda: Engine("vsm", 2, 4, guests=guests), lambda: engine.grow(4)):
+        with pytest.raises(ValueError, match="vcpus=4, but guests are for 3"):
+            more()
+    assert engine.vcpus == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"members": np.ones(2)}, "members has 2 items for 3 ids"),
+        ({"targets": np.array([1, 3])}, "targets=.1 3. are not of the 3 vCPUs"),
+        ({"targets": np.array([], int)}, "are not of the 3 vCPUs"),
+    ],
+)
+def test_guests_of_other_vcpus(fields, words):
+    once = (0, 0.0, 0.0, 0, None)
+    source = {"arrivals": 0, "plane": 0, "number": 0, "gap": once, "service": once} | fields
+    with pytest.raises(ValueError, match=words):
+        Guests([source], [1, 2, 3, 4], np.arange(3, dtype=np.uint32))
 
 
 def test_time_does_not_go_back():
