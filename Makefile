@@ -12,7 +12,7 @@ CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
 C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
-TSAN_BIN := build/ctest/test_checker.tsan
+TSAN_BIN = $(if $(SANITIZE),build/ctest/test_checker.tsan)
 C_SOURCES := $(wildcard csrc/*.c)
 HEADERS := $(patsubst planesched/include/%,%,$(wildcard planesched/include/planesched/*.h)) \
 	$(notdir $(wildcard csrc/*.h))
@@ -51,7 +51,7 @@ ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run
 	@for cc in $(CCS); do for h in $(HEADERS); do for as in "c -std=c11" "c++ -std=c++17"; do \
 		echo "$$cc -x $$as $$h"; echo "#include <$$h>" | \
 		$$cc -x $$as $(WARN) -Iplanesched/include -Icsrc -fsyntax-only - || exit 1; done; done; done
-	@for t in $(C_BINS) $(TSAN_BIN); do echo "$$t"; ./$$t || exit 1; done
+	@for t in $(C_BINS) $(TSAN_BIN); do echo "$$t"; $(RUN) ./$$t || exit 1; done
 
 # The one that starts threads, under TSan.
 $(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)
