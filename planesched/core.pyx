@@ -277,7 +277,8 @@ cdef class VM:
         return self.__copy__()
 
     def __repr__(self):
-        return f"<VM of {self.n_vcpus} vCPUs with {self.planes} planes>"
+        many = f"{self.n_vcpus} vCPU{'s' if self.n_vcpus > 1 else ''}"
+        return f"<VM of {many} with {self.planes} planes>"
 
     cdef ps_outcome step_vcpu(self, uint64_t vcpu, unsigned event, unsigned plane) noexcept nogil:
         """Step one vCPU at the VM's present time; the arguments are in range."""
@@ -352,6 +353,11 @@ class VCPUs:
 
     def __iter__(self):
         return (VCPU(self._vm, index) for index in range(len(self)))
+
+    def __repr__(self):
+        shown = [repr(vcpu) for vcpu in self[:8]]
+        more = len(self) - len(shown)
+        return f"[{', '.join(shown)}{f', and {more} more' if more else ''}]"
 
 
 cdef class VCPU:
@@ -539,6 +545,9 @@ cdef class VCPU:
     def vina_clear(self, plane):
         """A plane clears the assertion of its notification."""
         return self.step("vina_clear", plane)
+
+    def __reduce__(self):
+        return VCPU, (self.vm, self.index)
 
     def __repr__(self):
         s = self.state

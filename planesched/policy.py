@@ -171,9 +171,6 @@ class Policy:
             object.__setattr__(self, "marker", plane_id("marker", self.marker))
         object.__setattr__(self, "boot", plane_id("boot", self.boot))
         object.__setattr__(self, "accelerated", _reasons(self.accelerated))
-        self._check_marker()
-
-    def _check_marker(self) -> None:
         for name, values in _NEED_MARKER.items():
             value = getattr(self, name)
             if self.marker is None and value in values:
@@ -185,6 +182,11 @@ class Policy:
         if unknown:
             raise TypeError(f"{unknown[0]!r} is no field of a policy: {', '.join(field_names())}")
         return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        usual = Policy().as_dict().items()
+        told = [f"{k}={v!r}" for k, v in self.as_dict().items() if (k, v) not in usual]
+        return f"Policy({', '.join(told)})"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the fields as plain values (names, numbers, a sorted list), as TOML holds them."""
@@ -278,13 +280,11 @@ def plane_id(name: str, plane: int) -> int:
 
 
 def _member(name: str, value: Any, enum: type[IntEnum]) -> IntEnum:
-    if isinstance(value, enum):
-        return value
-    if isinstance(value, str):
-        if value in enum.__members__:
-            return enum[value]
+    if not isinstance(value, str | enum):
+        raise TypeError(f"{name}={value!r} is neither a str nor a {enum.__name__}")
+    if isinstance(value, str) and value not in enum.__members__:
         raise ValueError(f"{name}={value!r} is none of {', '.join(enum.__members__)}")
-    raise TypeError(f"{name}={value!r} is neither a str nor a {enum.__name__}")
+    return enum[value] if isinstance(value, str) else value
 
 
 def _reasons(values: Iterable[str | Reason]) -> frozenset[Reason]:

@@ -452,7 +452,8 @@ cdef class Engine:
         return out
 
     def __repr__(self):
-        return f"<Engine of {self.vcpus} vCPUs with {self.planes} planes at {self.now_ns} ns>"
+        many = f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}"
+        return f"<Engine of {many} with {self.planes} planes at {self.now_ns} ns>"
 
 
 cdef int check_guests(Guests guests, uint32_t vcpus) except -1:

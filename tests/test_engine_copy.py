@@ -137,5 +137,5 @@ def test_a_copy_writes_to_no_log():
 
 
 def test_an_engine_is_not_pickled():
-    with pytest.raises(TypeError, match=r"<Engine of 1 vCPUs .* cannot be pickled: copy\(\)"):
+    with pytest.raises(TypeError, match=r"<Engine of 1 vCPU .* cannot be pickled: copy\(\)"):
         pickle.dumps(Engine("vsm"))

@@ -124,7 +124,7 @@ def test_time_does_not_go_back():
     engine.feed(make_jobs((100, 0, 1)))
     engine.advance(100)
     assert engine.stats().elapsed_ns == 50
-    assert repr(engine) == "<Engine of 1 vCPUs with 2 planes at 100 ns>"
+    assert repr(engine) == "<Engine of 1 vCPU with 2 planes at 100 ns>"
 
 
 def test_strided_jobs_are_read_as_they_are():
