@@ -21,6 +21,7 @@ cdef class VM:
     cdef uint64_t n_vcpus
     cdef int64_t clock_ns
     cdef object _policy, _state, _clock, _last_run
+    cdef bint busy
     cdef ps_outcome step_vcpu(self, uint64_t vcpu, unsigned event, unsigned plane) noexcept nogil
 
 

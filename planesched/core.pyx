@@ -7,6 +7,7 @@ rules is a documented method of a vCPU.
 import cython
 import numpy as np
 
+cimport cython
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
 
 from planesched cimport _crun as loop
@@ -323,10 +324,18 @@ cdef class VM:
             If an array is of another dtype, or `log` cannot be written.
         KeyboardInterrupt
             On Ctrl-C: the events before that point are run, `last_run` holds their figures.
+        RuntimeError
+            If another thread is running this VM.
         """
         from ._running import run
 
-        return run(self, events, log)
+        with cython.critical_section(self):
+            check_idle(self)
+            self.busy = True
+        try:
+            return run(self, events, log)
+        finally:
+            self.busy = False
 
 
 def _rebuild(planes, vcpus, policy, state, clock, clock_ns):
@@ -414,9 +423,12 @@ cdef class VCPU:
         ValueError
             If there is no such event, a plane is missing or superfluous, or the VM has no such
             plane, or the state was written by hand and is not one of a vCPU.
+        RuntimeError
+            If another thread is running the VM.
         """
         cdef unsigned number, target = 0
         cdef VM vm = self.vm
+        check_idle(vm)
         if type(event) is str:
             found = EVENT_NUMBERS.get(event)
             if found is None:
@@ -560,6 +572,12 @@ cdef class VCPU:
         del masks["online"]
         parts += [f"{name}: {_listed(planes)}" for name, planes in masks.items() if planes]
         return f"<vCPU {self.index}: {', '.join(parts)}>"
+
+
+cdef int check_idle(VM vm) except -1:
+    if vm.busy:
+        raise RuntimeError(f"{vm!r} is being run already, by another thread")
+    return 0
 
 
 cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:

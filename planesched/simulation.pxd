@@ -1,5 +1,7 @@
 # An engine owns its C engine; one thread at a time may work with it.
 
+from libc.stdint cimport int64_t
+
 from planesched._cengine cimport ps_engine
 from planesched.callback cimport UserScheduler
 
@@ -9,4 +11,6 @@ cdef class Engine:
     cdef readonly unsigned planes
     cdef object _policy, _start_ns, _guests, _began_ns, _log
     cdef UserScheduler _userspace
+    cdef bint busy
+    cdef bint _advance(self, int64_t until, stop) except *
     cdef int _share(self, Engine other) except -1

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -150,8 +151,8 @@ cdef class Engine:
             If there is no memory for it.
         """
         cdef Engine other = Engine.__new__(Engine)
-        cdef int error
-        with nogil:
+        cdef int error = 0
+        with Turn(self), nogil:
             error = engine.ps_engine_clone(self.c, &other.c)
         if error:
             raise MemoryError(f"no memory for another {self!r}")
@@ -168,8 +169,8 @@ cdef class Engine:
         """
         if snapshot is self:
             return
-        cdef int error
-        with nogil:
+        cdef int error = 0
+        with Turn(self), Turn(snapshot), nogil:
             error = engine.ps_engine_restore(self.c, snapshot.c)
         if error:
             raise MemoryError(f"no memory for another {snapshot!r}")
@@ -245,8 +246,9 @@ cdef class Engine:
         """
         cdef uint32_t count = vcpu_count(vcpus)
         check_guests(self._guests, count)
-        if engine.ps_engine_grow(self.c, count):
-            raise MemoryError(f"no memory for vcpus={vcpus}")
+        with Turn(self):
+            if engine.ps_engine_grow(self.c, count):
+                raise MemoryError(f"no memory for vcpus={vcpus}")
 
     def feed(self, jobs):
         """Take in jobs that are yet to arrive.
@@ -276,7 +278,7 @@ cdef class Engine:
         cdef uint64_t n = len(jobs), bad = 0
         cdef engine.ps_job_mistake mistake = engine.PS_JOB_FINE
         cdef int error
-        with nogil:
+        with Turn(self), nogil:
             error = engine.ps_engine_feed(self.c, records, n, &bad, &mistake)
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for {n} jobs")
@@ -308,12 +310,19 @@ cdef class Engine:
             What a userspace scheduler raised, or ValueError where it answered with no plane.
         KeyboardInterrupt
             On Ctrl-C in the main thread; a later call goes on where this one stopped.
+        RuntimeError
+            If another thread is at work with this engine, or its own userspace scheduler or `stop`
+            calls back. So do all methods that change something or read figures.
         """
         cdef int64_t until = whole_ns("until_ns", until_ns)
+        with Turn(self):
+            return self._advance(until, stop)
+
+    cdef bint _advance(self, int64_t until, stop) except *:
         cdef uint64_t patience = 1 << 16
         cdef int more = 1
         if until < engine.ps_engine_now_ns(self.c):
-            raise ValueError(f"until_ns={until_ns} is before now_ns={self.now_ns}")
+            raise ValueError(f"until_ns={until} is before now_ns={self.now_ns}")
         while more > 0:
             began = time.perf_counter()
             with nogil:
@@ -338,17 +347,17 @@ cdef class Engine:
         log : ndarray of dtype OUTCOME, or None
             Contiguous and writable; ``record`` is -1 in what is written. None ends it.
         """
-        if log is None:
-            engine.ps_engine_log(self.c, NULL, 0)
-        elif not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
-            raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
-        elif log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
-            raise ValueError("log is not a writable, contiguous array of one dimension")
-        else:
-            engine.ps_engine_log(
-                self.c, <engine.ps_outcome_record *><size_t>log.ctypes.data, len(log)
-            )
-        self._log = log
+        cdef engine.ps_outcome_record *records = NULL
+        cdef uint64_t n = 0
+        if log is not None:
+            if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
+                raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
+            if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
+                raise ValueError("log is not a writable, contiguous array of one dimension")
+            records, n = <engine.ps_outcome_record *><size_t>log.ctypes.data, len(log)
+        with Turn(self):
+            engine.ps_engine_log(self.c, records, n)
+            self._log = log
 
     @property
     def logged(self):
@@ -357,7 +366,7 @@ cdef class Engine:
 
     def restart(self):
         """Forget what was counted so far: figures begin at `now_ns`."""
-        with nogil:
+        with Turn(self), nogil:
             engine.ps_engine_restart(self.c)
         self._began_ns = self.now_ns
 
@@ -409,7 +418,7 @@ cdef class Engine:
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
         reading.latency = <uint64_t *><size_t>latency.ctypes.data
         reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
-        with nogil:
+        with Turn(self), nogil:
             engine.ps_engine_read_rows(self.c, &reading)
         return figures, totals, rows, latency, sojourn
 
@@ -454,6 +463,24 @@ cdef class Engine:
     def __repr__(self):
         many = f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}"
         return f"<Engine of {many} with {self.planes} planes at {self.now_ns} ns>"
+
+
+cdef class Turn:
+    """Has an engine to itself: two threads in one, or a call back, would break its memory."""
+
+    cdef Engine engine
+
+    def __init__(self, Engine engine not None):
+        self.engine = engine
+
+    def __enter__(self):
+        with cython.critical_section(self.engine):
+            if self.engine.busy:
+                raise RuntimeError(f"{self.engine!r} is at work already, for one caller at a time")
+            self.engine.busy = True
+
+    def __exit__(self, *error):
+        self.engine.busy = False
 
 
 cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
