@@ -1,5 +1,7 @@
 """The sdist builds without git, and the wheel holds what it should and runs."""
 
+import shutil
+import tomllib
 import zipfile
 from pathlib import Path
 from sysconfig import get_config_var
@@ -47,3 +49,16 @@ def test_installed_wheel_runs(python, run, tmp_path):
     assert outcome == "1 0.1.dev0"
     script = python.with_name("planesched")
     assert "kvm_planes" in run(script, "policies", cwd=tmp_path)
+
+
+def test_what_tests_each_wheel_finds_all_it_needs(python, run, tmp_path):
+    """The files and the command that pyproject.toml gives cibuildwheel, as that uses them."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
+    for name in config["test-sources"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    commands = config["test-command"].split(" && ")
+    assert [command.split()[0] for command in commands] == ["python", "python"]
+    tested, shown = (run(python, *command.split()[1:], cwd=tmp_path) for command in commands)
+    assert " passed" in tested
+    assert "relay" in shown
