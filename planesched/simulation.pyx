@@ -152,8 +152,9 @@ cdef class Engine:
         """
         cdef Engine other = Engine.__new__(Engine)
         cdef int error = 0
-        with Turn(self), nogil:
-            error = engine.ps_engine_clone(self.c, &other.c)
+        with Turn(self):
+            with nogil:
+                error = engine.ps_engine_clone(self.c, &other.c)
         if error:
             raise MemoryError(f"no memory for another {self!r}")
         other._share(self)
@@ -170,8 +171,9 @@ cdef class Engine:
         if snapshot is self:
             return
         cdef int error = 0
-        with Turn(self), Turn(snapshot), nogil:
-            error = engine.ps_engine_restore(self.c, snapshot.c)
+        with Turn(self), Turn(snapshot):
+            with nogil:
+                error = engine.ps_engine_restore(self.c, snapshot.c)
         if error:
             raise MemoryError(f"no memory for another {snapshot!r}")
         self._share(snapshot)
@@ -278,8 +280,9 @@ cdef class Engine:
         cdef uint64_t n = len(jobs), bad = 0
         cdef engine.ps_job_mistake mistake = engine.PS_JOB_FINE
         cdef int error
-        with Turn(self), nogil:
-            error = engine.ps_engine_feed(self.c, records, n, &bad, &mistake)
+        with Turn(self):
+            with nogil:
+                error = engine.ps_engine_feed(self.c, records, n, &bad, &mistake)
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for {n} jobs")
         if error:
@@ -351,7 +354,7 @@ cdef class Engine:
         cdef uint64_t n = 0
         if log is not None:
             if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
-                raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
+                raise TypeError(f"log is {type(log).__name__}, not an ndarray of dtype OUTCOME")
             if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
                 raise ValueError("log is not a writable, contiguous array of one dimension")
             records, n = <engine.ps_outcome_record *><size_t>log.ctypes.data, len(log)
@@ -366,8 +369,9 @@ cdef class Engine:
 
     def restart(self):
         """Forget what was counted so far: figures begin at `now_ns`."""
-        with Turn(self), nogil:
-            engine.ps_engine_restart(self.c)
+        with Turn(self):
+            with nogil:
+                engine.ps_engine_restart(self.c)
         self._began_ns = self.now_ns
 
     def stats(self):
@@ -418,8 +422,9 @@ cdef class Engine:
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
         reading.latency = <uint64_t *><size_t>latency.ctypes.data
         reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
-        with Turn(self), nogil:
-            engine.ps_engine_read_rows(self.c, &reading)
+        with Turn(self):
+            with nogil:
+                engine.ps_engine_read_rows(self.c, &reading)
         return figures, totals, rows, latency, sojourn
 
     def time_ns(self):
