@@ -16,6 +16,7 @@ from planesched.csched cimport (
     PS_ABI_VERSION,
     PS_EVENT_ENTER,
     PS_MAX_PLANES,
+    PS_N_EVENTS,
     PS_NO_PLANE,
     PS_STATUS_BLOCKED,
     PS_STATUS_USER,
@@ -33,7 +34,7 @@ from planesched.csched cimport (
 )
 
 from .events import MASKS, NO_PLANE, STATE, Event, Fault, Flags, Reason
-from .policy import Policy, plane_count
+from .policy import Policy, plane_count, plane_id
 
 __all__ = ["VCPU", "VM", "Outcome"]
 
@@ -160,7 +161,7 @@ def _online_mask(online, planes, boot):
         return (1 << planes) - 1
     mask = 0
     for plane in online:
-        if not 0 <= plane < planes:
+        if not plane_id("online", plane) < planes:
             raise ValueError(f"online holds {plane}, which is not a plane in 0..{planes - 1}")
         mask |= 1 << plane
     if not mask >> boot & 1:
@@ -374,6 +375,8 @@ cdef class VCPU:
 
     def __init__(self, VM vm not None, index):
         cdef int64_t n = <int64_t>vm.n_vcpus
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
+            raise TypeError(f"vcpu={index!r} is not a whole number")
         if not -n <= index < n:
             raise IndexError(f"vcpu={index} is not in 0..{n - 1}")
         self.vm = vm
@@ -423,6 +426,8 @@ cdef class VCPU:
         ValueError
             If there is no such event, a plane is missing or superfluous, or the VM has no such
             plane, or the state was written by hand and is not one of a vCPU.
+        TypeError
+            If the event is neither a name nor a number, or the plane no whole number.
         RuntimeError
             If another thread is running the VM.
         """
@@ -434,8 +439,12 @@ cdef class VCPU:
             if found is None:
                 raise ValueError(f"event={event!r} is none of {', '.join(EVENT_NUMBERS)}")
             number = found
+        elif isinstance(event, bool) or not hasattr(event, "__index__"):
+            raise TypeError(f"event={event!r} is neither a name nor a number")
+        elif not 0 <= event < PS_N_EVENTS:
+            raise ValueError(f"event={event} is not in 0..{PS_N_EVENTS - 1}")
         else:
-            number = int(Event(event))
+            number = event
         if ps_takes_plane(&vm.c_policy, number):
             target = target_of(vm, number, plane)
         elif plane is not None:
@@ -583,10 +592,11 @@ cdef int check_idle(VM vm) except -1:
 cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:
     if plane is None:
         raise ValueError(f"plane is missing: {Event(event).name.lower()} needs one")
-    cdef int64_t target = plane
-    if not 0 <= target < vm.planes:
+    if type(plane) is not int:
+        plane = plane_id("plane", plane)
+    if not 0 <= plane < vm.planes:
         raise ValueError(f"plane={plane} is not in 0..{vm.planes - 1}")
-    return <unsigned>target
+    return plane
 
 
 def _planes_of(mask):

@@ -43,7 +43,11 @@ def test_the_same_jobs_take_as_long_as_in_the_engine(name, seed):
     engine.advance(10**8)
     jobs = engine.jobs()
     for plane, took in sojourns.items():
-        found = [jobs.sojourn_min_ns(plane), jobs.sojourn_max_ns(plane), jobs.sojourn_mean_ns(plane)]
+        found = [
+            jobs.sojourn_min_ns(plane),
+            jobs.sojourn_max_ns(plane),
+            jobs.sojourn_mean_ns(plane),
+        ]
         assert len(took) == jobs.finished[plane]
         assert found == [min(took), max(took), sum(took) / len(took)] if took else not found[0]
         # Planes that are not locked in are less privileged than the one that has halted.

@@ -69,6 +69,30 @@ def test_example(example, shell, tmp_path):
     assert shell(block(readme, "sh")) == block(readme, "text")
 
 
+def test_a_build_may_ask_for_a_version(shell, tmp_path):
+    """CMake and pkg-config find the wheel, and do not take it for another minor version."""
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(user C)\n"
+        "find_package(planesched ${WANTED} CONFIG)\n"
+        'message(STATUS "found=${planesched_FOUND} ${planesched_VERSION}")\n'
+    )
+    said = shell(
+        "folder=$(python -m planesched --cmake-dir)\n"
+        "export PKG_CONFIG_PATH=$(python -m planesched --pkg-config-dir)\n"
+        "for wanted in 0.0 0.1 0.2 1; do\n"
+        "cmake -S . -B b$wanted -DWANTED=$wanted -Dplanesched_DIR=$folder 2> build.log"
+        "  | grep found=\n"
+        "pkg-config --exists 'planesched >= '$wanted && echo newer || echo older\n"
+        "done\n"
+    )
+    assert said.splitlines() == [
+        *("-- found=0 ", "newer"),
+        *("-- found=1 0.1.dev0", "newer"),
+        *("-- found=0 ", "older"),
+        *("-- found=0 ", "older"),
+    ]
+
+
 def test_another_abi_is_refused_on_import(python, shell, run, tmp_path):
     """What was compiled with the headers of another version says so instead of going wrong."""
     shutil.copytree(ROOT / "docs" / "examples" / "cython", tmp_path, dirs_exist_ok=True)
