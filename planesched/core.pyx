@@ -8,6 +8,7 @@ import cython
 import numpy as np
 
 cimport cython
+from cpython.long cimport PyLong_AsLongAndOverflow
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
 
 from planesched cimport _crun as loop
@@ -594,9 +595,11 @@ cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:
         raise ValueError(f"plane is missing: {Event(event).name.lower()} needs one")
     if type(plane) is not int:
         plane = plane_id("plane", plane)
-    if not 0 <= plane < vm.planes:
+    cdef int overflow
+    cdef int64_t target = PyLong_AsLongAndOverflow(plane, &overflow)
+    if overflow or not 0 <= target < vm.planes:
         raise ValueError(f"plane={plane} is not in 0..{vm.planes - 1}")
-    return plane
+    return <unsigned>target
 
 
 def _planes_of(mask):
