@@ -473,19 +473,19 @@ cdef class Engine:
 cdef class Turn:
     """Has an engine to itself: two threads in one, or a call back, would break its memory."""
 
-    cdef Engine engine
+    cdef Engine owner
 
-    def __init__(self, Engine engine not None):
-        self.engine = engine
+    def __init__(self, Engine owner not None):
+        self.owner = owner
 
     def __enter__(self):
-        with cython.critical_section(self.engine):
-            if self.engine.busy:
-                raise RuntimeError(f"{self.engine!r} is at work already, for one caller at a time")
-            self.engine.busy = True
+        with cython.critical_section(self.owner):
+            if self.owner.busy:
+                raise RuntimeError(f"{self.owner!r} is at work already, for one caller at a time")
+            self.owner.busy = True
 
     def __exit__(self, *error):
-        self.engine.busy = False
+        self.owner.busy = False
 
 
 cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
