@@ -63,7 +63,7 @@ build/ctest/$(1)/%.o: csrc/%.c $(C_DEPS)
 	@mkdir -p $$(@D)
 	$(1) $(C_FLAGS) -c -o $$@ $$<
 build/ctest/%.$(1): csrc/tests/%.c $(C_SOURCES:csrc/%.c=build/ctest/$(1)/%.o)
-	$(1) $(C_FLAGS) -o $$@ $$^ -lm
+	$(1) $(C_FLAGS) -pthread -o $$@ $$^ -lm
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
 
