@@ -35,7 +35,12 @@ from setuptools import Extension, setup
 
 FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", {asserts!r}]}}
 modules = [Extension("slow", ["slow.py"], **FLAGS), Extension("pair", ["pair.pyx"], **FLAGS)]
-directives = {{"language_level": 3, "annotation_typing": False, "infer_types": True}}
+directives = {{
+    "language_level": 3,
+    "annotation_typing": False,
+    "freethreading_compatible": True,
+    "infer_types": True,
+}}
 setup(name="pair", ext_modules=cythonize(modules, compiler_directives=directives))
 """
 
