@@ -95,12 +95,15 @@ int ps_run_join(struct ps_run *run, int64_t start_ns)
         const struct ps_state *s = &run->states[vcpu];
         if (vcpu == 0 || memcmp(s, s - 1, sizeof *s) != 0) /* most are as the one before */
             row = ps_automaton_row(run->automaton, s);
-        if (row == PS_NO_STATE)
+        if (row == PS_NO_STATE) {
+            while (vcpu-- > 0)
+                ps_automaton_leave(run->automaton, (uint32_t)*row_of(run, vcpu),
+                                   (uint64_t)start_ns);
             return -1;
+        }
         *row_of(run, vcpu) = row;
+        ps_automaton_join(run->automaton, row, (uint64_t)start_ns);
     }
-    for (uint64_t vcpu = 0; vcpu < run->n_vcpus; vcpu++)
-        ps_automaton_join(run->automaton, (uint32_t)*row_of(run, vcpu), (uint64_t)start_ns);
     return 0;
 }
 
