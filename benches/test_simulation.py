@@ -131,8 +131,10 @@ def test_simpy(benchmark, way):
     events_a_second(benchmark, 2 * jobs)
 
 
-# It has wheels for some machines only.
+# It has wheels for some machines only. It is imported before numba has compiled anything, or it
+# does not find its own types.
 if find_spec("cimba"):
+    import cimba  # noqa: F401
 
     @pytest.mark.parametrize("way", ["natural", "tuned"])
     def test_cimba(benchmark, way):
