@@ -123,7 +123,7 @@ def simulate(
     ids = _ids(vcpus)
     plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
     workers = _threads(threads)
-    size = min(_MOST_IN_A_CELL, -(-len(ids) // (4 * workers)) if workers > 1 else _MOST_IN_A_CELL)
+    size = min(_MOST_IN_A_CELL, -(-len(ids) // (2 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = _recorded(resolved, vcpus)
     together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
     logs = [None] * len(together) if log is None else _shares(log, len(together))
