@@ -150,8 +150,9 @@ if find_spec("cimba"):
 def test_a_million_vcpus_fit_in_a_gibibyte(benchmark):
     code = (
         "import resource, sys; sys.path.insert(0, sys.argv[1]); import test_simulation as t;"
+        "kib = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = kib();"
         "r = t.run(1_000_000, '200 us', 1); assert r.vcpus == 1_000_000 and r.events > 2_000_000;"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(before, kib())"
     )
     done = benchmark.pedantic(
         lambda: subprocess.run(
@@ -159,5 +160,6 @@ def test_a_million_vcpus_fit_in_a_gibibyte(benchmark):
         ),
         rounds=1,
     )
-    benchmark.extra_info["MiB"] = int(done.stdout) / 1024
-    assert int(done.stdout) < 1024 * 1024
+    before, after = map(int, done.stdout.split())
+    benchmark.extra_info["MiB beside the interpreter and its modules"] = (after - before) // 1024
+    assert after < 1024 * 1024
