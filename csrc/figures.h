@@ -9,6 +9,7 @@
 
 #include "histogram.h"
 #include "planesched/step.h"
+#include "prefetch.h"
 
 struct ps_wide {
     uint64_t lo, hi;
@@ -83,15 +84,6 @@ enum ps_clock_slot {
 static inline int64_t *ps_clock(const struct ps_ledger *ledger, uint64_t vcpu)
 {
     return ledger->clocks + vcpu * PS_CLOCK_SLOTS(ledger->n_planes);
-}
-
-static inline void ps_prefetch(const void *address)
-{
-#if defined(__GNUC__)
-    __builtin_prefetch(address, 1, 3);
-#else
-    (void)address;
-#endif
 }
 
 /* Fetch a clock before it is needed. */

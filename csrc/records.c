@@ -1,5 +1,7 @@
 #include "records.h"
 
+#include "prefetch.h"
+
 static enum ps_mistake mistake_of(const struct ps_event_record *event,
                                   const struct ps_policy *policy, unsigned n_planes,
                                   uint64_t n_vcpus, int64_t earliest_ns)
@@ -47,6 +49,7 @@ static uint32_t survey(const struct ps_event_record *events, uint64_t n,
     uint32_t said = 0, kinds = 0;
     for (uint64_t i = 0; i < n; i++) {
         const struct ps_event_record *event = &events[i];
+        ps_prefetch_after(event, PS_RECORDS_AHEAD);
         const uint64_t time = (uint64_t)event->time_ns;
         negative |= time;
         earlier |= time - before;

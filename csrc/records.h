@@ -12,6 +12,9 @@ struct ps_event_record {
     uint16_t arg;
 };
 
+/* Where records are read one after the other, those this many bytes ahead are asked for. */
+#define PS_RECORDS_AHEAD (256u * sizeof(struct ps_event_record))
+
 /* planesched.OUTCOME: 32 bytes. */
 struct ps_outcome_record {
     int64_t record, time_ns;

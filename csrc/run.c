@@ -54,6 +54,7 @@ int ps_run_known(struct ps_run *run, uint64_t end)
     uint32_t row = (uint32_t)clock[PS_CLOCK_ROW];
     for (; record < last; record++) {
         ps_prefetch_clock(&ledger, record[beyond - record > AHEAD ? AHEAD : 0].vcpu);
+        ps_prefetch_after(record, PS_RECORDS_AHEAD);
         const uint64_t now_ns = (uint64_t)record->time_ns;
         const uint32_t at = ps_automaton_at(automaton, row, record->kind, record->plane);
         if (edges[at].next == PS_NO_STATE) {
