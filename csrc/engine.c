@@ -33,7 +33,7 @@ static int config_valid(const struct ps_engine_config *config)
 /* ---- Life ---- */
 
 #define PS_AUTOMATON_BYTES (UINT64_C(16) << 20)
-#define PS_ENGINE_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
+#define PS_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
 
 static unsigned plane_of_row(const struct ps_engine *engine, uint32_t row)
 {
@@ -109,8 +109,7 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
     engine->automaton =
-        ps_automaton_create(&engine->policy, config->n_planes, PS_ENGINE_EVENTS,
-                            PS_AUTOMATON_BYTES);
+        ps_automaton_create(&engine->policy, config->n_planes, PS_EVENTS, PS_AUTOMATON_BYTES);
     if (!engine->automaton || take_workload(engine) ||
         ps_engine_grow(engine, config->n_vcpus)) {
         ps_engine_destroy(engine);
@@ -202,6 +201,8 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
     const uint32_t before = engine->n_vcpus;
     if (n_vcpus <= before)
         return 0;
+    if (engine->talks && engine->now_ns > engine->config.start_ns)
+        return PS_ENGINE_BAD_TIME; /* what they would have sent the others is past */
     const size_t slots = PS_CLOCK_SLOTS(engine->ledger.n_planes);
     const int failed = widen(&states, n_vcpus, sizeof *engine->states) ||
                        widen(&guests, n_vcpus, sizeof *engine->guests) ||

@@ -242,15 +242,22 @@ cdef class Engine:
         Raises
         ------
         ValueError
-            If its guests are for fewer.
+            If its guests are for fewer, or vCPUs send each other interrupts and time has passed.
         MemoryError
             If there is no memory for them.
         """
         cdef uint32_t count = vcpu_count(vcpus)
+        cdef int code
         check_guests(self._guests, count)
         with Turn(self):
-            if engine.ps_engine_grow(self.c, count):
-                raise MemoryError(f"no memory for vcpus={vcpus}")
+            code = engine.ps_engine_grow(self.c, count)
+        if code == engine.PS_ENGINE_BAD_TIME:
+            raise ValueError(
+                f"vcpus={vcpus}: the vCPUs send each other interrupts and are at {self.now_ns} ns, "
+                "where no more of them can begin"
+            )
+        if code:
+            raise MemoryError(f"no memory for vcpus={vcpus}")
 
     def feed(self, jobs):
         """Take in jobs that are yet to arrive.

@@ -59,9 +59,20 @@ def test_a_copy_goes_on_exactly_as_the_original(copied, name):
     del engine
     for one in (other, twin := other.copy()):
         one.restart()
-        one.grow(5)
         one.advance(7_000_000)
     assert everything(other) == everything(twin)
+
+
+def test_vcpus_that_talk_begin_together():
+    engine = make()
+    engine.grow(5)
+    engine.advance(1_000)
+    engine = make()
+    engine.advance(1_000)
+    before = everything(engine)
+    with pytest.raises(ValueError, match="vcpus=5: .* at 1000 ns"):
+        engine.grow(5)
+    assert everything(engine) == before
 
 
 def test_restore_goes_back_and_can_be_done_again():

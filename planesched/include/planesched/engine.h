@@ -73,7 +73,8 @@ struct ps_engine;
 
 /* These return 0 or an error; after one nothing has changed. */
 int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out);
-/* More vCPUs, which have been there since the start. Fewer: nothing happens. */
+/* More vCPUs, which have been there since the start. Fewer: nothing happens. Where vCPUs send each
+ * other interrupts and time has passed: PS_ENGINE_BAD_TIME. */
 int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus);
 /* Jobs that are yet to come, in order of time within each vCPU. On PS_ENGINE_BAD_JOB, `index` and
  * `mistake` say which one is wrong and why. */
