@@ -76,14 +76,16 @@ def _records(events):
         raise TypeError(f"events is {_describe(events)}, expected an ndarray of dtype EVENT")
     if events.ndim != 1:
         raise ValueError(f"events has {events.ndim} dimensions, expected 1")
-    return np.require(events, requirements=["C", "A"])
+    events = np.ascontiguousarray(events)
+    # EVENT is a packed dtype: numpy would call it aligned anywhere.
+    return events.copy() if events.ctypes.data % 8 else events
 
 
 def _check_log(log):
     if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
         raise TypeError(f"log is {_describe(log)}, expected an ndarray of dtype OUTCOME")
-    if log.ndim != 1 or not (log.flags.c_contiguous and log.flags.aligned):
-        raise ValueError("log is not a contiguous array of one dimension")
+    if log.ndim != 1 or not log.flags.c_contiguous or log.ctypes.data % 8:
+        raise ValueError("log is not a contiguous array of one dimension at a multiple of 8 bytes")
     if not log.flags.writeable:
         raise TypeError("log cannot be written")
 

@@ -282,7 +282,9 @@ cdef class Engine:
             raise TypeError(f"jobs is {jobs!r}, expected an ndarray of dtype JOB")
         if jobs.ndim != 1:
             raise ValueError(f"jobs has {jobs.ndim} dimensions, expected 1")
-        jobs = np.require(jobs, requirements=["C", "A"])
+        jobs = np.ascontiguousarray(jobs)
+        if jobs.ctypes.data % 8:  # a packed dtype is called aligned anywhere
+            jobs = jobs.copy()
         cdef const engine.ps_job *records = <const engine.ps_job *><size_t>jobs.ctypes.data
         cdef uint64_t n = len(jobs), bad = 0
         cdef engine.ps_job_mistake mistake = engine.PS_JOB_FINE
@@ -364,6 +366,8 @@ cdef class Engine:
                 raise TypeError(f"log is {type(log).__name__}, not an ndarray of dtype OUTCOME")
             if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
                 raise ValueError("log is not a writable, contiguous array of one dimension")
+            if log.ctypes.data % 8:
+                raise ValueError("log does not begin at a multiple of 8 bytes")
             records, n = <engine.ps_outcome_record *><size_t>log.ctypes.data, len(log)
         with Turn(self):
             engine.ps_engine_log(self.c, records, n)
