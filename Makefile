@@ -93,7 +93,7 @@ VERSION = $(or $(shell sed -n "s/^__version__ = version = '\(.*\)'/\1/p" planesc
 	$(shell sed -n 's/^fallback_version = "\(.*\)"/\1/p' pyproject.toml))
 FILL_IN = sed -e 's/@VERSION@/$(VERSION)/' -e 's,@PREFIX@,../..,' -e 's,@LIBS@,-L$${prefix}/lib -lplanesched -lm,'
 # What it takes to read an engine's figures, and to give it sources, goes with the library.
-READING := $(addprefix csrc/,figures.h histogram.h jobs.h sources.h)
+READING := $(addprefix csrc/,compiler.h figures.h histogram.h jobs.h sources.h)
 INTO = $(DESTDIR)$(PREFIX)
 
 build/lib/%.o: csrc/%.c $(C_DEPS)

@@ -2,14 +2,9 @@
 #include <stdlib.h>
 
 #include "checker.h"
+#include "compiler.h"
 
 #define PS_BATCH 64u
-
-#if defined(__GNUC__) || defined(__clang__)
-#define PS_FETCH(address) __builtin_prefetch(address)
-#else
-#define PS_FETCH(address) ((void)(address))
-#endif
 
 static int ps_push_level(struct ps_search *search)
 {
@@ -138,7 +133,7 @@ static void ps_flush(struct ps_search *search, unsigned number, struct ps_batch 
     for (unsigned i = 0; i < batch->n && shard->n_slots; i++) {
         const uint32_t slot = shard->slots[(uint32_t)batch->hashes[i] & (shard->n_slots - 1u)];
         if (slot)
-            PS_FETCH(ps_key_of(search, ps_id(number, (slot & PS_SLOT_INDEX) - 1u)));
+            ps_prefetch_read(ps_key_of(search, ps_id(number, (slot & PS_SLOT_INDEX) - 1u)));
     }
     for (unsigned i = 0; i < batch->n; i++)
         if (ps_shard_add(search, number, batch->keys[i], batch->hashes[i], batch->parents[i],
@@ -161,7 +156,7 @@ void ps_search_insert(struct ps_search *search, unsigned number)
             const uint64_t *key = piece->keys + (size_t)found * words;
             const uint64_t hash = ps_hash(key, words);
             if (shard->n_slots)
-                PS_FETCH(&shard->slots[(uint32_t)hash & (shard->n_slots - 1u)]);
+                ps_prefetch_read(&shard->slots[(uint32_t)hash & (shard->n_slots - 1u)]);
             batch.keys[batch.n] = key;
             batch.hashes[batch.n] = hash;
             batch.parents[batch.n] = piece->parents[found];

@@ -7,9 +7,9 @@
 #ifndef PLANESCHED_FIGURES_H
 #define PLANESCHED_FIGURES_H
 
+#include "compiler.h"
 #include "histogram.h"
 #include "planesched/step.h"
-#include "prefetch.h"
 
 struct ps_wide {
     uint64_t lo, hi;

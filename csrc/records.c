@@ -1,6 +1,6 @@
 #include "records.h"
 
-#include "prefetch.h"
+#include "compiler.h"
 
 static enum ps_mistake mistake_of(const struct ps_event_record *event,
                                   const struct ps_policy *policy, unsigned n_planes,

@@ -3,13 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#if defined(__GNUC__)
-#define PS_INLINE static inline __attribute__((always_inline))
-#define PS_FETCH(address) __builtin_prefetch(address)
-#else
-#define PS_INLINE static inline
-#define PS_FETCH(address) ((void)(address))
-#endif
+#include "compiler.h"
 
 enum {
     PS_LINE = 32,  /* masks in a cache line */
@@ -167,7 +161,7 @@ enum ps_scan_path ps_scan_widest(void)
 PS_INLINE void fetch_block(const uint16_t *masks, uint64_t from, uint64_t n)
 {
     for (uint64_t i = 0; i < PS_BLOCK && from + i < n; i += PS_LINE)
-        PS_FETCH(masks + from + i);
+        ps_prefetch_read(masks + from + i);
 }
 
 void ps_scan(enum ps_scan_path path, const struct ps_policy *policy, const uint16_t *candidates,
