@@ -32,9 +32,6 @@ static int config_valid(const struct ps_engine_config *config)
 
 /* ---- Life ---- */
 
-#define PS_BYTES (UINT64_C(16) << 20) /* of the automaton, and its events: */
-#define PS_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
-
 static unsigned plane_of_row(const struct ps_engine *engine, uint32_t row)
 {
     if (row >= engine->n_sources)
@@ -108,7 +105,8 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     engine->pool.free = PS_NIL;
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
-    engine->automaton = ps_automaton_create(&engine->policy, config->n_planes, PS_EVENTS, PS_BYTES);
+    engine->automaton = ps_automaton_create(&engine->policy, config->n_planes, PS_ENGINE_EVENTS,
+                                            PS_AUTOMATON_BYTES);
     if (!engine->automaton || take_workload(engine) ||
         ps_engine_grow(engine, config->n_vcpus)) {
         ps_engine_destroy(engine);

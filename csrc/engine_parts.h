@@ -54,6 +54,11 @@ struct ps_guest {
     int64_t livelock_ns;
 };
 
+/* What an engine does to its vCPUs. */
+#define PS_ENGINE_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
+/* How much memory an engine's table of transitions may take. */
+#define PS_AUTOMATON_BYTES (UINT64_C(16) << 20)
+
 /* So many steps without progress are nothing to worry about; then a circle is looked for. */
 #define PS_PATIENT_STEPS 64u
 #define PS_NOTED UINT32_MAX
