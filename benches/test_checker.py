@@ -1,6 +1,5 @@
 """The state search: one thread, two, beside Spin, and one of more than 100 M transitions."""
 
-import os
 import statistics
 
 import pytest
@@ -11,15 +10,6 @@ from planesched import Policy, check
 PLANES, EVENTS = 4, "+nmi,+intercept,-answer"
 STATES, TRANSITIONS, DEPTH = 1_810_368, 31_455_144, 22
 SAFETY = "priority,wakeup,work_conserving,nothing_lost,feasible"
-
-
-@pytest.fixture
-def two_cores():
-    """Give back what the whole run is kept from, for one test."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count()))
-    yield
-    os.sched_setaffinity(0, before)
 
 
 def search(threads, properties=SAFETY):
