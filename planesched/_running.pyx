@@ -1,5 +1,4 @@
-"""The hot loop of `VM.run`: validate with the GIL, run without it, report with it again.
-"""
+"""The hot loop of `VM.run`: validate with the GIL, run without it, report with it again."""
 
 import numpy as np
 
@@ -11,7 +10,8 @@ from planesched cimport _cfigures as figures
 from planesched.core cimport VM
 from planesched.csched cimport PS_N_EVENTS
 
-from .events import EVENT, NO_PLANE, OUTCOME, Event
+from .events import EVENT, NO_PLANE, Event
+from .inputs import log_array, record_array
 from .stats import FIGURES, Stats
 
 __all__ = ["run"]
@@ -27,7 +27,7 @@ cdef uint64_t TABLE = 8 << 20
 
 def run(VM vm not None, events, log=None, bint lookups=True):
     """Do what `VM.run` says; without `lookups`, ask step for every event (for comparison)."""
-    events = _records(events)
+    events = record_array("events", events, EVENT)
     cdef loop.ps_run it
     it.policy = &vm.c_policy
     it.states = vm.states
@@ -37,8 +37,7 @@ def run(VM vm not None, events, log=None, bint lookups=True):
     it.done = it.n_log = it.logged = 0
     it.log = NULL
     if log is not None:
-        _check_log(log)
-        it.n_log = len(log)
+        it.n_log = len(log_array(log))
         it.log = <figures.ps_outcome_record *><size_t>log.ctypes.data
     cdef uint32_t kinds = check_run(vm, &it)
 
@@ -69,31 +68,6 @@ def run(VM vm not None, events, log=None, bint lookups=True):
             logged=int(it.logged),
         )
     return vm._last_run
-
-
-def _records(events):
-    if not isinstance(events, np.ndarray) or events.dtype != EVENT:
-        raise TypeError(f"events is {_describe(events)}, expected an ndarray of dtype EVENT")
-    if events.ndim != 1:
-        raise ValueError(f"events has {events.ndim} dimensions, expected 1")
-    events = np.ascontiguousarray(events)
-    # EVENT is a packed dtype: numpy would call it aligned anywhere.
-    return events.copy() if events.ctypes.data % 8 else events
-
-
-def _check_log(log):
-    if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
-        raise TypeError(f"log is {_describe(log)}, expected an ndarray of dtype OUTCOME")
-    if log.ndim != 1 or not log.flags.c_contiguous or log.ctypes.data % 8:
-        raise ValueError("log is not a contiguous array of one dimension at a multiple of 8 bytes")
-    if not log.flags.writeable:
-        raise TypeError("log cannot be written")
-
-
-def _describe(value):
-    if isinstance(value, np.ndarray):
-        return f"an ndarray of dtype {value.dtype}"
-    return f"a {type(value).__name__}"
 
 
 cdef uint32_t check_run(VM vm, const loop.ps_run *it) except? 0:

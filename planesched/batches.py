@@ -1,7 +1,7 @@
 """Batch means: figures of equal stretches of time, and the confidence intervals they give."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -97,22 +97,21 @@ class Batches:
 
     def beside(self, other: Self) -> Self:
         """Give the sum: other vCPUs in the same stretches of time."""
-        mine, theirs = self.aligned(other)
-        pairs = zip(mine.arrays().items(), theirs.arrays().values(), strict=True)
-        return type(self)(**{name: a + b for (name, a), b in pairs}, first=mine.first)
+        return self._by(np.add, other)
 
     def since(self, other: Self) -> Self:
         """Give what was counted after `other`, an earlier reading of the same."""
-        mine, theirs = self.aligned(other)
-        pairs = zip(mine.arrays().items(), theirs.arrays().values(), strict=True)
-        return type(self)(**{name: a - b for (name, a), b in pairs}, first=mine.first)
+        return self._by(np.subtract, other)
 
     def after(self, other: Self) -> Self:
         """Give both, one after the other: further stretches of time."""
+        return self._by(lambda mine, theirs: np.concatenate((mine, theirs)), other)
+
+    def _by(self, join: Callable[..., NDArray[Any]], other: Self) -> Self:
+        """Join each array with the other's, over the same buckets."""
         mine, theirs = self.aligned(other)
-        pairs = zip(mine.arrays().items(), theirs.arrays().values(), strict=True)
-        both = {name: np.concatenate((a, b)) for (name, a), b in pairs}
-        return type(self)(**both, first=mine.first)
+        pairs = zip(mine.arrays().values(), theirs.arrays().values(), strict=True)
+        return self.of((join(a, b) for a, b in pairs), mine.first)
 
     def means(self, what: str, rows: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give count and sum of latency or sojourn in each batch, over some rows."""

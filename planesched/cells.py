@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .batches import Batches
 from .guests import Guests
-from .histogram import bucket_of
+from .histogram import bucket_of, by_plane
 from .jobstats import JobStats, merge_rows
 from .simulation import Engine
 from .stats import Stats
@@ -216,11 +216,11 @@ class Cell:
         row_planes = engine.row_planes
         stats = Stats(
             figures,
-            _by_plane(latency, row_planes, engine.planes),
+            by_plane(latency, row_planes, engine.planes),
             elapsed_ns=engine.now_ns - self.start_ns,
             vcpus=len(self.ids),
         )
-        jobs = JobStats(totals, _by_plane(sojourn, row_planes, engine.planes))
+        jobs = JobStats(totals, by_plane(sojourn, row_planes, engine.planes))
         livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
@@ -281,12 +281,3 @@ def _used(rows: NDArray[np.void]) -> slice:
     low = min(int(rows[f"{kind}_min_ns"].min()) for kind in kinds)
     high = max(int(rows[f"{kind}_max_ns"].max()) for kind in kinds)
     return slice(bucket_of(low), bucket_of(high) + 1) if low <= high else slice(0, 1)
-
-
-def _by_plane(
-    histograms: NDArray[np.uint64], row_planes: list[int], planes: int
-) -> NDArray[np.uint64]:
-    out = np.zeros((planes, histograms.shape[1]), dtype=np.uint64)
-    for histogram, plane in zip(histograms, row_planes, strict=True):
-        out[plane] += histogram
-    return out

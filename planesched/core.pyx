@@ -4,7 +4,6 @@ Which plane runs is decided by ps_step alone. Longer than 300 lines because ever
 rules is a documented method of a vCPU.
 """
 
-import cython
 import numpy as np
 
 cimport cython

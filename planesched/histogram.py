@@ -1,12 +1,13 @@
 """Reading the histograms of csrc/histogram.h: 64 buckets an octave, exact below 64."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Times", "bucket_floor", "bucket_of", "histogram_quantile"]
+__all__ = ["Times", "bucket_floor", "bucket_of", "by_plane", "histogram_quantile"]
 
 _SUB_BITS = 6
 
@@ -24,6 +25,30 @@ def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
     shift = octave - (octave > 0)
     floor: NDArray[np.uint64] = (bucket - (shift << np.uint64(_SUB_BITS))) << shift
     return floor
+
+
+def by_plane(
+    histograms: NDArray[np.uint64], row_planes: Sequence[int], planes: int
+) -> NDArray[np.uint64]:
+    """Give one histogram a plane: the sum over the rows whose jobs that plane serves.
+
+    Parameters
+    ----------
+    histograms : ndarray of uint64, shape (rows, buckets)
+        One a row.
+    row_planes : sequence of int
+        The plane of each row.
+    planes : int
+        How many planes there are.
+
+    Returns
+    -------
+    ndarray of uint64, shape (planes, buckets)
+    """
+    out = np.zeros((planes, histograms.shape[1]), dtype=np.uint64)
+    for histogram, plane in zip(histograms, row_planes, strict=True):
+        out[plane] += histogram
+    return out
 
 
 def histogram_quantile(

@@ -1,11 +1,12 @@
-"""Checks of what a caller gives a driver with a clock: counts, times, costs, routes."""
+"""Checks of what a caller gives a driver with a clock: records, counts, times, costs, routes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .events import JOB, Reason
+from .events import JOB, OUTCOME, Reason
 from .policy import Policy, plane_id
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "cost_table",
     "job_mistake",
     "job_route",
+    "log_array",
     "plane_mask",
+    "record_array",
     "vcpu_count",
     "whole_ns",
 ]
@@ -34,6 +37,26 @@ _JOB_MISTAKES = (
     "plane={plane} is not online",
     "kind={kind} is not 0: only interrupts arrive from outside",
 )
+
+
+def record_array(name: str, value: Any, dtype: "np.dtype[np.void]") -> NDArray[np.void]:
+    """Give records that a caller calls `name` as C reads them: one after the other, aligned."""
+    _of_dtype(name, value, dtype)
+    if value.ndim != 1:
+        raise ValueError(f"{name} has {value.ndim} dimensions, expected 1")
+    records: NDArray[np.void] = np.ascontiguousarray(value)
+    # Of a packed dtype, numpy would call any address aligned.
+    return records.copy() if records.ctypes.data % 8 else records
+
+
+def log_array(log: Any) -> NDArray[np.void]:
+    """Check that C can write outcomes to an array: there, for a copy is of no use to the caller."""
+    records = _of_dtype("log", log, OUTCOME)
+    if records.ndim != 1 or not records.flags.c_contiguous or records.ctypes.data % 8:
+        raise ValueError("log is not a contiguous array of one dimension at a multiple of 8 bytes")
+    if not records.flags.writeable:
+        raise TypeError("log cannot be written")
+    return records
 
 
 def vcpu_count(vcpus: SupportsIndex) -> int:
@@ -93,6 +116,15 @@ def cost_table(costs: Mapping[str, SupportsIndex] | None) -> tuple[list[int], in
         else:
             raise ValueError(f"costs: {name!r} is none of {', '.join([*names, 'exit'])}")
     return table, exit_ns
+
+
+def _of_dtype(name: str, value: Any, dtype: "np.dtype[np.void]") -> NDArray[np.void]:
+    if isinstance(value, np.ndarray) and value.dtype == dtype:
+        return value
+    array = isinstance(value, np.ndarray)
+    found = f"an ndarray of dtype {value.dtype}" if array else f"a {type(value).__name__}"
+    wanted = {JOB: "JOB", OUTCOME: "OUTCOME"}.get(dtype, "EVENT")
+    raise TypeError(f"{name} is {found}, expected an ndarray of dtype {wanted}")
 
 
 def _whole(name: str, value: Any) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .batches import Batches, Interval, mean_interval, ratio_interval
 from .files import replacing
-from .histogram import histogram_quantile
+from .histogram import by_plane, histogram_quantile
 from .jobstats import JobStats, merge_rows
 from .policy import Policy
 from .stats import Stats
@@ -90,24 +90,18 @@ class Result:
     @property
     def stats(self) -> Stats:
         """Switches, entries, exits, latency and time per plane."""
-        latency = self._by_plane(self.latency)
+        latency = by_plane(self.latency, self.row_planes, self.planes)
         return Stats(self.figures, latency, elapsed_ns=self.elapsed_ns, vcpus=self.vcpus)
 
     @property
     def jobs(self) -> JobStats:
         """Jobs and sojourn times per plane."""
-        return JobStats(self.totals, self._by_plane(self.sojourn))
+        return JobStats(self.totals, by_plane(self.sojourn, self.row_planes, self.planes))
 
     @property
     def events(self) -> int:
         """Arrivals and ends of jobs."""
         return int(self.rows["arrived"].sum() + self.rows["finished"].sum())
-
-    def _by_plane(self, histograms: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        out = np.zeros((self.planes, histograms.shape[1]), dtype=np.uint64)
-        for histogram, plane in zip(histograms, self.row_planes, strict=True):
-            out[plane] += histogram
-        return out
 
     def _rows(self, where: int | str | None) -> list[int]:
         """Give the rows of a source, of a plane, or all."""

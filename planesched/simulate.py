@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .cells import Cell
 from .events import OUTCOME
-from .inputs import vcpu_count, whole_ns
+from .inputs import log_array, vcpu_count, whole_ns
 from .plan import Plan
 from .policy import Policy, Scheduler, plane_count
 from .result import Result
@@ -168,9 +168,5 @@ def _threads(threads: int | None) -> int:
 
 def _shares(log: NDArray[np.void], count: int) -> list[NDArray[np.void] | None]:
     """Zero a log, and part it."""
-    if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
-        raise TypeError(f"log is {type(log).__name__}, expected an ndarray of dtype OUTCOME")
-    if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
-        raise ValueError("log is not a writable, contiguous array of one dimension")
-    log[:] = np.zeros((), dtype=OUTCOME)
+    log_array(log)[:] = np.zeros((), dtype=OUTCOME)
     return list(np.array_split(log, count))

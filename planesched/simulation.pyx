@@ -19,8 +19,18 @@ from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_poli
 
 from .callback import as_user_scheduler
 from .core import _as_policy, _online_mask
-from .events import JOB, OUTCOME, STATE
-from .inputs import cost_table, job_mistake, job_route, plane_mask, vcpu_count, whole_ns
+from .events import JOB, STATE
+from .histogram import by_plane
+from .inputs import (
+    cost_table,
+    job_mistake,
+    job_route,
+    log_array,
+    plane_mask,
+    record_array,
+    vcpu_count,
+    whole_ns,
+)
 from .jobstats import ROW, TOTALS, JobStats
 from .policy import plane_count, plane_id
 from .stats import FIGURES, Stats
@@ -278,13 +288,7 @@ cdef class Engine:
         MemoryError
             If there is no memory for them.
         """
-        if not isinstance(jobs, np.ndarray) or jobs.dtype != JOB:
-            raise TypeError(f"jobs is {jobs!r}, expected an ndarray of dtype JOB")
-        if jobs.ndim != 1:
-            raise ValueError(f"jobs has {jobs.ndim} dimensions, expected 1")
-        jobs = np.ascontiguousarray(jobs)
-        if jobs.ctypes.data % 8:  # a packed dtype is called aligned anywhere
-            jobs = jobs.copy()
+        jobs = record_array("jobs", jobs, JOB)
         cdef const engine.ps_job *records = <const engine.ps_job *><size_t>jobs.ctypes.data
         cdef uint64_t n = len(jobs), bad = 0
         cdef engine.ps_job_mistake mistake = engine.PS_JOB_FINE
@@ -362,13 +366,8 @@ cdef class Engine:
         cdef engine.ps_outcome_record *records = NULL
         cdef uint64_t n = 0
         if log is not None:
-            if not isinstance(log, np.ndarray) or log.dtype != OUTCOME:
-                raise TypeError(f"log is {type(log).__name__}, not an ndarray of dtype OUTCOME")
-            if log.ndim != 1 or not log.flags.c_contiguous or not log.flags.writeable:
-                raise ValueError("log is not a writable, contiguous array of one dimension")
-            if log.ctypes.data % 8:
-                raise ValueError("log does not begin at a multiple of 8 bytes")
-            records, n = <engine.ps_outcome_record *><size_t>log.ctypes.data, len(log)
+            n = len(log_array(log))
+            records = <engine.ps_outcome_record *><size_t>log.ctypes.data
         with Turn(self):
             engine.ps_engine_log(self.c, records, n)
             self._log = log
@@ -389,12 +388,13 @@ cdef class Engine:
         """Give the figures of planes up to now, as `planesched.Stats`."""
         figures, _, _, latency, _ = self.read()
         elapsed = self.now_ns - self._began_ns
-        return Stats(figures, self._by_plane(latency), elapsed_ns=elapsed, vcpus=self.vcpus)
+        latency = by_plane(latency, self.row_planes, self.planes)
+        return Stats(figures, latency, elapsed_ns=elapsed, vcpus=self.vcpus)
 
     def jobs(self):
         """Give the figures of jobs up to now, as `planesched.JobStats`."""
         _, totals, _, _, sojourn = self.read()
-        return JobStats(totals, self._by_plane(sojourn))
+        return JobStats(totals, by_plane(sojourn, self.row_planes, self.planes))
 
     @property
     def row_planes(self):
@@ -402,12 +402,6 @@ cdef class Engine:
         cdef uint32_t row
         n_rows = engine.ps_engine_n_rows(self.c)
         return [engine.ps_engine_row_plane(self.c, row) for row in range(n_rows)]
-
-    def _by_plane(self, histograms):
-        out = np.zeros((self.planes, histograms.shape[1]), dtype=np.uint64)
-        for histogram, plane in zip(histograms, self.row_planes):
-            out[plane] += histogram
-        return out
 
     def read(self):
         """Give the bare figures up to now.
