@@ -69,6 +69,18 @@ def run(tool_env):
     return run
 
 
+@pytest.fixture
+def scenario(tmp_path):
+    """A function that writes a scenario file, and gives its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "test.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory, root, run):
     """A source distribution, made in a copy of the tree that knows no git."""

@@ -9,21 +9,11 @@ import numpy as np
 import pytest
 from numba import types
 from scipy import LowLevelCallable
+from user_signatures import C_ARGUMENTS, C_TYPE, CFFI_TYPE, NUMBA_TYPE
 
-from planesched import STATE, VM, Reason, UserScheduler, capi
+from planesched import VM, Reason, UserScheduler, capi
 
-ARGUMENTS = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint32, ctypes.c_uint32)
-C_TYPE = ctypes.CFUNCTYPE(ctypes.c_int, *ARGUMENTS, ctypes.POINTER(ctypes.c_int32))
-NUMBA_TYPE = types.int32(
-    types.voidptr,
-    types.CPointer(numba.from_dtype(STATE)),
-    types.int64,
-    types.uint32,
-    types.uint32,
-    types.CPointer(types.int32),
-)
 FFI = cffi.FFI()
-CFFI_TYPE = "int(void *, void *, int64_t, uint32_t, uint32_t, int32_t *)"
 
 
 def gone():
@@ -155,7 +145,7 @@ def test_wrong_answers_change_nothing(function, error, words):
 
 
 SHORT_C = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda *args: 0)
-NARROW_C = ctypes.CFUNCTYPE(ctypes.c_int, *ARGUMENTS[:2], *[ctypes.c_int] * 4)(lambda *args: 0)
+NARROW_C = ctypes.CFUNCTYPE(ctypes.c_int, *C_ARGUMENTS[:2], *[ctypes.c_int] * 4)(lambda *args: 0)
 
 
 @numba.cfunc(types.int32(types.int32))

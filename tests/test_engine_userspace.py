@@ -4,20 +4,12 @@ import ctypes
 
 import numpy as np
 import pytest
+from user_signatures import C_TYPE
 
 from planesched import JOB, Engine, Policy, Reason, UserScheduler, Workload, simulate
 from planesched.workload import Constant, Poisson
 
 POLICY = Policy.preset("vsm", planes=3).replace(scheduler="user")
-SIGNATURE = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_int64,
-    ctypes.c_uint32,
-    ctypes.c_uint32,
-    ctypes.POINTER(ctypes.c_int32),
-)
 
 
 def jobs_of(*rows):
@@ -98,7 +90,7 @@ def test_a_plane_that_there_is_not(plane):
 def test_simulate_takes_a_c_function():
     asked = []
 
-    @SIGNATURE
+    @C_TYPE
     def first_higher(user, state, now_ns, vcpu, reason, req_exit):
         asked.append(vcpu)
         words = ctypes.cast(state, ctypes.POINTER(ctypes.c_uint16))

@@ -56,18 +56,11 @@ def trace(tmp_path):
     return path
 
 
-@pytest.fixture
-def scenario(tmp_path):
-    """Write a scenario file, and the trace in a folder beside it."""
+@pytest.fixture(autouse=True)
+def beside(tmp_path):
+    """The trace in a folder beside the scenario file."""
     (tmp_path / "traces").mkdir()
     (tmp_path / "traces" / "two.txt").write_text(TRACE)
-
-    def write(text):
-        path = tmp_path / "test.toml"
-        path.write_text(text)
-        return path
-
-    return write
 
 
 def finished(result):

@@ -41,18 +41,8 @@ service = "5 us"
 """
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "test.toml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-def test_a_file_is_read_as_it_says(write):
-    found = load_scenario(write(FILE))
+def test_a_file_is_read_as_it_says(scenario):
+    found = load_scenario(scenario(FILE))
     assert list(found.policies) == ["vsm", "vsm:ret=resume"]
     work = found.arguments["workload"]
     assert work.source("a").service == Gamma("2 us", 2)
@@ -114,31 +104,31 @@ def test_a_file_is_read_as_it_says(write):
         ("[workload]", "[work]", 13, "the key 'work'"),
     ],
 )  # fmt: skip
-def test_a_wrong_key_unit_or_value_is_named_with_its_line(write, old, new, line, message):
+def test_a_wrong_key_unit_or_value_is_named_with_its_line(scenario, old, new, line, message):
     assert old in FILE
     with pytest.raises(TraceError) as caught:
-        load_scenario(write(FILE.replace(old, new, 1)))
+        load_scenario(scenario(FILE.replace(old, new, 1)))
     assert caught.value.line == line, caught.value
     assert message in str(caught.value)
 
 
-def test_calls_need_to_say_whom_where_the_policy_hands_over(write):
+def test_calls_need_to_say_whom_where_the_policy_hands_over(scenario):
     calls = '[[source]]\nkind = "calls"\nplane = "level0"\nrate = "1 kHz"\nservice = 5\n'
     text = FILE.replace('"vsm", "vsm:ret=resume"', '"snp"').replace('"level1"', '"plane1"') + calls
     with pytest.raises(TraceError) as caught:
-        load_scenario(write(text))
+        load_scenario(scenario(text))
     assert caught.value.line == 30
     assert "calls without 'to' under snp" in str(caught.value)
-    found = load_scenario(write(text + 'to = "plane0"\n'))
+    found = load_scenario(scenario(text + 'to = "plane0"\n'))
     assert simulate(found.policies["snp"], **found.arguments).rows["finished"][2] > 0
 
 
-def test_policies_may_be_files_beside_the_scenario(write, tmp_path, monkeypatch):
+def test_policies_may_be_files_beside_the_scenario(scenario, tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text('preset = "vsm"\nret = "resume"\n')
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     found = load_scenario(
-        write(FILE.replace('"vsm:ret=resume"', '"mine.toml", "mine.toml:vina=off"'))
+        scenario(FILE.replace('"vsm:ret=resume"', '"mine.toml", "mine.toml:vina=off"'))
     )
     assert list(found.policies) == ["vsm", "mine.toml", "mine.toml:vina=off"]
     assert found.policies["mine.toml"] == Policy.preset("vsm", 3).replace(ret="resume")

@@ -8,11 +8,11 @@ import numba
 import numpy as np
 import pytest
 from engine_timeline import COSTS, make_jobs
-from numba import types
 from scipy import LowLevelCallable
+from user_signatures import C_TYPE, CFFI_TYPE, NUMBA_TYPE
 
 import planesched
-from planesched import STATE, Engine, Policy, UserScheduler, Workload
+from planesched import Engine, Policy, UserScheduler, Workload
 from planesched.traces import PlaneMap
 from planesched.workload import Poisson
 
@@ -35,16 +35,7 @@ def in_c(user, state, now_ns, vcpu, reason, req_exit):
     return best(words[1] | words[3])
 
 
-@numba.cfunc(
-    types.int32(
-        types.voidptr,
-        types.CPointer(numba.from_dtype(STATE)),
-        types.int64,
-        types.uint32,
-        types.uint32,
-        types.CPointer(types.int32),
-    )
-)
+@numba.cfunc(NUMBA_TYPE)
 def in_numba(user, state, now_ns, vcpu, reason, req_exit):
     record = numba.carray(state, 1)[0]
     wanted = np.int32(record.runnable) | np.int32(record.irq)
@@ -55,20 +46,12 @@ def in_numba(user, state, now_ns, vcpu, reason, req_exit):
 FFI = cffi.FFI()
 
 
-@FFI.callback("int(void *, uint16_t *, int64_t, uint32_t, uint32_t, int32_t *)")
+@FFI.callback(CFFI_TYPE)
 def in_cffi(user, words, now_ns, vcpu, reason, req_exit):
     return best(words[1] | words[3])
 
 
-in_ctypes = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_int64,
-    ctypes.c_uint32,
-    ctypes.c_uint32,
-    ctypes.POINTER(ctypes.c_int32),
-)(in_c)
+in_ctypes = C_TYPE(in_c)
 
 WRAPPINGS = {
     "numba": in_numba,
