@@ -171,6 +171,24 @@ def test_matrix():
     assert table.text.splitlines()[0].split() == ["priority", "feasible", "states"]
     assert table.text.splitlines()[1].split()[:3] == ["vsm", "holds", "holds"]
     assert table.status == 0
+    with pytest.raises(ValueError, match="policies is empty"):
+        matrix([])
+
+
+def test_a_matrix_names_the_policies_that_ctrl_c_came_before():
+    told = []
+
+    def stop(now):
+        told.append(now)
+        if len(told) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    names = ["vsm", "tdx", "cca"]
+    table = matrix(names, 6, events=LARGE, properties="priority", progress=stop)
+    assert (list(table.reports), table.unreached) == (["vsm"], ("tdx", "cca"))
+    assert table.text.splitlines()[-1] == "not reached: tdx, cca"
+    assert table.as_dict()["cca"] is None
+    assert table.status == 2
 
 
 def test_progress_is_told():

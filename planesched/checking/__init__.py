@@ -187,17 +187,24 @@ def matrix(
     policies : mapping of str to Policy or str, or sequence of str, optional
         The policies by name, or names of presets.
     planes, vcpus, options
-        As of `check`. After Ctrl-C, the policies until then are in the result.
+        As of `check`. After Ctrl-C, the result has the policies until then, and names the others.
+
+    Raises
+    ------
+    ValueError
+        If there is no policy; and as of `check`.
     """
     if policies is None:
         policies = tuple(presets())
     named = policies if isinstance(policies, Mapping) else {name: name for name in policies}
+    if not named:
+        raise ValueError("policies is empty")
     reports = {}
     for name, policy in named.items():
         reports[name] = check(policy, planes, vcpus, **options)
         if reports[name].coverage.interrupted:
             break
-    return Matrix(reports)
+    return Matrix(reports, tuple(named)[len(reports) :])
 
 
 def _policy(policy: Policy | str, planes: int) -> Policy:

@@ -212,15 +212,24 @@ class DiffReport:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Every property under every policy: a report by the policy's name."""
+    """Every property under every policy: a report by the policy's name.
+
+    Attributes
+    ----------
+    reports : mapping of str to Report
+        What was found, by the policy's name.
+    unreached : tuple of str
+        The policies that Ctrl-C came before.
+    """
 
     reports: Mapping[str, Report]
+    unreached: tuple[str, ...] = ()
 
     @property
     def status(self) -> int:
         """The exit status: 0 all hold, 1 some are broken, 2 could not tell."""
         found = {report.status for report in self.reports.values()}
-        return 1 if 1 in found else max(found, default=2)
+        return 1 if 1 in found else 2 if self.unreached else max(found)
 
     @property
     def text(self) -> str:
@@ -231,11 +240,15 @@ class Matrix:
             cells = [report.verdicts[key].short for key in names]
             more = "" if report.coverage.exhausted else "+"
             rows.append([name, *cells, f"{report.coverage.states:,}{more}"])
-        return "\n".join(table(rows))
+        lines = list(table(rows))
+        if self.unreached:
+            lines.append(f"not reached: {', '.join(self.unreached)}")
+        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the matrix as plain values, ready for JSON."""
-        return {name: report.as_dict() for name, report in self.reports.items()}
+        """Give the matrix as plain values, ready for JSON; None for a policy not reached."""
+        found = {name: report.as_dict() for name, report in self.reports.items()}
+        return {**found, **dict.fromkeys(self.unreached)}
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:
