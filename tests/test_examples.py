@@ -128,4 +128,8 @@ def test_the_library_is_installed_without_python(shell, tmp_path):
     )
     headers = {path.name for path in (ROOT / "planesched/include/planesched").iterdir()}
     installed = {path.name for path in (prefix / "include" / "planesched").iterdir()}
-    assert installed == headers | {"figures.h", "histogram.h", "jobs.h", "sources.h"}
+    reading = {"compiler.h", "figures.h", "histogram.h", "jobs.h", "sources.h"}
+    assert installed == headers | reading
+    every = "\n".join(f"#include <planesched/{name}>" for name in sorted(installed))
+    (tmp_path / "every.c").write_text(every + "\n")
+    shell(f"cc -std=c11 -I{prefix}/include -c -o every.o every.c")
