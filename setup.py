@@ -60,7 +60,7 @@ DIRECTIVES = {
     "wraparound": False,
 }
 # ISO mode (not gnu11) also keeps the compiler from fusing a*b+c: the same seed, the same bytes.
-UNIX_FLAGS = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden"]
+UNIX_FLAGS = ["-std=c11", "-O3", "-g", "-fvisibility=hidden"]
 DEBUG_FLAGS = ["-std=c11", "-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 MSVC_FLAGS = ["/std:c11", "/O2"]

@@ -50,13 +50,7 @@ static int take_workload(struct ps_engine *engine)
 {
     const struct ps_workload *workload = engine->config.workload;
     engine->n_sources = workload ? workload->n_sources : 0;
-    /* Our own: drawing writes to them. */
-    engine->sources =
-        (struct ps_source *)calloc(engine->n_sources + 1u, sizeof *engine->sources);
-    if (!engine->sources)
-        return PS_ENGINE_NO_MEMORY;
-    if (workload)
-        memcpy(engine->sources, workload->sources, engine->n_sources * sizeof *engine->sources);
+    engine->sources = workload ? workload->sources : NULL;
     engine->n_streams = workload ? workload->n_sources + 1 : 0;
     const size_t n_rows = (size_t)engine->n_sources + engine->config.n_planes;
     engine->rows = (struct ps_row *)calloc(n_rows, sizeof *engine->rows);
@@ -124,7 +118,6 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->states);
     free(engine->guests);
     free(engine->clocks);
-    free(engine->sources);
     free(engine->streams);
     free(engine->tree);
     free(engine->pool.nodes);
@@ -143,7 +136,7 @@ static void begin_streams(struct ps_engine *engine, uint32_t vcpu)
     const uint32_t id = workload->ids ? workload->ids[vcpu] : vcpu;
     struct ps_stream *streams = ps_streams(engine, vcpu);
     for (uint32_t i = 0; i < engine->n_sources; i++) {
-        struct ps_source *source = &engine->sources[i];
+        const struct ps_source *source = &engine->sources[i];
         workload->draws->begin(&streams[i], source, &workload->seed, id, source->number);
         if (source->members && !source->members[vcpu])
             streams[i].next_ns = PS_NEVER_NS;

@@ -118,7 +118,7 @@ PS_INLINE uint32_t next_job(const struct ps_vcpu v)
         node->kind = PS_JOB_INTERRUPT;
         return index;
     }
-    struct ps_source *source = &engine->sources[guest->arrival];
+    const struct ps_source *source = &engine->sources[guest->arrival];
     struct ps_stream *stream = v.streams + guest->arrival;
     const uint32_t index = ps_pool_take(&engine->pool);
     struct ps_node *node = &engine->pool.nodes[index];
@@ -224,7 +224,7 @@ static inline void call(const struct ps_vcpu v, uint32_t number)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
-    struct ps_source *source = &engine->sources[number];
+    const struct ps_source *source = &engine->sources[number];
     struct ps_stream *stream = v.streams + number;
     const unsigned caller = guest->current;
     const unsigned callee = engine->row_planes[number];

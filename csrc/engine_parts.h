@@ -91,7 +91,7 @@ struct ps_engine {
     int failed;              /* no memory for a job */
     int stopped;             /* the userspace scheduler gave no plane */
 
-    struct ps_source *sources;
+    const struct ps_source *sources;
     uint32_t n_sources;
     uint32_t n_arriving;     /* sources of arrivals, */
     uint32_t *arriving;      /* which, by plane */

@@ -71,7 +71,7 @@ static void deliver(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
 
 static void send(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
 {
-    struct ps_source *source = &engine->sources[number];
+    const struct ps_source *source = &engine->sources[number];
     struct ps_stream *stream = ps_streams(engine, vcpu) + number;
     const double chance = engine->config.workload->draws->unit(stream);
     const uint32_t target = target_of(engine, source, stream, vcpu);

@@ -52,19 +52,9 @@ struct ps_stream {
     uint64_t count;     /* arrivals drawn; on/off: odd while off */
 };
 
-/* Laid out as numpy's bitgen_t, which takes its state from whatever stream is drawn from. */
-struct ps_bits {
-    void *state;
-    uint64_t (*next_uint64)(void *state);
-    uint32_t (*next_uint32)(void *state);
-    double (*next_double)(void *state);
-    uint64_t (*next_raw)(void *state);
-};
-
 struct ps_source {
     /* Fill in next_ns and service_ns of the job after the one in the stream. */
-    void (*draw)(struct ps_source *source, struct ps_stream *stream);
-    struct ps_bits bits;
+    void (*draw)(const struct ps_source *source, struct ps_stream *stream);
     struct ps_spread gap, service;
     int64_t start_ns;          /* nothing arrives before */
     int64_t period_ns, phase_ns;
@@ -90,8 +80,8 @@ struct ps_seed {
 /* How the engine draws what is not a source's next job: it knows no distribution itself. */
 struct ps_draws {
     /* Begin a stream, at its first arrival; without a source, just begin. */
-    void (*begin)(struct ps_stream *stream, struct ps_source *source, const struct ps_seed *seed,
-                  uint32_t vcpu, uint32_t number);
+    void (*begin)(struct ps_stream *stream, const struct ps_source *source,
+                  const struct ps_seed *seed, uint32_t vcpu, uint32_t number);
     double (*unit)(struct ps_stream *stream);                   /* in 0..1, less than 1 */
     uint32_t (*choose)(struct ps_stream *stream, uint32_t n);   /* in 0..n-1 */
     int64_t (*time)(const struct ps_spread *spread, struct ps_stream *stream);

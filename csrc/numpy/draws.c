@@ -67,9 +67,15 @@ static void seed_stream(uint64_t state[4], const struct ps_seed *seed, uint32_t 
 
 /* ---- Spreads ---- */
 
-static bitgen_t *as_numpy(struct ps_bits *bits)
+static bitgen_t as_numpy(struct sfc *sfc)
 {
-    return (bitgen_t *)(void *)bits;
+    const bitgen_t bits = {sfc, sfc_word, sfc_half, sfc_unit, sfc_word};
+    return bits;
+}
+
+static inline struct sfc *sfc_of(struct ps_stream *stream)
+{
+    return (struct sfc *)stream->random;
 }
 
 static inline int64_t rounded(double ns)
@@ -77,42 +83,50 @@ static inline int64_t rounded(double ns)
     return ns < 9.2e18 ? (int64_t)(ns + 0.5) : PS_NEVER_NS;
 }
 
-static inline int64_t exponential(struct ps_bits *bits, double mean_ns)
+static inline int64_t exponential(struct sfc *sfc, double mean_ns)
 {
-    return rounded(mean_ns * standard_exponential((uint64_t *)bits->state));
+    return rounded(mean_ns * standard_exponential(sfc));
 }
 
 /* In 0..n-1; with n a memory's worth of values the bias of multiplying is below 2^-20. */
-static uint64_t below(struct ps_bits *bits, uint64_t n)
+static uint64_t below(struct sfc *sfc, uint64_t n)
 {
-    const uint64_t random = bits->next_uint64(bits->state);
+    const uint64_t random = sfc_next(sfc);
     const uint64_t high = (random >> 32) * n, low = (random & UINT32_MAX) * n;
     return n <= UINT32_MAX ? (high + (low >> 32)) >> 32 : random % n;
 }
 
-static int64_t spread_draw(const struct ps_spread *spread, struct ps_bits *bits)
+static int64_t spread_draw(const struct ps_spread *spread, struct sfc *sfc)
 {
+    bitgen_t bits = as_numpy(sfc);
     switch (spread->kind) {
     case PS_SPREAD_CONSTANT:
         return spread->whole;
     case PS_SPREAD_UNIFORM:
-        return rounded(spread->a + (spread->b - spread->a) * bits->next_double(bits->state));
+        return rounded(spread->a + (spread->b - spread->a) * sfc_unit(sfc));
     case PS_SPREAD_EXPONENTIAL:
-        return exponential(bits, spread->a);
+        return exponential(sfc, spread->a);
     case PS_SPREAD_LOGNORMAL:
-        return rounded(exp(spread->a + spread->b * random_standard_normal(as_numpy(bits))));
+        return rounded(exp(spread->a + spread->b * random_standard_normal(&bits)));
     case PS_SPREAD_GAMMA:
-        return rounded(spread->b * random_standard_gamma(as_numpy(bits), spread->a));
+        return rounded(spread->b * random_standard_gamma(&bits, spread->a));
     default:
-        return spread->values[below(bits, spread->n)];
+        return spread->values[below(sfc, spread->n)];
     }
 }
 
-static inline int64_t service(const struct ps_spread *spread, struct ps_bits *bits)
+/* The last draw for a job. `sfc` is where the draws before it have led. */
+static inline void draw_service(const struct ps_source *source, struct ps_stream *stream,
+                                struct sfc sfc)
 {
+    const struct ps_spread *spread = &source->service;
     if (spread->kind == PS_SPREAD_EXPONENTIAL)
-        return exponential(bits, spread->a);
-    return spread->kind == PS_SPREAD_CONSTANT ? spread->whole : spread_draw(spread, bits);
+        stream->service_ns = exponential(&sfc, spread->a);
+    *sfc_of(stream) = sfc;
+    if (spread->kind != PS_SPREAD_EXPONENTIAL)
+        stream->service_ns = spread->kind == PS_SPREAD_CONSTANT
+                                 ? spread->whole
+                                 : spread_draw(spread, sfc_of(stream));
 }
 
 /* ---- Arrivals: the gap is drawn first, then the service time of the job behind it ---- */
@@ -122,38 +136,36 @@ static inline int64_t later(int64_t a_ns, int64_t b_ns)
     return b_ns > PS_NEVER_NS - a_ns ? PS_NEVER_NS : a_ns + b_ns;
 }
 
-static void draw_poisson(struct ps_source *source, struct ps_stream *stream)
+static void draw_poisson(const struct ps_source *source, struct ps_stream *stream)
 {
-    source->bits.state = stream->random;
-    stream->next_ns = later(stream->next_ns, exponential(&source->bits, source->gap.a));
-    stream->service_ns = service(&source->service, &source->bits);
+    struct sfc sfc = *sfc_of(stream);
+    stream->next_ns = later(stream->next_ns, exponential(&sfc, source->gap.a));
+    draw_service(source, stream, sfc);
 }
 
-static void draw_periodic(struct ps_source *source, struct ps_stream *stream)
+static void draw_periodic(const struct ps_source *source, struct ps_stream *stream)
 {
-    source->bits.state = stream->random;
     const int64_t left_ns = (PS_NEVER_NS - source->phase_ns) / source->period_ns;
     if (stream->count > (uint64_t)left_ns) {
         stream->next_ns = PS_NEVER_NS;
         return;
     }
     const int64_t due_ns = source->phase_ns + (int64_t)stream->count * source->period_ns;
-    const int64_t at_ns = later(due_ns, spread_draw(&source->gap, &source->bits));
+    const int64_t at_ns = later(due_ns, spread_draw(&source->gap, sfc_of(stream)));
     /* A tick that jitter put behind the next one keeps its turn. */
     stream->next_ns = at_ns > stream->next_ns ? at_ns : stream->next_ns;
     stream->count++;
-    stream->service_ns = service(&source->service, &source->bits);
+    draw_service(source, stream, *sfc_of(stream));
 }
 
 /* Poisson has no memory, so what is left of a gap when a spell ends is drawn anew. */
-static void draw_onoff(struct ps_source *source, struct ps_stream *stream)
+static void draw_onoff(const struct ps_source *source, struct ps_stream *stream)
 {
-    source->bits.state = stream->random;
     for (;;) {
         const unsigned off = (unsigned)(stream->count & 1u);
         const double mean_ns = off ? source->gap.b : source->gap.a;
         const int64_t at_ns =
-            mean_ns > 0 ? later(stream->next_ns, exponential(&source->bits, mean_ns))
+            mean_ns > 0 ? later(stream->next_ns, exponential(sfc_of(stream), mean_ns))
                         : PS_NEVER_NS;
         if (at_ns < stream->spell_ns || stream->spell_ns == PS_NEVER_NS) {
             stream->next_ns = at_ns;
@@ -162,37 +174,34 @@ static void draw_onoff(struct ps_source *source, struct ps_stream *stream)
         stream->next_ns = stream->spell_ns;
         stream->count++;
         stream->spell_ns = later(stream->spell_ns,
-                                 exponential(&source->bits, source->spell_ns[stream->count & 1u]));
+                                 exponential(sfc_of(stream), source->spell_ns[stream->count & 1u]));
     }
-    stream->service_ns = service(&source->service, &source->bits);
+    draw_service(source, stream, *sfc_of(stream));
 }
 
-static void draw_times(struct ps_source *source, struct ps_stream *stream)
+static void draw_times(const struct ps_source *source, struct ps_stream *stream)
 {
-    source->bits.state = stream->random;
     if (stream->count == source->gap.n) {
         stream->next_ns = PS_NEVER_NS;
         return;
     }
     stream->next_ns = source->gap.values[stream->count++];
-    stream->service_ns = service(&source->service, &source->bits);
+    draw_service(source, stream, *sfc_of(stream));
 }
 
-static void draw_calls(struct ps_source *source, struct ps_stream *stream)
+static void draw_calls(const struct ps_source *source, struct ps_stream *stream)
 {
-    source->bits.state = stream->random;
-    stream->next_ns = exponential(&source->bits, source->gap.a);
-    stream->service_ns = service(&source->service, &source->bits);
+    stream->next_ns = exponential(sfc_of(stream), source->gap.a);
+    draw_service(source, stream, *sfc_of(stream));
 }
 
-static void draw_ipi(struct ps_source *source, struct ps_stream *stream)
+static void draw_ipi(const struct ps_source *source, struct ps_stream *stream)
 {
-    source->bits.state = stream->random;
     stream->next_ns = PS_NEVER_NS;
-    stream->service_ns = service(&source->service, &source->bits);
+    draw_service(source, stream, *sfc_of(stream));
 }
 
-static void (*const DRAWS[PS_N_ARRIVALS])(struct ps_source *, struct ps_stream *) = {
+static void (*const DRAWS[PS_N_ARRIVALS])(const struct ps_source *, struct ps_stream *) = {
     draw_poisson, draw_periodic, draw_onoff, draw_times, draw_calls, draw_ipi,
 };
 
@@ -205,29 +214,24 @@ void ps_source_prepare(struct ps_source *source)
 {
     assert(source->arrivals < PS_N_ARRIVALS);
     source->draw = DRAWS[source->arrivals];
-    source->bits = BITS;
 }
 
 static double unit(struct ps_stream *stream)
 {
-    return sfc_unit(stream->random);
+    return sfc_unit(sfc_of(stream));
 }
 
 static uint32_t choose(struct ps_stream *stream, uint32_t n)
 {
-    struct ps_bits bits = BITS;
-    bits.state = stream->random;
-    return (uint32_t)below(&bits, n);
+    return (uint32_t)below(sfc_of(stream), n);
 }
 
 static int64_t draw_time(const struct ps_spread *spread, struct ps_stream *stream)
 {
-    struct ps_bits bits = BITS;
-    bits.state = stream->random;
-    return spread_draw(spread, &bits);
+    return spread_draw(spread, sfc_of(stream));
 }
 
-static void stream_begin(struct ps_stream *stream, struct ps_source *source,
+static void stream_begin(struct ps_stream *stream, const struct ps_source *source,
                          const struct ps_seed *seed, uint32_t vcpu, uint32_t number)
 {
     seed_stream(stream->random, seed, vcpu, number);
@@ -241,9 +245,8 @@ static void stream_begin(struct ps_stream *stream, struct ps_source *source,
         /* Begin as one finds it at any time: on with the share of time that it is on. */
         stream->count = unit(stream) * (source->spell_ns[0] + source->spell_ns[1]) >=
                         source->spell_ns[0];
-        source->bits.state = stream->random;
-        stream->spell_ns = later(stream->next_ns,
-                                 exponential(&source->bits, source->spell_ns[stream->count & 1u]));
+            stream->spell_ns = later(stream->next_ns,
+                                 exponential(sfc_of(stream), source->spell_ns[stream->count & 1u]));
     }
     source->draw(source, stream);
 }

@@ -13,14 +13,24 @@
 
 /* ---- SFC64, C. Doty-Humphrey, as in numpy/random/src/sfc64 ---- */
 
-static uint64_t sfc_word(void *state)
+/* A generator's state; as a local, it stays in registers from draw to draw. */
+struct sfc {
+    uint64_t words[4];
+};
+
+static inline uint64_t sfc_next(struct sfc *sfc)
 {
-    uint64_t *s = (uint64_t *)state;
+    uint64_t *s = sfc->words;
     const uint64_t out = s[0] + s[1] + s[3]++;
     s[0] = s[1] ^ (s[1] >> 11);
     s[1] = s[2] + (s[2] << 3);
     s[2] = ((s[2] << 24) | (s[2] >> 40)) + out;
     return out;
+}
+
+static uint64_t sfc_word(void *state)
+{
+    return sfc_next((struct sfc *)state);
 }
 
 static uint32_t sfc_half(void *state)
@@ -32,8 +42,6 @@ static double sfc_unit(void *state)
 {
     return (double)(sfc_word(state) >> 11) * (1.0 / 9007199254740992.0);
 }
-
-static const struct ps_bits BITS = {NULL, sfc_word, sfc_half, sfc_unit, sfc_word};
 
 /* ---- The exponential distribution ----
  *
@@ -90,13 +98,29 @@ static void prepare_exponential(void)
     }
 }
 
-static inline double standard_exponential(uint64_t *state)
+struct drawn {
+    double value;
+    struct sfc after;
+};
+
+static struct drawn rare_exponential(uint64_t word, struct sfc sfc)
 {
-    const uint64_t word = sfc_word(state), place = word >> 11;
+    unsigned n;
+    struct drawn drawn;
+    drawn.value = ask_numpy(word, sfc.words, &n);
+    drawn.after = sfc;
+    return drawn;
+}
+
+static inline double standard_exponential(struct sfc *sfc)
+{
+    const uint64_t word = sfc_next(sfc), place = word >> 11;
     const struct layer *layer = &layers[word >> 3 & 255u];
-    unsigned drawn;
-    return place < layer->limit ? (double)(int64_t)place * layer->width
-                                : ask_numpy(word, state, &drawn);
+    if (place < layer->limit)
+        return (double)(int64_t)place * layer->width;
+    const struct drawn drawn = rare_exponential(word, *sfc);
+    *sfc = drawn.after;
+    return drawn.value;
 }
 
 #endif

@@ -17,15 +17,15 @@ struct reading {
 };
 
 /* A source that is not random, but tells when its stream was not copied. */
-static void draw(struct ps_source *source, struct ps_stream *stream)
+static void draw(const struct ps_source *source, struct ps_stream *stream)
 {
     stream->count++;
     stream->next_ns += source->period_ns + (int64_t)(stream->count * 37 % 11);
     stream->service_ns = 20 + (int64_t)(stream->count * 13 % 17);
 }
 
-static void begin(struct ps_stream *stream, struct ps_source *source, const struct ps_seed *seed,
-                  uint32_t vcpu, uint32_t number)
+static void begin(struct ps_stream *stream, const struct ps_source *source,
+                  const struct ps_seed *seed, uint32_t vcpu, uint32_t number)
 {
     (void)seed;
     (void)number;
