@@ -145,23 +145,24 @@ int ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event, unsi
     const uint32_t next = ps_automaton_row(a, &s);
     if (next == PS_NO_STATE)
         return -1;
-    const uint8_t nowhere = (uint8_t)(PS_CLOCK_POSTED + a->n_planes);
     const int done = !out.fault;
     const uint32_t at = ps_automaton_at(a, row, event, plane);
     struct ps_edge *edge = &a->edges[at];
     a->outcomes[at] = out;
     edge->next = next;
-    edge->post = done && ps_posted(&before, event, plane) ? (uint8_t)(PS_CLOCK_POSTED + plane)
-                                                          : nowhere;
-    edge->notify = done && ps_vina_posted(&before, out, event, plane)
-                       ? (uint8_t)(PS_CLOCK_POSTED + out.now)
-                       : nowhere;
+    edge->post = (uint8_t)(done && ps_posted(&before, event, plane) ? PS_CLOCK_POSTED + plane
+                                                                    : PS_CLOCK_NOWHERE);
+    edge->notify = (uint8_t)(done && ps_vina_posted(&before, out, event, plane)
+                                 ? PS_CLOCK_POSTED + (unsigned)out.now
+                                 : PS_CLOCK_NOWHERE);
     edge->planes = (uint8_t)(out.now | out.was << 4);
     edge->bits = (uint8_t)((out.flags & PS_FLAG_INJECTED ? PS_EDGE_INJECTED : 0u) |
                            (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
                            (ps_worth_logging(out, before.status, s.status) ? PS_EDGE_LOGGED : 0u) |
                            (out.fault ? PS_EDGE_FAULT : 0u) |
                            (ps_exits(out) ? PS_EDGE_EXIT : 0u) |
+                           (out.now != out.was || s.status != before.status ? PS_EDGE_CHANGED
+                                                                            : 0u) |
                            (unsigned)s.status << PS_EDGE_STATUS_SHIFT);
     a->n_filled++;
     return 0;

@@ -31,7 +31,8 @@ struct ps_tally {
 #define PS_EDGE_LOGGED 4u
 #define PS_EDGE_FAULT 8u
 #define PS_EDGE_EXIT 16u
-#define PS_EDGE_STATUS_SHIFT 5u /* the two bits of ps_state.status afterwards */
+#define PS_EDGE_CHANGED 32u /* current or status is not what it was */
+#define PS_EDGE_STATUS_SHIFT 6u /* the two bits of ps_state.status afterwards */
 
 /* Where the edge of an event stands in a row: `code`, and the plane where the event takes one. */
 struct ps_code {

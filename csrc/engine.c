@@ -153,14 +153,14 @@ static void begin(struct ps_engine *engine, uint32_t vcpu)
     guest->now_ns = guest->ready_ns = start_ns;
     guest->left = PS_NO_PLANE;
     guest->fed.time_ns = -1;
-    guest->input.head = guest->input.tail = PS_NIL;
+    guest->input.head = PS_NIL;
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
-        guest->queues[plane].head = guest->queues[plane].tail = PS_NIL;
+        guest->queues[plane].head = PS_NIL;
     engine->states[vcpu] = engine->boot;
     guest->current = (uint8_t)engine->boot.current;
     guest->status = engine->boot.status;
-    for (unsigned plane = 0; plane <= PS_MAX_PLANES; plane++)
-        guest->posted[plane] = (uint16_t)ps_plane_row(engine, plane % PS_MAX_PLANES);
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        guest->posted[PS_CLOCK_POSTED + plane] = (uint16_t)ps_plane_row(engine, plane);
     int64_t *clock = ps_clock(&engine->ledger, vcpu);
     for (unsigned slot = 0; slot < PS_CLOCK_SLOTS(engine->ledger.n_planes); slot++)
         clock[slot] = PS_UNKNOWN_NS;

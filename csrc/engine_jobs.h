@@ -70,8 +70,8 @@ static inline void progress(struct ps_guest *guest)
 
 static inline void queued(struct ps_guest *guest, unsigned plane, int64_t since_ns)
 {
-    if (!ps_has(guest->work, plane))
-        guest->idle_since_ns[plane] = since_ns;
+    int64_t *idle_since_ns = &guest->idle_since_ns[plane];
+    *idle_since_ns = ps_has(guest->work, plane) ? *idle_since_ns : since_ns;
     guest->work = (uint16_t)(guest->work | ps_bit(plane));
 }
 
@@ -86,10 +86,8 @@ PS_INLINE void look_ahead(const struct ps_vcpu v)
     for (uint32_t k = 0; k < engine->n_arriving; k++) {
         const uint32_t i = v.plain ? k : engine->arriving[k];
         const int64_t at_ns = streams[i].next_ns;
-        /* Which comes first is what nobody can predict. */
-        const uint64_t less = 0u - (uint64_t)(at_ns < first_ns);
-        first ^= (first ^ i) & (uint32_t)less;
-        first_ns = (int64_t)((uint64_t)first_ns ^ (((uint64_t)first_ns ^ (uint64_t)at_ns) & less));
+        first = at_ns < first_ns ? i : first;
+        first_ns = at_ns < first_ns ? at_ns : first_ns;
     }
     if (guest->input.head != PS_NIL) {
         const struct ps_node *node = &engine->pool.nodes[guest->input.head];

@@ -38,7 +38,7 @@ struct ps_guest {
     int64_t time_ns[4];     /* as in ps_vcpu_report */
     /* When a plane that has work last had none, or last ran. */
     int64_t idle_since_ns[PS_MAX_PLANES];
-    uint16_t posted[PS_MAX_PLANES + 1];   /* the row of what is pending; the last slot: nowhere */
+    uint16_t posted[PS_CLOCK_POSTED + PS_MAX_PLANES]; /* the row of what is pending, by slot */
     struct ps_fed fed;      /* the last job */
     struct ps_fed tried;    /* the last job of the feed number `batch`, if that is under way */
     uint64_t batch;

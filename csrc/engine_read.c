@@ -33,14 +33,14 @@ struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, u
         return out;
     if (ps_posted(&before, event, plane)) {
         clock[PS_CLOCK_POSTED + plane] = posted_ns;
-        guest->posted[plane] = (uint16_t)row;
+        guest->posted[PS_CLOCK_POSTED + plane] = (uint16_t)row;
     }
     if (ps_vina_posted(&before, out, event, plane)) {
         clock[PS_CLOCK_POSTED + now] = guest->now_ns;
-        guest->posted[now] = (uint16_t)ps_plane_row(engine, now);
+        guest->posted[PS_CLOCK_POSTED + now] = (uint16_t)ps_plane_row(engine, now);
     }
     if (out.flags & PS_FLAG_INJECTED)
-        ps_row_inject(engine, guest->posted[now],
+        ps_row_inject(engine, guest->posted[PS_CLOCK_POSTED + now],
                       (uint64_t)(guest->now_ns - clock[PS_CLOCK_POSTED + now]));
     ps_count_time(&engine->figures, &before, s, out, (uint64_t)guest->now_ns, clock);
     return out;

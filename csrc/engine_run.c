@@ -56,21 +56,22 @@ static int answer(const struct ps_vcpu v)
 
 /* ---- The order of things (7) ---- */
 
-PS_INLINE void settle(const struct ps_vcpu v)
+/* Do what takes no time. Gives the job that the current plane works on then, or NULL. */
+PS_INLINE struct ps_node *settle(const struct ps_vcpu v)
 {
     struct ps_guest *guest = v.guest;
     while (!ps_in_transition(v) && !guest->stuck) {
-        const unsigned current = guest->current;
         if (guest->status) {
             if (guest->status == PS_STATUS_BLOCKED || !answer(v))
-                return;
-        } else if (ps_has(ps_able(v), current)) {
-            if (v.engine->pool.nodes[guest->queues[current].head].left_ns)
-                return;
+                return NULL;
+        } else if (ps_has(ps_able(v), guest->current)) {
+            struct ps_node *job = ps_works(v);
+            if (job->left_ns)
+                return job;
             end_job(v);
             continue;
-        } else if (ps_has(ps_eager(v), current)) {
-            return;
+        } else if (ps_has(ps_eager(v), guest->current)) {
+            return NULL;
         } else {
             give_up(v);
         }
@@ -80,6 +81,7 @@ PS_INLINE void settle(const struct ps_vcpu v)
         else
             ps_guest_watch(guest, ps_engine_state(v.engine, v.number));
     }
+    return ps_works(v);
 }
 
 void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns)
@@ -98,18 +100,13 @@ void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu)
     settle(ps_vcpu_of(engine, vcpu, 0));
 }
 
-static inline int64_t end_ns(const struct ps_vcpu v, const struct ps_node *job)
-{
-    return job ? ps_later(v.guest->now_ns, job->left_ns) : PS_NEVER_NS;
-}
-
-static inline int64_t call_ns(const struct ps_vcpu v, uint32_t *number)
+/* How long until the current plane calls if it runs on, and from which source; or never. */
+static inline int64_t call_left(const struct ps_vcpu v, uint32_t *number)
 {
     if (!ps_calls(v) || !ps_computes(v))
         return PS_NEVER_NS;
     *number = next_call(v, v.guest->current);
-    return *number == v.engine->n_sources ? PS_NEVER_NS
-                                          : ps_later(v.guest->now_ns, v.streams[*number].next_ns);
+    return *number == v.engine->n_sources ? PS_NEVER_NS : v.streams[*number].next_ns;
 }
 
 /* The end of a transition: what arrived during it happens now, unless it begins another one. */
@@ -121,8 +118,9 @@ static void end_transition(const struct ps_vcpu v)
         arrive(v);
 }
 
-/* Let the next event happen if it is not later than `until_ns`. Returns whether it did. */
-PS_INLINE int happen(const struct ps_vcpu v, int64_t until_ns)
+/* Let the next event happen if it is not later than `until_ns`. Returns whether it did. `*job` is
+ * what the current plane works on, before and after. */
+PS_INLINE int happen(const struct ps_vcpu v, struct ps_node **job, int64_t until_ns)
 {
     const struct ps_guest *guest = v.guest;
     if (ps_in_transition(v)) {
@@ -131,40 +129,44 @@ PS_INLINE int happen(const struct ps_vcpu v, int64_t until_ns)
         end_transition(v);
     } else {
         uint32_t number = 0;
-        struct ps_node *job = ps_works(v);
-        const int64_t end = end_ns(v, job);
-        const int64_t calls = call_ns(v, &number);
+        const int64_t now_ns = guest->now_ns;
+        const int64_t end = *job ? (*job)->left_ns : PS_NEVER_NS;
+        const int64_t calls = call_left(v, &number);
         const int64_t own = end <= calls ? end : calls;
-        const int64_t next = own <= guest->arrival_ns ? own : guest->arrival_ns;
-        if (next > until_ns)
+        const int64_t arrival = guest->arrival_ns - now_ns;
+        const int64_t next = own <= arrival ? own : arrival;
+        if (next > until_ns - now_ns)
             return 0;
-        pass(v, job, next);
-        if (own > guest->arrival_ns)
+        pass(v, *job, now_ns + next);
+        if (own > arrival)
             arrive(v);
         else if (end > calls)
             call(v, number);
         else
             end_job(v);
     }
-    settle(v);
+    *job = settle(v);
     return 1;
 }
 
 void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu)
 {
-    happen(ps_vcpu_of(engine, vcpu, 0), PS_NEVER_NS - 1);
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    struct ps_node *job = ps_works(v);
+    happen(v, &job, PS_NEVER_NS - 1);
 }
 
 PS_INLINE int advance(const struct ps_vcpu v, int64_t until_ns, uint64_t *patience)
 {
     uint64_t left = *patience;
-    while (left && happen(v, until_ns))
+    struct ps_node *job = ps_works(v);
+    while (left && happen(v, &job, until_ns))
         left--;
     *patience = left;
     if (!left)
         return 1;
     if (v.guest->now_ns < until_ns)
-        pass(v, ps_works(v), until_ns);
+        pass(v, job, until_ns);
     return 0;
 }
 
@@ -183,9 +185,10 @@ int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned 
     *rank = 0;
     if (ps_in_transition(v))
         return guest->ready_ns;
-    const int64_t end = end_ns(v, ps_works(v));
-    const int64_t calls = call_ns(v, &number);
-    const int64_t own = end <= calls ? end : calls;
+    const struct ps_node *job = ps_works(v);
+    const int64_t end = job ? job->left_ns : PS_NEVER_NS;
+    const int64_t calls = call_left(v, &number);
+    const int64_t own = ps_later(guest->now_ns, end <= calls ? end : calls);
     *rank = own <= guest->arrival_ns ? 1 : 2;
     return own <= guest->arrival_ns ? own : guest->arrival_ns;
 }

@@ -8,7 +8,8 @@
 /* The loop wants a step of each event of its own, with PS_INLINE: it is known there, and costs
  * less then. */
 
-/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED and _EXIT count. */
+/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED, _CHANGED and _EXIT
+ * count. */
 struct ps_done {
     uint8_t was, bits;
     uint8_t reason; /* of an exit; where something costs, of a switch too */
@@ -44,14 +45,14 @@ PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event,
     clock[PS_CLOCK_ROW] = edge->next;
     if (event == PS_EVENT_IRQ) {
         clock[edge->post] = posted_ns;
-        guest->posted[edge->post - PS_CLOCK_POSTED] = (uint16_t)row;
+        guest->posted[edge->post] = (uint16_t)row;
     }
-    if (edge->notify != PS_CLOCK_POSTED + engine->ledger.n_planes) {
+    if (edge->notify != PS_CLOCK_NOWHERE) {
         clock[edge->notify] = (int64_t)now_ns;
-        guest->posted[edge->notify - PS_CLOCK_POSTED] = (uint16_t)ps_plane_row(engine, now);
+        guest->posted[edge->notify] = (uint16_t)ps_plane_row(engine, now);
     }
     if (bits & PS_EDGE_INJECTED)
-        ps_row_inject(engine, guest->posted[now],
+        ps_row_inject(engine, guest->posted[PS_CLOCK_POSTED + now],
                       now_ns - (uint64_t)clock[PS_CLOCK_POSTED + now]);
     if (bits & PS_EDGE_SWITCHED)
         ps_count_interval(&engine->figures, done.was, 1, now_ns, clock);
@@ -89,6 +90,7 @@ PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, un
         ps_log(engine, v.number, event, plane, out, before);
     const unsigned bits = (out.fault ? PS_EDGE_FAULT : 0u) |
                           (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
+                          (out.now != out.was || v.guest->status != before ? PS_EDGE_CHANGED : 0u) |
                           (ps_exits(out) ? PS_EDGE_EXIT : 0u);
     const struct ps_done done = {(uint8_t)out.was, (uint8_t)bits, out.reason};
     return done;
@@ -139,7 +141,7 @@ PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
-    const unsigned current = guest->current, status = guest->status;
+    const unsigned status = guest->status;
     const struct ps_done done = ps_take_step(v, event, plane, posted_ns, row);
     if (!v.plain)
         guest->ready_ns = guest->now_ns;
@@ -150,10 +152,10 @@ PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane
     }
     if (done.bits & PS_EDGE_EXIT)
         guest->exit_reason = done.reason;
-    if (current != guest->current || status != guest->status) {
+    if (done.bits & PS_EDGE_CHANGED) {
         if (done.bits & PS_EDGE_SWITCHED && guest->current == engine->policy.marker)
             guest->left = done.was;
-        ps_count_starved(v, current, status);
+        ps_count_starved(v, done.was, status);
     }
     return done.bits & PS_EDGE_FAULT;
 }

@@ -71,11 +71,11 @@ struct ps_ledger {
     unsigned n_planes;
 };
 
-/* The slots of a vCPU's clock, which with up to five planes fill one cache line. Behind the slot of
- * the last plane is one that takes what is to go nowhere, so that nobody has to ask. */
+/* The slots of a vCPU's clock, which with up to five planes fill one cache line. */
 enum ps_clock_slot {
     PS_CLOCK_ROW,     /* of a driver that looks transitions up */
     PS_CLOCK_ENTERED, /* when current was entered */
+    PS_CLOCK_NOWHERE, /* takes what is to go nowhere, so that nobody has to ask */
     PS_CLOCK_POSTED   /* when the interrupt that is pending on plane 0 was posted, on 1, ... */
 };
 #define PS_CLOCK_SLOTS(n_planes) (((n_planes) + 3u + 7u) / 8u * 8u)
@@ -92,7 +92,7 @@ static inline void ps_prefetch_clock(const struct ps_ledger *ledger, uint64_t vc
     const int64_t *clock = ps_clock(ledger, vcpu);
     ps_prefetch(clock);
     if (ledger->n_planes > 5)
-        ps_prefetch(clock + PS_CLOCK_POSTED + ledger->n_planes);
+        ps_prefetch(clock + PS_CLOCK_POSTED + ledger->n_planes - 1u);
 }
 
 /* What has to be known of a state before its step. */

@@ -2,9 +2,18 @@
 
 #include <stdlib.h>
 
+/* Count nodes that were given back, as far as `enough`. */
+static uint64_t given_back(const struct ps_pool *pool, uint64_t enough)
+{
+    uint64_t n = 0;
+    for (uint32_t node = pool->free; node != PS_NIL && n < enough; node = pool->nodes[node].next)
+        n++;
+    return n;
+}
+
 int ps_pool_reserve(struct ps_pool *pool, uint64_t n)
 {
-    const uint64_t room = (uint64_t)pool->capacity - pool->used + pool->n_free;
+    const uint64_t room = (uint64_t)pool->capacity - pool->used + given_back(pool, n);
     if (n <= room)
         return 0;
     const uint64_t needed = (uint64_t)pool->capacity + (n - room);

@@ -51,13 +51,13 @@ struct ps_totals {
 };
 
 struct ps_queue {
-    uint32_t head, tail;  /* the tail means nothing while the head is PS_NIL */
+    uint32_t head, tail;  /* the tail is any node while the head is PS_NIL */
 };
 
 struct ps_pool {
     struct ps_node *nodes;
     uint32_t capacity, used;  /* nodes from `used` on were never handed out */
-    uint32_t free, n_free;
+    uint32_t free;            /* the first of those that were given back */
 };
 
 static inline int ps_pool_empty(const struct ps_pool *pool)
@@ -73,7 +73,6 @@ static inline uint32_t ps_pool_take(struct ps_pool *pool)
         return pool->used++;
     }
     pool->free = pool->nodes[node].next;
-    pool->n_free--;
     return node;
 }
 
@@ -81,16 +80,15 @@ static inline void ps_pool_give(struct ps_pool *pool, uint32_t node)
 {
     pool->nodes[node].next = pool->free;
     pool->free = node;
-    pool->n_free++;
 }
 
 static inline void ps_queue_push(struct ps_pool *pool, struct ps_queue *queue, uint32_t node)
 {
+    /* Without a branch: nobody can foretell whether a queue is empty. */
+    uint32_t *last = &pool->nodes[queue->tail].next;
+    last = queue->head == PS_NIL ? &queue->head : last;
     pool->nodes[node].next = PS_NIL;
-    if (queue->head == PS_NIL)
-        queue->head = node;
-    else
-        pool->nodes[queue->tail].next = node;
+    *last = node;
     queue->tail = node;
 }
 
