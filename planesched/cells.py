@@ -3,16 +3,17 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batches
 from .guests import Guests
-from .histogram import bucket_of, by_plane
-from .jobstats import JobStats, merge_rows
+from .histogram import bucket_of
+from .jobstats import merge_rows, merge_totals
 from .simulation import Engine
-from .stats import Stats
+from .stats import exits, merge_figures, switches
 from .workload import Times
 from .workload.resolve import Resolved, calm_ns
 
@@ -29,8 +30,8 @@ class Reading:
     now_ns: int
     ids: list[NDArray[np.uint32]]
     time_ns: list[NDArray[np.int64]]
-    stats: Stats
-    jobs: JobStats
+    figures: NDArray[np.void]
+    totals: NDArray[np.void]
     rows: NDArray[np.void]
     latency: NDArray[np.uint64]
     sojourn: NDArray[np.uint64]
@@ -47,8 +48,8 @@ class Reading:
             self.now_ns,
             self.ids + other.ids,
             self.time_ns + other.time_ns,
-            self.stats.merge(other.stats),
-            self.jobs.merge(other.jobs),
+            merge_figures(self.figures, other.figures),
+            merge_totals(self.totals, other.totals),
             merge_rows(self.rows, other.rows),
             self.latency + other.latency,
             self.sojourn + other.sojourn,
@@ -105,6 +106,8 @@ class Cell:
         self._engine: Engine | None = None
         self._batches: list[Batches] = []
         self._before: Batches | None = None
+        # What the last reading is in; the next one overwrites it.
+        self._arrays: Any = None
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -212,23 +215,15 @@ class Cell:
 
     def _whole(self, engine: Engine) -> Batches:
         """Read everything; give what counts for batches as one from the start."""
-        figures, totals, rows, latency, sojourn = engine.read()
-        row_planes = engine.row_planes
-        stats = Stats(
-            figures,
-            by_plane(latency, row_planes, engine.planes),
-            elapsed_ns=engine.now_ns - self.start_ns,
-            vcpus=len(self.ids),
-        )
-        jobs = JobStats(totals, by_plane(sojourn, row_planes, engine.planes))
+        self._arrays = figures, totals, rows, latency, sojourn = engine.read(self._arrays)
         livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
             fresh["vcpu"] = self.ids[fresh["vcpu"]]
             self.logged = engine.logged
         self.reading = Reading(
-            engine.now_ns, [self.ids], [engine.time_ns()], stats, jobs, rows, latency, sojourn,
-            row_planes, livelocks,
+            engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows,
+            latency, sojourn, engine.row_planes, livelocks,
         )  # fmt: skip
         self.now_ns = engine.now_ns
         self.finished = int(rows["finished"].sum())
@@ -241,9 +236,9 @@ class Cell:
         return Batches(
             np.stack([*counts, *sums], axis=-1)[np.newaxis],
             np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
-            np.array([[stats.switches, stats.exits]], dtype=np.int64),
-            latency[np.newaxis, :, used],
-            sojourn[np.newaxis, :, used],
+            np.array([[switches(figures), exits(figures)]], dtype=np.int64),
+            latency[np.newaxis, :, used].copy(),
+            sojourn[np.newaxis, :, used].copy(),
             used.start,
         )
 
@@ -259,7 +254,7 @@ class Cell:
 
     def forget(self) -> None:
         """Keep nothing but how far it came: others have the figures."""
-        self.reading = self._before = None
+        self.reading = self._before = self._arrays = None
         self._batches = []
         self._fed, self._known = self._fed[:0], []
 

@@ -9,7 +9,7 @@ from .histogram import Times
 from .policy import MAX_PLANES
 from .stats import _WIDE, _to_int, _wide_sum
 
-__all__ = ["ROW", "TOTALS", "JobStats", "merge_rows"]
+__all__ = ["ROW", "TOTALS", "JobStats", "merge_rows", "merge_totals"]
 
 _PLANES = (MAX_PLANES,)
 _COUNTS = ("arrived", "woken", "finished", "queued_before", "queued", "forwarded")
@@ -149,16 +149,7 @@ class JobStats:
         """
         if self.planes != other.planes:
             raise ValueError(f"planes={other.planes} cannot be merged with planes={self.planes}")
-        mine, theirs = self.totals, other.totals
-        merged = np.zeros((), dtype=TOTALS)
-        for name in _COUNTS:
-            merged[name] = mine[name] + theirs[name]
-        merged["sojourn_min_ns"] = np.minimum(mine["sojourn_min_ns"], theirs["sojourn_min_ns"])
-        for name in _WIDE_SUMS:
-            merged[name] = _wide_sum(mine[name], theirs[name])
-        for name in ("sojourn_max_ns", "starved_ns", "oldest_ns"):
-            merged[name] = np.maximum(mine[name], theirs[name])
-        return JobStats(merged, self.sojourn + other.sojourn)
+        return JobStats(merge_totals(self.totals, other.totals), self.sojourn + other.sojourn)
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain numbers, lists and dicts, as JSON holds them."""
@@ -172,6 +163,19 @@ class JobStats:
     def __repr__(self) -> str:
         counts = {name: int(self._counts(name).sum()) for name in ("arrived", "finished")}
         return f"<JobStats: {counts['arrived']} jobs arrived, {counts['finished']} finished>"
+
+
+def merge_totals(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:
+    """Give totals of dtype TOTALS, both together: sums, but extremes are kept."""
+    merged = np.zeros((), dtype=TOTALS)
+    for name in _COUNTS:
+        merged[name] = mine[name] + theirs[name]
+    merged["sojourn_min_ns"] = np.minimum(mine["sojourn_min_ns"], theirs["sojourn_min_ns"])
+    for name in _WIDE_SUMS:
+        merged[name] = _wide_sum(mine[name], theirs[name])
+    for name in ("sojourn_max_ns", "starved_ns", "oldest_ns"):
+        merged[name] = np.maximum(mine[name], theirs[name])
+    return merged
 
 
 def merge_rows(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:

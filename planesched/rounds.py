@@ -166,8 +166,8 @@ class Rounds:
         return Result(
             self.name, self.resolved.policy, self.resolved.planes, self.resolved.seed,
             self.plan.start_ns, read.now_ns - self.plan.start_ns, self.resolved.names,
-            tuple(read.row_planes[row] for row in order), ids[by_id], read.stats.figures,
-            read.jobs.totals, read.rows[order], read.latency[order], read.sojourn[order],
+            tuple(read.row_planes[row] for row in order), ids[by_id], read.figures.copy(),
+            read.totals.copy(), read.rows[order], read.latency[order], read.sojourn[order],
             times[by_id], ordered.trimmed(), sorted(read.livelocks),
         )  # fmt: skip
 

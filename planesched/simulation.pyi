@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from .policy import Policy
 from .stats import Stats
 
 __all__ = ["Engine"]
+
+_Arrays: TypeAlias = tuple[
+    NDArray[np.void], NDArray[np.void], NDArray[np.void], NDArray[np.uint64], NDArray[np.uint64]
+]
 
 @disjoint_base
 class Engine:
@@ -58,11 +62,7 @@ class Engine:
     def logged(self) -> int: ...
     @property
     def row_planes(self) -> list[int]: ...
-    def read(
-        self,
-    ) -> tuple[
-        NDArray[np.void], NDArray[np.void], NDArray[np.void], NDArray[np.uint64], NDArray[np.uint64]
-    ]: ...
+    def read(self, into: _Arrays | None = None) -> _Arrays: ...
     def stats(self) -> Stats: ...
     def jobs(self) -> JobStats: ...
     def time_ns(self) -> NDArray[np.int64]: ...

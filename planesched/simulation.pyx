@@ -403,25 +403,30 @@ cdef class Engine:
         n_rows = engine.ps_engine_n_rows(self.c)
         return [engine.ps_engine_row_plane(self.c, row) for row in range(n_rows)]
 
-    def read(self):
+    def read(self, into=None):
         """Give the bare figures up to now.
 
         There is a row for every source of the guests, then one for every plane: what was fed, and
         what VINA posted.
+
+        Parameters
+        ----------
+        into : tuple of ndarray, optional
+            An earlier reading, which is overwritten: so one who reads often needs no new memory.
 
         Returns
         -------
         tuple of ndarray
             Figures, dtype FIGURES; totals, dtype TOTALS; rows, shape (rows,), dtype ROW; histograms
             of latency and of sojourn, shape (rows, buckets), uint64.
+
+        Raises
+        ------
+        ValueError
+            If `into` is no reading of an engine with as many rows.
         """
         cdef engine.ps_reading reading
-        n_rows = engine.ps_engine_n_rows(self.c)
-        figures = np.zeros((), dtype=FIGURES)
-        totals = np.zeros((), dtype=TOTALS)
-        rows = np.zeros(n_rows, dtype=ROW)
-        latency = np.empty((n_rows, PS_N_BUCKETS), dtype=np.uint64)
-        sojourn = np.empty((n_rows, PS_N_BUCKETS), dtype=np.uint64)
+        figures, totals, rows, latency, sojourn = _room(engine.ps_engine_n_rows(self.c), into)
         reading.figures = <ps_figures *><size_t>figures.ctypes.data
         reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
@@ -497,3 +502,18 @@ cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
     if guests is not None and guests.vcpus < vcpus:
         raise ValueError(f"vcpus={vcpus}, but guests are for {guests.vcpus}")
     return 0
+
+
+def _room(n_rows, into):
+    """Give the arrays of a reading: new ones, or those of an earlier one."""
+    histograms = (n_rows, PS_N_BUCKETS)
+    wanted = (
+        ((), FIGURES), ((), TOTALS), ((n_rows,), ROW), (histograms, np.dtype("u8")),
+        (histograms, np.dtype("u8")),
+    )
+    if into is None:
+        return tuple(np.zeros(shape, dtype) for shape, dtype in wanted)
+    for array, (shape, dtype) in zip(into, wanted, strict=True):
+        if array.shape != shape or array.dtype != dtype or not array.flags.carray:
+            raise ValueError(f"into: {array.dtype} of shape {array.shape} is none of a reading's")
+    return into

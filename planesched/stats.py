@@ -13,7 +13,7 @@ from .events import Event, Fault, Reason
 from .histogram import Times
 from .policy import MAX_PLANES
 
-__all__ = ["FIGURES", "Stats"]
+__all__ = ["FIGURES", "Stats", "bounces", "exits", "merge_figures", "switches"]
 
 _PENDING = 3
 _WIDE = np.dtype([("lo", "<u8"), ("hi", "<u8")])
@@ -46,6 +46,34 @@ FIGURES = np.dtype(
 
 _SUMMED = FIGURES.names[: FIGURES.names.index("time_ns")] if FIGURES.names else ()
 _SUMMED_WIDE = ("time_ns", "suspended_ns", "latency_ns")
+
+
+def switches(figures: NDArray[np.void]) -> int:
+    """Count the times that a current plane changed, in figures of dtype FIGURES."""
+    return int(figures["entries"].sum()) - bounces(figures)
+
+
+def bounces(figures: NDArray[np.void]) -> int:
+    """Count the times that a plane gave the vCPU up and got it back in the same step."""
+    return int(np.trace(figures["entries"]))
+
+
+def exits(figures: NDArray[np.void]) -> int:
+    """Count the exits to userspace: steps there that have a reason."""
+    return int(figures["exits"][Reason.NONE + 1 :].sum())
+
+
+def merge_figures(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:
+    """Give figures of dtype FIGURES, both together: sums, but extremes are kept."""
+    merged = np.zeros((), dtype=FIGURES)
+    for name in _SUMMED:
+        merged[name] = mine[name] + theirs[name]
+    for name in _SUMMED_WIDE:
+        merged[name] = _wide_sum(mine[name], theirs[name])
+    for name in ("latency_max_ns", "longest_ns", "age_ns"):
+        merged[name] = np.maximum(mine[name], theirs[name])
+    merged["latency_min_ns"] = np.minimum(mine["latency_min_ns"], theirs["latency_min_ns"])
+    return merged
 
 
 class Stats:
@@ -110,12 +138,12 @@ class Stats:
     @property
     def switches(self) -> int:
         """Times that the current plane changed."""
-        return int(self.entries.sum()) - self.bounces
+        return switches(self.figures)
 
     @property
     def bounces(self) -> int:
         """Times that a plane gave the vCPU up and got it back in the same step."""
-        return int(np.trace(self.entries))
+        return bounces(self.figures)
 
     @property
     def entries_by_reason(self) -> dict[str, int]:
@@ -130,7 +158,7 @@ class Stats:
     @property
     def exits(self) -> int:
         """Exits to userspace."""
-        return sum(self.exits_by_reason.values())
+        return exits(self.figures)
 
     @property
     def faults_by_code(self) -> dict[str, int]:
@@ -287,17 +315,8 @@ class Stats:
         """
         if self.planes != other.planes:
             raise ValueError(f"planes={other.planes} cannot be merged with planes={self.planes}")
-        merged = np.zeros((), dtype=FIGURES)
-        mine, theirs = self.figures, other.figures
-        for name in _SUMMED:
-            merged[name] = mine[name] + theirs[name]
-        for name in _SUMMED_WIDE:
-            merged[name] = _wide_sum(mine[name], theirs[name])
-        for name in ("latency_max_ns", "longest_ns", "age_ns"):
-            merged[name] = np.maximum(mine[name], theirs[name])
-        merged["latency_min_ns"] = np.minimum(mine["latency_min_ns"], theirs["latency_min_ns"])
         return Stats(
-            merged,
+            merge_figures(self.figures, other.figures),
             self.latency + other.latency,
             elapsed_ns=max(self.elapsed_ns, other.elapsed_ns),
             vcpus=self.vcpus + other.vcpus,

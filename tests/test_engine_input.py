@@ -161,3 +161,28 @@ def test_ctrl_c_stops_soon_and_what_follows_goes_on():
     engine.advance(reached + 1000)
     assert engine.stats().exits == exits + 1000
     assert engine.time_ns().sum() == engine.now_ns == reached + 1000
+
+
+def test_a_reading_may_be_read_into_again():
+    engine = Engine("vsm", 2)
+    engine.feed(make_jobs((10, 1, 5), (20, 0, 5)))
+    engine.advance(12)
+    arrays = engine.read()
+    engine.advance(100)
+    again = engine.read(arrays)
+    assert [array is old for array, old in zip(again, arrays, strict=True)] == [True] * 5
+    for array, fresh in zip(again, engine.read(), strict=True):
+        assert array.tobytes() == fresh.tobytes()
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_reading_goes_into_nothing_else(place):
+    engine = Engine("vsm", 2)
+    arrays = list(engine.read())
+    for wrong in (np.zeros(arrays[place].shape, "u4"), np.zeros(7, arrays[place].dtype)):
+        with pytest.raises(ValueError, match="is none of a reading's"):
+            engine.read((*arrays[:place], wrong, *arrays[place + 1 :]))
+    fixed = arrays[place].copy()
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="is none of a reading's"):
+        engine.read((*arrays[:place], fixed, *arrays[place + 1 :]))
