@@ -36,6 +36,7 @@ CSRC: dict[str, list[str]] = {
         "engine_livelock.c",
         "engine_read.c",
         "engine_run.c",
+        "engine_step.c",
         "engine_talk.c",
         "figures.c",
         "jobs.c",

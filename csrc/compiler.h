@@ -12,6 +12,13 @@
 #define PS_INLINE static inline
 #endif
 
+/* A condition that hardly ever holds: what it guards stands out of the way of the rest. */
+#if defined(__GNUC__)
+#define PS_RARELY(condition) __builtin_expect((condition) != 0, 0)
+#else
+#define PS_RARELY(condition) (condition)
+#endif
+
 /* What will be read, or written if that is not zero, is asked for ahead. */
 #if defined(__GNUC__)
 #define PS_PREFETCH(address, write) __builtin_prefetch(address, write, 3)

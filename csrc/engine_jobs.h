@@ -50,10 +50,8 @@ PS_INLINE void pass(const struct ps_vcpu v, struct ps_node *job, int64_t to_ns)
         pass_transition(engine, guest, length);
     } else {
         guest->time_ns[guest->status] += length;
-        if (length && job) {
+        if (job)
             job->left_ns -= length;
-            guest->idle_steps = 0;
-        }
         if (ps_calls(v) && ps_computes(v))
             wear_calls(v, guest->current, length);
     }
@@ -89,7 +87,7 @@ PS_INLINE void look_ahead(const struct ps_vcpu v)
         first = at_ns < first_ns ? i : first;
         first_ns = at_ns < first_ns ? at_ns : first_ns;
     }
-    if (guest->input.head != PS_NIL) {
+    if (PS_RARELY(guest->input.head != PS_NIL)) {
         const struct ps_node *node = &engine->pool.nodes[guest->input.head];
         if (node->arrival_ns < first_ns ||
             (node->arrival_ns == first_ns && node->plane < engine->sources[first].plane)) {
@@ -106,7 +104,7 @@ PS_INLINE uint32_t next_job(const struct ps_vcpu v)
 {
     struct ps_engine *engine = v.engine;
     const struct ps_guest *guest = v.guest;
-    if (guest->arrival == engine->n_sources) {
+    if (PS_RARELY(guest->arrival == engine->n_sources)) {
         const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
         struct ps_node *node = &engine->pool.nodes[index];
         const uint32_t row = ps_input_row(engine, node);
@@ -132,7 +130,7 @@ PS_INLINE uint32_t next_job(const struct ps_vcpu v)
 /* Whether there is a node for one more job; if not, the engine is at its end. */
 static inline int has_room(struct ps_engine *engine)
 {
-    if (ps_pool_empty(&engine->pool) && ps_pool_reserve(&engine->pool, 1))
+    if (PS_RARELY(ps_pool_empty(&engine->pool)) && ps_pool_reserve(&engine->pool, 1))
         engine->failed = 1;
     return !engine->failed;
 }

@@ -1,5 +1,5 @@
 /* The engine's insides, shared by its files: engine.c (life and clock), engine_input.c,
- * engine_run.c (what happens on one vCPU), engine_step.h (one step, its count and its cost),
+ * engine_run.c (what happens on one vCPU), engine_step.h and .c (one step, its count and cost),
  * engine_talk.c (IPIs, and vCPUs in one order), engine_livelock.c, engine_read.c (figures) and
  * engine_copy.c. */
 #ifndef PLANESCHED_ENGINE_PARTS_H
@@ -123,7 +123,8 @@ struct ps_vcpu {
 /* a + b, both not negative; never instead of overflow. */
 static inline int64_t ps_later(int64_t a_ns, int64_t b_ns)
 {
-    return b_ns > PS_NEVER_NS - a_ns ? PS_NEVER_NS : a_ns + b_ns;
+    const uint64_t sum_ns = (uint64_t)a_ns + (uint64_t)b_ns;
+    return sum_ns > PS_NEVER_NS ? PS_NEVER_NS : (int64_t)sum_ns;
 }
 
 static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
@@ -208,9 +209,16 @@ int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned 
 void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin);
 int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
 
+/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED, _CHANGED and _EXIT
+ * count. */
+struct ps_done {
+    uint8_t was, bits;
+    uint8_t reason; /* of an exit; where something costs, of a switch too */
+};
+
 /* A vCPU whose state the automaton does not hold. */
-struct ps_outcome ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
-                                      unsigned plane, int64_t posted_ns, uint32_t row);
+struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
+                                   unsigned plane, int64_t posted_ns, uint32_t row);
 void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
             struct ps_outcome out, uint8_t before);
 /* What this step logged takes time. */

@@ -76,10 +76,10 @@ PS_INLINE struct ps_node *settle(const struct ps_vcpu v)
             give_up(v);
         }
         /* What ps_guest_watch begins with, without the call. */
-        if (guest->idle_steps < PS_PATIENT_STEPS - 1u)
-            guest->idle_steps++;
-        else
+        if (PS_RARELY(guest->idle_steps >= PS_PATIENT_STEPS - 1u))
             ps_guest_watch(guest, ps_engine_state(v.engine, v.number));
+        else
+            guest->idle_steps++;
     }
     return ps_works(v);
 }

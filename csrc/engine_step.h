@@ -8,18 +8,11 @@
 /* The loop wants a step of each event of its own, with PS_INLINE: it is known there, and costs
  * less then. */
 
-/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED, _CHANGED and _EXIT
- * count. */
-struct ps_done {
-    uint8_t was, bits;
-    uint8_t reason; /* of an exit; where something costs, of a switch too */
-};
-
 static inline void ps_widen(uint64_t *least, uint64_t *greatest, uint64_t value)
 {
-    if (value < *least)
+    if (PS_RARELY(value < *least))
         *least = value;
-    if (value > *greatest)
+    if (PS_RARELY(value > *greatest))
         *greatest = value;
 }
 
@@ -47,7 +40,7 @@ PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event,
         clock[edge->post] = posted_ns;
         guest->posted[edge->post] = (uint16_t)row;
     }
-    if (edge->notify != PS_CLOCK_NOWHERE) {
+    if (PS_RARELY(edge->notify != PS_CLOCK_NOWHERE)) {
         clock[edge->notify] = (int64_t)now_ns;
         guest->posted[edge->notify] = (uint16_t)ps_plane_row(engine, now);
     }
@@ -67,32 +60,21 @@ PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, un
     struct ps_engine *engine = v.engine;
     struct ps_automaton *automaton = engine->automaton;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
-    if (from != PS_NO_STATE) {
-        const uint32_t at = ps_automaton_at(automaton, from, event, plane);
-        if (automaton->edges[at].next != PS_NO_STATE ||
-            ps_automaton_fill(automaton, from, event, plane) == 0) {
-            assert(ps_automaton_agrees(automaton, from, event, plane));
-            const struct ps_edge *edge = &automaton->edges[at];
-            ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
-            struct ps_done done = ps_follow(v, event, edge, posted_ns, row);
-            if ((!v.plain && engine->costly) || edge->bits & PS_EDGE_EXIT)
-                done.reason = automaton->outcomes[at].reason;
-            if (engine->log.left && edge->bits & PS_EDGE_LOGGED)
-                ps_log(engine, v.number, event, plane, automaton->outcomes[at],
-                       ps_automaton_state(automaton, at)->status);
-            return done;
-        }
-    }
-    const uint8_t before = v.guest->status;
-    const struct ps_outcome out =
-        ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
-    if (engine->log.left && ps_worth_logging(out, before, v.guest->status))
-        ps_log(engine, v.number, event, plane, out, before);
-    const unsigned bits = (out.fault ? PS_EDGE_FAULT : 0u) |
-                          (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
-                          (out.now != out.was || v.guest->status != before ? PS_EDGE_CHANGED : 0u) |
-                          (ps_exits(out) ? PS_EDGE_EXIT : 0u);
-    const struct ps_done done = {(uint8_t)out.was, (uint8_t)bits, out.reason};
+    if (PS_RARELY(from == PS_NO_STATE))
+        return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
+    const uint32_t at = ps_automaton_at(automaton, from, event, plane);
+    if (PS_RARELY(automaton->edges[at].next == PS_NO_STATE) &&
+        ps_automaton_fill(automaton, from, event, plane) != 0)
+        return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
+    assert(ps_automaton_agrees(automaton, from, event, plane));
+    const struct ps_edge *edge = &automaton->edges[at];
+    ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
+    struct ps_done done = ps_follow(v, event, edge, posted_ns, row);
+    if ((!v.plain && engine->costly) || PS_RARELY(edge->bits & PS_EDGE_EXIT))
+        done.reason = automaton->outcomes[at].reason;
+    if (PS_RARELY(engine->log.left) && edge->bits & PS_EDGE_LOGGED)
+        ps_log(engine, v.number, event, plane, automaton->outcomes[at],
+               ps_automaton_state(automaton, at)->status);
     return done;
 }
 
@@ -150,7 +132,7 @@ PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane
         if (engine->log.costs)
             ps_log_took(engine, guest->ready_ns - guest->now_ns);
     }
-    if (done.bits & PS_EDGE_EXIT)
+    if (PS_RARELY(done.bits & PS_EDGE_EXIT))
         guest->exit_reason = done.reason;
     if (done.bits & PS_EDGE_CHANGED) {
         if (done.bits & PS_EDGE_SWITCHED && guest->current == engine->policy.marker)

@@ -125,7 +125,7 @@ static inline void ps_count_interval(struct ps_figures *f, unsigned was, uint64_
     const uint64_t entered = (uint64_t)clock[PS_CLOCK_ENTERED];
     const uint64_t ended = (now_ns - entered) & (0u - switched);
     clock[PS_CLOCK_ENTERED] = (int64_t)(entered + ended);
-    if (ended > f->longest_ns[was])
+    if (PS_RARELY(ended > f->longest_ns[was]))
         f->longest_ns[was] = ended;
 }
 

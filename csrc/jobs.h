@@ -68,7 +68,7 @@ static inline int ps_pool_empty(const struct ps_pool *pool)
 static inline uint32_t ps_pool_take(struct ps_pool *pool)
 {
     uint32_t node = pool->free;
-    if (node == PS_NIL) {
+    if (PS_RARELY(node == PS_NIL)) {
         assert(pool->used < pool->capacity); /* ps_pool_reserve has been here */
         return pool->used++;
     }

@@ -133,7 +133,8 @@ static inline void draw_service(const struct ps_source *source, struct ps_stream
 
 static inline int64_t later(int64_t a_ns, int64_t b_ns)
 {
-    return b_ns > PS_NEVER_NS - a_ns ? PS_NEVER_NS : a_ns + b_ns;
+    const uint64_t sum_ns = (uint64_t)a_ns + (uint64_t)b_ns;
+    return sum_ns > PS_NEVER_NS ? PS_NEVER_NS : (int64_t)sum_ns;
 }
 
 static void draw_poisson(const struct ps_source *source, struct ps_stream *stream)
@@ -245,8 +246,8 @@ static void stream_begin(struct ps_stream *stream, const struct ps_source *sourc
         /* Begin as one finds it at any time: on with the share of time that it is on. */
         stream->count = unit(stream) * (source->spell_ns[0] + source->spell_ns[1]) >=
                         source->spell_ns[0];
-            stream->spell_ns = later(stream->next_ns,
-                                 exponential(sfc_of(stream), source->spell_ns[stream->count & 1u]));
+        const double mean_ns = source->spell_ns[stream->count & 1u];
+        stream->spell_ns = later(stream->next_ns, exponential(sfc_of(stream), mean_ns));
     }
     source->draw(source, stream);
 }
