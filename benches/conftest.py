@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import planesched
+from planesched import capi
 
 PEERS = Path(__file__).parent / "peers"
 CSRC = Path(__file__).parents[1] / "csrc"
@@ -42,6 +43,26 @@ def compile_peer(tmp_path_factory):
         return ctypes.CDLL(str(target))
 
     return compile_peer
+
+
+@pytest.fixture
+def fixed_policy(tmp_path):
+    """Give a function that writes a policy as the constant `fixed_policy` of a header, fixed.h.
+
+    It returns the flag with which a compiler finds it.
+    """
+
+    def fixed_policy(policy, planes):
+        words = capi.policy_words(policy, planes=planes)
+        stated, derived = words.view("u1")[:20].tolist(), words[10:].tolist()
+        tables = [", ".join(map(str, derived[at : at + 16])) for at in (5, 21)]
+        scalars = ", ".join(map(str, stated + derived[:5]))
+        fixed = f"{scalars}, {{{tables[0]}}}, {{{tables[1]}}}"
+        header = f"static const struct ps_policy fixed_policy = {{{fixed}}};\n"
+        (tmp_path / "fixed.h").write_text(header)
+        return f"-I{tmp_path}"
+
+    return fixed_policy
 
 
 @pytest.fixture

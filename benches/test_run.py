@@ -6,7 +6,7 @@ import pytest
 from mixes import closed_loop
 from peers.dict_model import Vcpu
 
-from planesched import VM, Event, capi
+from planesched import VM, Event
 from planesched._running import run as run_events
 
 SIZES = {1: 100_000, 1_000: 1_000_000, 1_000_000: 8_000_000}
@@ -56,18 +56,10 @@ def test_lookups(benchmark, per, mixes, planes, lookups):
     assert not stats.balance().any()
 
 
-def test_policy_fixed_at_compile_time(benchmark, per, mixes, compile_peer, tmp_path):
+def test_policy_fixed_at_compile_time(benchmark, per, mixes, compile_peer, fixed_policy):
     """Step and its figures in C, with every field of the policy known to the compiler."""
-    words = capi.policy_words("vsm", planes=4)
-    stated, derived = words.view("u1")[:20].tolist(), words[10:].tolist()
-    tables = [", ".join(map(str, derived[at : at + 16])) for at in (5, 21)]
-    scalars = ", ".join(map(str, stated + derived[:5]))
-    fixed = f"{scalars}, {{{tables[0]}}}, {{{tables[1]}}}"
-    (tmp_path / "fixed.h").write_text(
-        f"static const struct ps_policy fixed_policy = {{{fixed}}};\n"
-    )
     events = mixes("vsm", 4, 1_000, 1_000_000)
-    loop = compile_peer("fixed_policy", f"-I{tmp_path}").fixed_loop
+    loop = compile_peer("fixed_policy", fixed_policy("vsm", 4)).fixed_loop
     loop.restype = ctypes.c_uint64
 
     def fresh():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mixes import closed_loop
 
-from planesched import EVENT, VM
+from planesched import EVENT, VM, capi
 
 N = 100_000
 
@@ -19,22 +19,20 @@ def repeated(n):
     return events
 
 
+@pytest.mark.parametrize("policy", ["given", "known to the compiler"])
 @pytest.mark.parametrize("mix", ["unpredictable", "predictable"])
-def test_step_from_c(benchmark, per, compile_peer, mix):
-    step_loop = compile_peer("step_loop").step_loop
+def test_step_from_c(benchmark, per, compile_peer, fixed_policy, mix, policy):
+    flags = ("-DFIXED", fixed_policy("vsm", 4)) if policy != "given" else ()
+    step_loop = compile_peer("step_loop", *flags).step_loop
     step_loop.restype = ctypes.c_uint64
+    words = capi.policy_words("vsm", planes=4)
     events = closed_loop("vsm", 4, 1, N) if mix == "unpredictable" else repeated(N)
     expected = VM(planes=4, vcpus=1, policy="vsm").run(events).switches
 
     def run():
         vm = VM(planes=4, vcpus=1, policy="vsm")
-        return step_loop(
-            ctypes.c_void_p(vm.state.ctypes.data),
-            ctypes.c_void_p(events.ctypes.data),
-            ctypes.c_uint64(len(events)),
-            1,
-            1,
-        )
+        addresses = [ctypes.c_void_p(array.ctypes.data) for array in (words, vm.state, events)]
+        return step_loop(*addresses, ctypes.c_uint64(len(events)))
 
     switches = benchmark.pedantic(run, rounds=9)
     per(N)

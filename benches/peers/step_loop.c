@@ -1,5 +1,10 @@
-/* ps_step alone, called from C, over a recorded sequence of events. */
+/* ps_step alone, called from C, over a recorded sequence of events; with -DFIXED the policy is the
+ * constant in fixed.h. */
 #include "planesched/step.h"
+
+#ifdef FIXED
+#include "fixed.h"
+#endif
 
 struct record {
     int64_t time_ns;
@@ -9,19 +14,16 @@ struct record {
 };
 
 /* Returns how often the current plane changed. */
-uint64_t step_loop(struct ps_state *states, const struct record *events, uint64_t n,
-                   int highest_first, int next_online)
+uint64_t step_loop(const struct ps_policy *policy, struct ps_state *states,
+                   const struct record *events, uint64_t n)
 {
-    struct ps_policy policy = ps_policy_default();
-    policy.direction = highest_first ? PS_HIGHEST_FIRST : PS_LOWEST_FIRST;
-    policy.ret = next_online ? PS_RET_NEXT_ONLINE : PS_RET_RESUME;
-    policy.vina = PS_VINA_EDGE;
-    if (ps_policy_prepare(&policy))
-        return 0;
+#ifdef FIXED
+    policy = &fixed_policy;
+#endif
     uint64_t switches = 0;
     for (uint64_t i = 0; i < n; i++) {
         const struct ps_outcome out =
-            ps_step(&policy, &states[events[i].vcpu], events[i].kind, events[i].plane);
+            ps_step(policy, &states[events[i].vcpu], events[i].kind, events[i].plane);
         switches += out.flags & PS_FLAG_SWITCHED;
     }
     return switches;
