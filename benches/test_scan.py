@@ -100,8 +100,8 @@ def test_beside_a_plain_read(benchmark, per, compile_peer, beyond, policy):
 
 
 @pytest.mark.parametrize("where", ["third-level cache", "memory"])
-def test_two_threads(benchmark, per, two_cores, beyond, where):
-    """Two halves at once, after all of it by one thread."""
+def test_two_threads(benchmark, per, compile_peer, two_cores, beyond, where):
+    """Two halves at once, after all of it by one thread; and what a plain read gains so."""
     n, times = (1 << 22, 50) if where != "memory" else (1 << 29, 1)
     masks, out = beyond[0][:n], beyond[1][:n]
     policy = POLICIES["plain"]
@@ -111,9 +111,24 @@ def test_two_threads(benchmark, per, two_cores, beyond, where):
         for _ in range(times):
             pick_many(masks[part], policy, out=out[part])
 
+    plain_read = compile_peer("plain_read", "-march=native").plain_read
+
+    def read(part):
+        for array in (masks[part], out[part]):
+            words = ctypes.c_uint64(array.nbytes // 8)
+            for _ in range(times):
+                plain_read(ctypes.c_void_p(array.ctypes.data), words)
+
     with ThreadPoolExecutor(2) as pool:
-        one, two = (partial(lambda part: list(pool.map(pick, part)), parts[k]) for k in parts)
-        beside(benchmark, one, two, "times one thread")
+
+        def seconds(work, k):
+            began = time.perf_counter()
+            list(pool.map(work, parts[k]))
+            return time.perf_counter() - began
+
+        beside(benchmark, partial(seconds, pick, 1), partial(seconds, pick, 2), "times one thread")
+        gains = [seconds(read, 1) / seconds(read, 2) for _ in range(9)]
+    benchmark.extra_info["times one thread, a plain read"] = round(statistics.median(gains), 2)
     per(n * times, "pick")
     check_repeated(masks, out, policy)
 
