@@ -72,6 +72,8 @@ class Batches:
         """Give the same without the buckets at both ends that are empty everywhere."""
         used = np.flatnonzero((self.latency.any(axis=(0, 1))) | self.sojourn.any(axis=(0, 1)))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        if (low, high) == (0, self.latency.shape[2]):
+            return self
         cut = {name: getattr(self, name)[..., low:high].copy() for name in ("latency", "sojourn")}
         rest = (self.rows, self.planes, self.switches)
         return type(self)(*rest, **cut, first=self.first + low)

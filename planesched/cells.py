@@ -25,7 +25,10 @@ _JOBS_IN_A_STRIDE = 50_000
 
 @dataclass
 class Reading:
-    """The figures of some vCPUs at one time; `ids` and `time_ns` in pieces, of each cell one."""
+    """The figures of some vCPUs at one time; `ids` and `time_ns` in pieces, of each cell one.
+
+    The rows of `batches` are in the order of the result, the others in that of the engine.
+    """
 
     now_ns: int
     ids: list[NDArray[np.uint32]]
@@ -94,6 +97,7 @@ class Cell:
         self.now_ns = 0
         self.reading: Reading | None = None
         self.finished = self.events = 0
+        self._order = resolved.order
         self._fed = self._mine(recorded)
         self._calm_ns = calm_ns(resolved.workload, len(ids), _JOBS_IN_A_STRIDE)
         # Times that are known, and how many of them make a stride.
@@ -228,17 +232,17 @@ class Cell:
         self.now_ns = engine.now_ns
         self.finished = int(rows["finished"].sum())
         self.events = self.finished + int(rows["arrived"].sum())
-        counts = [rows[name] for name in ("arrived", "finished", "injected")]
-        sums = [rows[name]["lo"] for name in ("latency_ns", "sojourn_ns")]
-        used = _used(rows)
+        order, used = self._order, _used(rows)
+        counts = [rows[name][order] for name in ("arrived", "finished", "injected")]
+        sums = [rows[name]["lo"][order] for name in ("latency_ns", "sojourn_ns")]
         kinds = range(len(figures["time_ns"]))
         times = [figures["time_ns"][kind]["lo"][: engine.planes] for kind in kinds]
         return Batches(
             np.stack([*counts, *sums], axis=-1)[np.newaxis],
             np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
             np.array([[switches(figures), exits(figures)]], dtype=np.int64),
-            latency[np.newaxis, :, used].copy(),
-            sojourn[np.newaxis, :, used].copy(),
+            latency[order, used][np.newaxis],
+            sojourn[order, used][np.newaxis],
             used.start,
         )
 

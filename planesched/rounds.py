@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .batches import Batches
 from .cells import Cell, Reading
 from .plan import BATCHES, Plan
 from .result import Result
@@ -156,19 +155,15 @@ class Rounds:
             cells = [cell for cell in self.cells if cell.now_ns == furthest_ns]
             read = reduce(Reading.beside, (cell.read() for cell in cells))
         assert read.batches is not None
-        order, batches = self.resolved.order, read.batches
+        order = self.resolved.order
         ids, times = np.concatenate(read.ids), np.concatenate(read.time_ns)
         by_id = np.argsort(ids, kind="stable")
-        ordered = Batches(
-            batches.rows[:, order], batches.planes, batches.switches,
-            batches.latency[:, order], batches.sojourn[:, order], batches.first,
-        )  # fmt: skip
         return Result(
             self.name, self.resolved.policy, self.resolved.planes, self.resolved.seed,
             self.plan.start_ns, read.now_ns - self.plan.start_ns, self.resolved.names,
             tuple(read.row_planes[row] for row in order), ids[by_id], read.figures.copy(),
             read.totals.copy(), read.rows[order], read.latency[order], read.sojourn[order],
-            times[by_id], ordered.trimmed(), sorted(read.livelocks),
+            times[by_id], read.batches.trimmed(), sorted(read.livelocks),
         )  # fmt: skip
 
 
