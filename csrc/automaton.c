@@ -156,14 +156,7 @@ int ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event, unsi
                                  ? PS_CLOCK_POSTED + (unsigned)out.now
                                  : PS_CLOCK_NOWHERE);
     edge->planes = (uint8_t)(out.now | out.was << 4);
-    edge->bits = (uint8_t)((out.flags & PS_FLAG_INJECTED ? PS_EDGE_INJECTED : 0u) |
-                           (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
-                           (ps_worth_logging(out, before.status, s.status) ? PS_EDGE_LOGGED : 0u) |
-                           (out.fault ? PS_EDGE_FAULT : 0u) |
-                           (ps_exits(out) ? PS_EDGE_EXIT : 0u) |
-                           (out.now != out.was || s.status != before.status ? PS_EDGE_CHANGED
-                                                                            : 0u) |
-                           (unsigned)s.status << PS_EDGE_STATUS_SHIFT);
+    edge->bits = ps_edge_bits(out, before.status, s.status);
     a->n_filled++;
     return 0;
 }

@@ -34,6 +34,17 @@ struct ps_tally {
 #define PS_EDGE_CHANGED 32u /* current or status is not what it was */
 #define PS_EDGE_STATUS_SHIFT 6u /* the two bits of ps_state.status afterwards */
 
+/* What a step did, with the status before and after. */
+static inline uint8_t ps_edge_bits(struct ps_outcome out, unsigned before, unsigned after)
+{
+    const int changed = out.now != out.was || after != before;
+    return (uint8_t)((out.flags & PS_FLAG_INJECTED ? PS_EDGE_INJECTED : 0u) |
+                     (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
+                     (ps_worth_logging(out, before, after) ? PS_EDGE_LOGGED : 0u) |
+                     (out.fault ? PS_EDGE_FAULT : 0u) | (ps_exits(out) ? PS_EDGE_EXIT : 0u) |
+                     (changed ? PS_EDGE_CHANGED : 0u) | after << PS_EDGE_STATUS_SHIFT);
+}
+
 /* Where the edge of an event stands in a row: `code`, and the plane where the event takes one. */
 struct ps_code {
     uint16_t code, takes; /* `takes` is all ones or zero */

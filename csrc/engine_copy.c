@@ -46,8 +46,7 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     copy->ledger.figures = &copy->figures;
     copy->config.policy = &copy->policy;
     copy->config.initial = &copy->boot;
-    copy->log.left = 0; /* two do not write to one log */
-    copy->log.costs = NULL;
+    ps_engine_log(copy, NULL, 0); /* two do not write to one log */
     if (failed) {
         ps_engine_destroy(copy);
         return PS_ENGINE_NO_MEMORY;

@@ -120,13 +120,6 @@ struct ps_vcpu {
     int plain;
 };
 
-/* a + b, both not negative; never instead of overflow. */
-static inline int64_t ps_later(int64_t a_ns, int64_t b_ns)
-{
-    const uint64_t sum_ns = (uint64_t)a_ns + (uint64_t)b_ns;
-    return sum_ns > PS_NEVER_NS ? PS_NEVER_NS : (int64_t)sum_ns;
-}
-
 static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
 {
     return engine->streams + (size_t)vcpu * engine->n_streams;

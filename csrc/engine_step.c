@@ -52,13 +52,10 @@ struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsi
     const struct ps_guest *guest = &engine->guests[vcpu];
     const uint8_t before = guest->status;
     const struct ps_outcome out = step_slowly(engine, vcpu, event, plane, posted_ns, row);
-    if (engine->log.left && ps_worth_logging(out, before, guest->status))
+    const struct ps_done done = {(uint8_t)out.was, ps_edge_bits(out, before, guest->status),
+                                 out.reason};
+    if (engine->log.left && done.bits & PS_EDGE_LOGGED)
         ps_log(engine, vcpu, event, plane, out, before);
-    const int changed = out.now != out.was || guest->status != before;
-    const unsigned bits = (out.fault ? PS_EDGE_FAULT : 0u) |
-                          (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
-                          (changed ? PS_EDGE_CHANGED : 0u) | (ps_exits(out) ? PS_EDGE_EXIT : 0u);
-    const struct ps_done done = {(uint8_t)out.was, (uint8_t)bits, out.reason};
     return done;
 }
 

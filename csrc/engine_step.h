@@ -5,9 +5,6 @@
 #include "compiler.h"
 #include "engine_parts.h"
 
-/* The loop wants a step of each event of its own, with PS_INLINE: it is known there, and costs
- * less then. */
-
 static inline void ps_widen(uint64_t *least, uint64_t *greatest, uint64_t value)
 {
     if (PS_RARELY(value < *least))
@@ -25,7 +22,8 @@ static inline void ps_row_inject(struct ps_engine *engine, uint32_t number, uint
     engine->latency[(size_t)number * PS_N_BUCKETS + ps_bucket(latency_ns)]++;
 }
 
-/* The automaton's way: count the pair, note what was posted, count what was injected. */
+/* The automaton's way: count the pair, note what was posted, count what was injected. The loop
+ * wants one for each event: it is known there, and costs less then. */
 PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event,
                                    const struct ps_edge *edge, int64_t posted_ns, uint32_t row)
 {

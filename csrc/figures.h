@@ -78,7 +78,7 @@ enum ps_clock_slot {
     PS_CLOCK_NOWHERE, /* takes what is to go nowhere, so that nobody has to ask */
     PS_CLOCK_POSTED   /* when the interrupt that is pending on plane 0 was posted, on 1, ... */
 };
-#define PS_CLOCK_SLOTS(n_planes) (((n_planes) + 3u + 7u) / 8u * 8u)
+#define PS_CLOCK_SLOTS(n_planes) ((PS_CLOCK_POSTED + (n_planes) + 7u) / 8u * 8u)
 #define PS_UNKNOWN_NS (-1)
 
 static inline int64_t *ps_clock(const struct ps_ledger *ledger, uint64_t vcpu)

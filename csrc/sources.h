@@ -11,7 +11,14 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "planesched/step.h"
+#include "planesched/engine.h"
+
+/* a + b, both not negative; never instead of overflow. */
+static inline int64_t ps_later(int64_t a_ns, int64_t b_ns)
+{
+    const uint64_t sum_ns = (uint64_t)a_ns + (uint64_t)b_ns;
+    return sum_ns > PS_NEVER_NS ? PS_NEVER_NS : (int64_t)sum_ns;
+}
 
 /* How a time is distributed. Values are in ns. */
 enum ps_spread_kind {

@@ -131,16 +131,10 @@ static inline void draw_service(const struct ps_source *source, struct ps_stream
 
 /* ---- Arrivals: the gap is drawn first, then the service time of the job behind it ---- */
 
-static inline int64_t later(int64_t a_ns, int64_t b_ns)
-{
-    const uint64_t sum_ns = (uint64_t)a_ns + (uint64_t)b_ns;
-    return sum_ns > PS_NEVER_NS ? PS_NEVER_NS : (int64_t)sum_ns;
-}
-
 static void draw_poisson(const struct ps_source *source, struct ps_stream *stream)
 {
     struct sfc sfc = *sfc_of(stream);
-    stream->next_ns = later(stream->next_ns, exponential(&sfc, source->gap.a));
+    stream->next_ns = ps_later(stream->next_ns, exponential(&sfc, source->gap.a));
     draw_service(source, stream, sfc);
 }
 
@@ -152,7 +146,7 @@ static void draw_periodic(const struct ps_source *source, struct ps_stream *stre
         return;
     }
     const int64_t due_ns = source->phase_ns + (int64_t)stream->count * source->period_ns;
-    const int64_t at_ns = later(due_ns, spread_draw(&source->gap, sfc_of(stream)));
+    const int64_t at_ns = ps_later(due_ns, spread_draw(&source->gap, sfc_of(stream)));
     /* A tick that jitter put behind the next one keeps its turn. */
     stream->next_ns = at_ns > stream->next_ns ? at_ns : stream->next_ns;
     stream->count++;
@@ -166,7 +160,7 @@ static void draw_onoff(const struct ps_source *source, struct ps_stream *stream)
         const unsigned off = (unsigned)(stream->count & 1u);
         const double mean_ns = off ? source->gap.b : source->gap.a;
         const int64_t at_ns =
-            mean_ns > 0 ? later(stream->next_ns, exponential(sfc_of(stream), mean_ns))
+            mean_ns > 0 ? ps_later(stream->next_ns, exponential(sfc_of(stream), mean_ns))
                         : PS_NEVER_NS;
         if (at_ns < stream->spell_ns || stream->spell_ns == PS_NEVER_NS) {
             stream->next_ns = at_ns;
@@ -174,7 +168,7 @@ static void draw_onoff(const struct ps_source *source, struct ps_stream *stream)
         }
         stream->next_ns = stream->spell_ns;
         stream->count++;
-        stream->spell_ns = later(stream->spell_ns,
+        stream->spell_ns = ps_later(stream->spell_ns,
                                  exponential(sfc_of(stream), source->spell_ns[stream->count & 1u]));
     }
     draw_service(source, stream, *sfc_of(stream));
@@ -247,7 +241,7 @@ static void stream_begin(struct ps_stream *stream, const struct ps_source *sourc
         stream->count = unit(stream) * (source->spell_ns[0] + source->spell_ns[1]) >=
                         source->spell_ns[0];
         const double mean_ns = source->spell_ns[stream->count & 1u];
-        stream->spell_ns = later(stream->next_ns, exponential(sfc_of(stream), mean_ns));
+        stream->spell_ns = ps_later(stream->next_ns, exponential(sfc_of(stream), mean_ns));
     }
     source->draw(source, stream);
 }

@@ -13,7 +13,8 @@
 
 /* ---- SFC64, C. Doty-Humphrey, as in numpy/random/src/sfc64 ---- */
 
-/* A generator's state; as a local, it stays in registers from draw to draw. */
+/* A generator's state. As a local it stays in registers from draw to draw, while what needs its
+ * address is given a copy. */
 struct sfc {
     uint64_t words[4];
 };
@@ -98,29 +99,17 @@ static void prepare_exponential(void)
     }
 }
 
-struct drawn {
-    double value;
-    struct sfc after;
-};
-
-static struct drawn rare_exponential(uint64_t word, struct sfc sfc)
-{
-    unsigned n;
-    struct drawn drawn;
-    drawn.value = ask_numpy(word, sfc.words, &n);
-    drawn.after = sfc;
-    return drawn;
-}
-
 static inline double standard_exponential(struct sfc *sfc)
 {
     const uint64_t word = sfc_next(sfc), place = word >> 11;
     const struct layer *layer = &layers[word >> 3 & 255u];
     if (place < layer->limit)
         return (double)(int64_t)place * layer->width;
-    const struct drawn drawn = rare_exponential(word, *sfc);
-    *sfc = drawn.after;
-    return drawn.value;
+    struct sfc own = *sfc;
+    unsigned drawn;
+    const double out = ask_numpy(word, own.words, &drawn);
+    *sfc = own;
+    return out;
 }
 
 #endif
