@@ -2,7 +2,9 @@
 
 import ctypes
 import os
+import statistics
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,30 @@ def fixed_policy(tmp_path):
         return f"-I{tmp_path}"
 
     return fixed_policy
+
+
+@pytest.fixture
+def beside(benchmark):
+    """Give a function that times `work` round by round after `other`.
+
+    A shared machine's speed drifts between rounds: what is noted is the median of `other`'s time by
+    `work`'s in the same round. It returns what `work` did, and the median of `other`'s seconds.
+    """
+
+    def beside(other, work, note, rounds=9):
+        took = []
+
+        def setup():
+            began = time.perf_counter()
+            other()
+            took.append(time.perf_counter() - began)
+
+        result = benchmark.pedantic(work, setup=setup, rounds=rounds)
+        pairs = zip(took, benchmark.stats.stats.data, strict=True)
+        benchmark.extra_info[note] = round(statistics.median(a / b for a, b in pairs), 2)
+        return result, statistics.median(took)
+
+    return beside
 
 
 @pytest.fixture

@@ -64,21 +64,8 @@ def check_repeated(masks, out, policy):
     assert (out.reshape(-1, 1 << 16) == first.astype(np.int8)).all()
 
 
-def beside(benchmark, other, work, note):
-    """Time `work` round by round after `other`: memory is as fast as others let it be."""
-    took = []
-
-    def setup():
-        began = time.perf_counter()
-        other()
-        took.append(time.perf_counter() - began)
-
-    benchmark.pedantic(work, setup=setup, rounds=9)
-    benchmark.extra_info[note] = round(statistics.median(took) / benchmark.stats.stats.median, 2)
-
-
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-def test_beside_a_plain_read(benchmark, per, compile_peer, beyond, policy):
+def test_beside_a_plain_read(beside, per, compile_peer, beyond, policy):
     """One thread reads masks and answers; the other way round, pick_many writes the answers."""
     masks, out = beyond
     peer = compile_peer("plain_read", "-march=native", "-mprefer-vector-width=512")
@@ -92,7 +79,7 @@ def test_beside_a_plain_read(benchmark, per, compile_peer, beyond, policy):
 
     pick_many(masks, policy, out=out)
     work = partial(pick_many, masks, policy, out=out)
-    beside(benchmark, read, work, "times the bandwidth of a plain read")
+    beside(read, work, "times the bandwidth of a plain read")
     per(masks.size, "pick")
     check_repeated(masks, out, policy)
     xor = np.bitwise_xor.reduce
@@ -100,7 +87,7 @@ def test_beside_a_plain_read(benchmark, per, compile_peer, beyond, policy):
 
 
 @pytest.mark.parametrize("where", ["third-level cache", "memory"])
-def test_two_threads(benchmark, per, compile_peer, two_cores, beyond, where):
+def test_two_threads(benchmark, beside, per, compile_peer, two_cores, beyond, where):
     """Two halves at once, after all of it by one thread; and what a plain read gains so."""
     n, times = (1 << 22, 50) if where != "memory" else (1 << 29, 1)
     masks, out = beyond[0][:n], beyond[1][:n]
@@ -126,14 +113,14 @@ def test_two_threads(benchmark, per, compile_peer, two_cores, beyond, where):
             list(pool.map(work, parts[k]))
             return time.perf_counter() - began
 
-        beside(benchmark, partial(seconds, pick, 1), partial(seconds, pick, 2), "times one thread")
+        beside(partial(seconds, pick, 1), partial(seconds, pick, 2), "times one thread")
         gains = [seconds(read, 1) / seconds(read, 2) for _ in range(9)]
     benchmark.extra_info["times one thread, a plain read"] = round(statistics.median(gains), 2)
     per(n * times, "pick")
     check_repeated(masks, out, policy)
 
 
-def test_masks_of_a_vm(benchmark, per):
+def test_masks_of_a_vm(beside, per):
     """A field of 32-byte states, beside a copy of it."""
     vm = VM(planes=16, vcpus=1_000_000, policy="vsm")
     vm.state["runnable"] = np.resize(masks_of("dense", 1 << 16), 1_000_000)
@@ -141,7 +128,7 @@ def test_masks_of_a_vm(benchmark, per):
     copy, out = np.empty(masks.shape, dtype=np.uint16), np.empty(masks.shape, dtype=np.int8)
     policy = Policy(direction="highest_first")
     work = partial(pick_many, masks, policy, out=out)
-    beside(benchmark, partial(np.copyto, copy, masks), work, "times the speed of a copy")
+    beside(partial(np.copyto, copy, masks), work, "times the speed of a copy")
     per(masks.size, "pick")
     assert (out == expected(copy, "highest_first")).all()
 

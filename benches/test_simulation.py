@@ -5,10 +5,10 @@ answer is held against the closed form.
 """
 
 import shutil
-import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -73,21 +73,12 @@ def test_planesched(benchmark, direction):
     events_a_second(benchmark, result.events, cpu_time(work)[1])
 
 
-def test_two_threads(benchmark, two_cores):
-    """64 vCPUs; each round beside one thread's, because a shared machine's speed drifts."""
-    alone = []
-
-    def one():
-        began = time.perf_counter()
-        run(64, "5 s", 1)
-        alone.append(time.perf_counter() - began)
-
-    result = benchmark.pedantic(run, (64, "5 s", 2), rounds=7, setup=one)
+def test_two_threads(benchmark, beside, two_cores):
+    """64 vCPUs."""
+    one, two = (partial(run, 64, "5 s", threads) for threads in (1, 2))
+    result, _ = beside(one, two, "times one thread", rounds=7)
     check([result.interval("sojourn_mean", p).value for p in (2, 1, 0)], rel=0.02)
     events_a_second(benchmark, result.events)
-    rounds = zip(alone, benchmark.stats.stats.data, strict=True)
-    times = statistics.median(one / two for one, two in rounds)
-    benchmark.extra_info["times one thread"] = round(times, 2)
 
 
 @pytest.fixture(scope="session")
