@@ -1,5 +1,6 @@
-"""Checks of what a caller gives a driver with a clock: records, counts, times, costs, routes."""
+"""Checks of what a caller gives a driver: records, counts, times, costs, routes."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex
 
@@ -17,6 +18,7 @@ __all__ = [
     "log_array",
     "plane_mask",
     "record_array",
+    "thread_count",
     "vcpu_count",
     "whole_ns",
 ]
@@ -64,6 +66,25 @@ def vcpu_count(vcpus: SupportsIndex) -> int:
     count = _whole("vcpus", vcpus)
     if not 1 <= count <= _MAX_VCPUS:
         raise ValueError(f"vcpus={vcpus} is not in 1..{_MAX_VCPUS}")
+    return count
+
+
+def thread_count(threads: int | None) -> int:
+    """Check a number of threads; None is as many as the process may use.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is below 1.
+    """
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    count = _whole("threads", threads)
+    if count < 1:
+        raise ValueError(f"threads={threads} is below 1")
     return count
 
 

@@ -1,6 +1,5 @@
 """Simulation: what a policy does with generated guests (rules, section 7)."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from .cells import Cell
 from .events import OUTCOME
-from .inputs import log_array, vcpu_count, whole_ns
+from .inputs import log_array, thread_count, vcpu_count, whole_ns
 from .plan import Plan
 from .policy import Policy, Scheduler, plane_count
 from .result import Result
@@ -122,7 +121,7 @@ def simulate(
     resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
     ids = _ids(vcpus)
     plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
-    workers = _threads(threads)
+    workers = thread_count(threads)
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (2 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = _recorded(resolved, vcpus)
     together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
@@ -153,17 +152,6 @@ def _recorded(resolved: Resolved, vcpus: Any) -> NDArray[np.void]:
     if not isinstance(vcpus, Iterable) and most >= vcpus:
         raise ValueError(f"vcpus={vcpus}, but a recorded trace has vCPU {most}")
     return found
-
-
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
-        raise TypeError(f"threads={threads!r} is not a whole number")
-    if threads < 1:
-        raise ValueError(f"threads={threads} is below 1")
-    return int(threads)
 
 
 def _shares(log: NDArray[np.void], count: int) -> list[NDArray[np.void] | None]:

@@ -173,6 +173,8 @@ def test_matrix():
     assert table.status == 0
     with pytest.raises(ValueError, match="policies is empty"):
         matrix([])
+    with pytest.raises(TypeError, match=r"threads=1\.5 is not a whole number"):
+        matrix(["vsm"], threads=1.5)
 
 
 def test_a_matrix_names_the_policies_that_ctrl_c_came_before():

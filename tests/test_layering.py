@@ -59,7 +59,7 @@ PYTHON = {
     "replay": NAMES | {"errors", "replayed", "simulation", "traces"},
     "_cchecker": {"csched"},
     "checker": CORE | {"_cchecker"},
-    "checking": CORE | {"checker", "conformance"},
+    "checking": CORE | {"checker", "conformance", "inputs"},
     "conformance": CORE | {"reference"},
     "report": NAMES | {"files", "histogram", "stats", "units"},
 }

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from ..checker import MAX_VCPUS, Search
 from ..core import VM
 from ..events import EVENT, STATE
+from ..inputs import thread_count
 from ..policy import Policy, plane_count
 from ..presets import presets
 from .alphabet import DEFAULT, GROUPS, acts_of, parse_events
 from .answers import coverage_of, judge, verdict_of
-from .engine import Progress, drive, thread_count
+from .engine import Progress, drive
 from .properties import PROPERTIES, Predicate, Property, choose
 from .report import Coverage, DiffReport, Matrix, Report, Verdict
 from .trace import Trace, TraceStep, make_trace

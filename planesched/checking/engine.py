@@ -1,6 +1,5 @@
 """Drives a search: threads, progress, and an end that comes early."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from queue import Empty, SimpleQueue
 
 from ..checker import Search
 
-__all__ = ["Progress", "Run", "drive", "thread_count"]
+__all__ = ["Progress", "Run", "drive"]
 
 WATCH_S = 0.1
 
@@ -38,22 +37,6 @@ class Run:
     interrupted: bool
     swept: bool
     elapsed_s: float
-
-
-def thread_count(threads: int | None) -> int:
-    """Check a number of threads; None is as many as the process may use.
-
-    Raises
-    ------
-    ValueError
-        If it is below 1.
-    """
-    if threads is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if threads < 1:
-        raise ValueError(f"threads={threads} is below 1")
-    return threads
 
 
 def drive(
