@@ -64,21 +64,21 @@ struct ps_stepping {
     uint8_t flags;
 };
 
-static inline struct ps_outcome ps_finish(struct ps_state *s, const struct ps_stepping *step,
-                                          unsigned reason, unsigned fault, unsigned flags)
+/* What a step answers, as one word: reason, fault and flags, a byte each. A struct of bytes that a
+ * function returns, where it is not inlined, is written byte by byte and read as a whole. For that
+ * the processor waits until the bytes have reached the cache: as long as half a step takes. */
+static inline unsigned ps_answer(const struct ps_state *s, unsigned reason, unsigned fault,
+                                 unsigned flags)
 {
     flags |= (s->status & PS_STATUS_USER) * (PS_FLAG_USER / PS_STATUS_USER);
     flags |= (s->status & PS_STATUS_BLOCKED) * (PS_FLAG_BLOCKED / PS_STATUS_BLOCKED);
-    const struct ps_outcome out = {(int8_t)step->was, s->current,     (uint8_t)reason,
-                                   (uint8_t)fault,    (uint8_t)flags, {0, 0, 0}};
-    return out;
+    return reason | fault << 8 | flags << 16;
 }
 
-static inline struct ps_outcome ps_exit(struct ps_state *s, const struct ps_stepping *step,
-                                        unsigned reason)
+static inline unsigned ps_exit(struct ps_state *s, const struct ps_stepping *step, unsigned reason)
 {
     s->status = PS_STATUS_USER;
-    return ps_finish(s, step, reason, PS_FAULT_NONE, step->flags);
+    return ps_answer(s, reason, PS_FAULT_NONE, step->flags);
 }
 
 /* Whether an interrupt for a less privileged plane is to be notified to `plane` (3.6). */
@@ -96,9 +96,9 @@ static inline uint16_t ps_notices(const struct ps_policy *policy, const struct p
 }
 
 /* Arrival at a plane (3.6). `recheck`: what userspace asked for may take the vCPU out again. */
-static inline struct ps_outcome ps_arrive(const struct ps_policy *policy, struct ps_state *s,
-                                          const struct ps_stepping *step, unsigned plane,
-                                          unsigned reason, int recheck)
+static inline unsigned ps_arrive(const struct ps_policy *policy, struct ps_state *s,
+                                 const struct ps_stepping *step, unsigned plane, unsigned reason,
+                                 int recheck)
 {
     const uint16_t self = ps_bit(plane);
     const uint16_t trapped = (uint16_t)(s->trap & self);
@@ -114,7 +114,7 @@ static inline struct ps_outcome ps_arrive(const struct ps_policy *policy, struct
     s->edge = (uint16_t)(s->edge & ~self);
     if (recheck && ps_requested(s, plane)) {
         s->status = PS_STATUS_USER;
-        return ps_finish(s, step, PS_REASON_INTERRUPT, PS_FAULT_NONE, flags);
+        return ps_answer(s, PS_REASON_INTERRUPT, PS_FAULT_NONE, flags);
     }
     if (policy->vina_auto_reset && entered)
         s->vina_asserted = (uint16_t)(s->vina_asserted & ~self);
@@ -130,27 +130,27 @@ static inline struct ps_outcome ps_arrive(const struct ps_policy *policy, struct
     s->halted = (uint16_t)(s->halted & ~(irq | nmi | trapped | relayed));
     if (s->halted & self) {
         s->status = PS_STATUS_BLOCKED;
-        return ps_finish(s, step, reason, PS_FAULT_NONE, flags);
+        return ps_answer(s, reason, PS_FAULT_NONE, flags);
     }
     s->irq = (uint16_t)(s->irq & ~irq);
     s->nmi = (uint16_t)(s->nmi & ~nmi);
     flags |= (irq >> plane) * PS_FLAG_INJECTED | (nmi >> plane) * PS_FLAG_NMI;
-    return ps_finish(s, step, reason, PS_FAULT_NONE, flags);
+    return ps_answer(s, reason, PS_FAULT_NONE, flags);
 }
 
 /* Nothing can run (3.4.5): leave for userspace or block. The marker's turn is the caller's. */
-static inline struct ps_outcome ps_run_dry(const struct ps_policy *policy, struct ps_state *s,
-                                           const struct ps_stepping *step)
+static inline unsigned ps_run_dry(const struct ps_policy *policy, struct ps_state *s,
+                                  const struct ps_stepping *step)
 {
     if (policy->empty == PS_EMPTY_USER)
         return ps_exit(s, step, step->cause);
     s->status = PS_STATUS_BLOCKED;
-    return ps_finish(s, step, PS_REASON_NONE, PS_FAULT_NONE, step->flags);
+    return ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, step->flags);
 }
 
 /* Dispatch (3.4). */
-static inline struct ps_outcome ps_dispatch(const struct ps_policy *policy, struct ps_state *s,
-                                            const struct ps_stepping *step)
+static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_state *s,
+                                   const struct ps_stepping *step)
 {
     const int by_user = policy->scheduler == PS_SCHEDULER_USER;
     const int interrupts_exit = by_user && !ps_among(policy->accelerated, PS_REASON_INTERRUPT);
@@ -375,14 +375,9 @@ static inline void ps_plain_effects(const struct ps_policy *policy, struct ps_st
 
 /* ---- The transition (5) ---- */
 
-/* One event on one vCPU. `plane` is looked at where the event takes one; it is below
- * PS_MAX_PLANES in any case. */
-static inline struct ps_outcome ps_step(const struct ps_policy *policy, struct ps_state *s,
-                                        unsigned event, unsigned plane)
+static inline unsigned ps_respond(const struct ps_policy *policy, struct ps_state *s,
+                                  unsigned event, unsigned plane)
 {
-    assert(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
-    assert(s->current >= 0 && s->current < PS_MAX_PLANES);
-    assert(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
     struct ps_stepping step = {event, plane, (unsigned)s->current, 0, 0, 0, 0};
     step.was_blocked = (s->status & PS_STATUS_BLOCKED) != 0;
     step.cause = ps_effects[event].cause;
@@ -391,15 +386,32 @@ static inline struct ps_outcome ps_step(const struct ps_policy *policy, struct p
     if (!fault && ps_among(PS_BY_RULE, event))
         fault = ps_by_rule(policy, s, &step);
     if (fault)
-        return ps_finish(s, &step, PS_REASON_NONE, fault, 0);
+        return ps_answer(s, PS_REASON_NONE, fault, 0);
     ps_plain_effects(policy, s, &step);
 
     if (!(s->status & PS_STATUS_USER))
         return ps_dispatch(policy, s, &step);
     if (event != PS_EVENT_ENTER)
-        return ps_finish(s, &step, PS_REASON_NONE, PS_FAULT_NONE, step.flags);
+        return ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, step.flags);
     return ps_arrive(policy, s, &step, plane, PS_REASON_USER,
                      policy->scheduler == PS_SCHEDULER_USER);
+}
+
+/* One event on one vCPU. `plane` is looked at where the event takes one; it is below
+ * PS_MAX_PLANES in any case. */
+static inline struct ps_outcome ps_step(const struct ps_policy *policy, struct ps_state *s,
+                                        unsigned event, unsigned plane)
+{
+    assert(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
+    assert(s->current >= 0 && s->current < PS_MAX_PLANES);
+    assert(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
+    const int8_t was = s->current;
+    const unsigned answer = ps_respond(policy, s, event, plane);
+    const struct ps_outcome out = {
+        was,       s->current, (uint8_t)answer, (uint8_t)(answer >> 8), (uint8_t)(answer >> 16),
+        {0, 0, 0},
+    };
+    return out;
 }
 
 #endif
