@@ -34,13 +34,14 @@ def two_cores():
 
 @pytest.fixture(scope="session")
 def compile_peer(tmp_path_factory):
-    """Give a function that compiles benches/peers/NAME.c and loads it."""
+    """Give a function that compiles benches/peers/NAME.c, and sources of csrc/, and loads it."""
 
-    def compile_peer(name, *flags):
+    def compile_peer(name, *flags, sources=()):
         target = tmp_path_factory.mktemp("peers") / f"{name}.so"
         command = ["gcc", "-std=c11", "-O3", "-DNDEBUG", "-shared", "-fPIC", "-Wall", "-Wextra"]
         command += [f"-I{planesched.get_include()}", f"-I{CSRC}", *flags]
         command += ["-o", str(target), str(PEERS / f"{name}.c")]
+        command += [str(CSRC / source) for source in sources]
         subprocess.run(command, check=True)
         return ctypes.CDLL(str(target))
 

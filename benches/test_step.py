@@ -19,14 +19,19 @@ def repeated(n):
     return events
 
 
-@pytest.mark.parametrize("policy", ["given", "known to the compiler"])
-@pytest.mark.parametrize("mix", ["unpredictable", "predictable"])
-def test_step_from_c(benchmark, per, compile_peer, fixed_policy, mix, policy):
-    flags = ("-DFIXED", fixed_policy("vsm", 4)) if policy != "given" else ()
+@pytest.fixture(params=["unpredictable", "predictable"])
+def events(request):
+    return closed_loop("vsm", 4, 1, N) if request.param == "unpredictable" else repeated(N)
+
+
+@pytest.mark.parametrize("how", ["inlined", "called", "policy known to the compiler"])
+def test_step_from_c(benchmark, per, compile_peer, fixed_policy, events, how):
+    flags = {"called": ["-DCALLED"], "inlined": []}.get(how)
+    if flags is None:
+        flags = ["-DFIXED", fixed_policy("vsm", 4)]
     step_loop = compile_peer("step_loop", *flags).step_loop
     step_loop.restype = ctypes.c_uint64
     words = capi.policy_words("vsm", planes=4)
-    events = closed_loop("vsm", 4, 1, N) if mix == "unpredictable" else repeated(N)
     expected = VM(planes=4, vcpus=1, policy="vsm").run(events).switches
 
     def run():
@@ -37,6 +42,29 @@ def test_step_from_c(benchmark, per, compile_peer, fixed_policy, mix, policy):
     switches = benchmark.pedantic(run, rounds=9)
     per(N)
     assert switches == expected
+
+
+def test_step_looked_up(benchmark, per, compile_peer, events):
+    """The same from the C library's table of answers, which the first round fills."""
+    peer = compile_peer("lookup_loop", sources=["lookup.c", "automaton.c", "figures.c"])
+    peer.lookup_loop.restype = ctypes.c_uint64
+    peer.ps_lookup_create.restype = ctypes.c_void_p
+    words = capi.policy_words("vsm", planes=4)
+    policy = ctypes.c_void_p(words.ctypes.data)
+    lookup = ctypes.c_void_p(peer.ps_lookup_create(policy, 4, ctypes.c_uint64(16 << 20)))
+    plain = VM(planes=4, vcpus=1, policy="vsm")
+    expected = plain.run(events).switches
+
+    def run():
+        vm = VM(planes=4, vcpus=1, policy="vsm")
+        addresses = [ctypes.c_void_p(array.ctypes.data) for array in (vm.state, events)]
+        return peer.lookup_loop(lookup, *addresses, ctypes.c_uint64(len(events))), vm.state[0]
+
+    switches, state = benchmark.pedantic(run, rounds=9, warmup_rounds=1)
+    peer.ps_lookup_destroy(lookup)
+    per(N)
+    assert switches == expected
+    assert state == plain.state[0]
 
 
 @pytest.mark.parametrize("event", ["irq", "return"])

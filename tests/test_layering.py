@@ -73,6 +73,7 @@ HEADERS = {
     "pick.h": {"state.h"},
     "step.h": {"pick.h"},
     "engine.h": {"scheduler.h"},
+    "lookup.h": {"step.h"},
     "scheduler.h": {"step.h"},
 }
 C_LIBRARY = {"assert.h", "limits.h", "stddef.h", "stdint.h", "string.h", "intrin.h", "immintrin.h"}
