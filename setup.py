@@ -61,10 +61,11 @@ DIRECTIVES = {
     "wraparound": False,
 }
 # ISO mode (not gnu11) also keeps the compiler from fusing a*b+c: the same seed, the same bytes.
-UNIX_FLAGS = ["-std=c11", "-O3", "-g", "-fvisibility=hidden"]
+# Python's own -DNDEBUG is gone as soon as a packager sets CFLAGS; the asserts take half the speed.
+UNIX_FLAGS = ["-std=c11", "-O3", "-g", "-fvisibility=hidden", "-DNDEBUG"]
 DEBUG_FLAGS = ["-std=c11", "-O1", "-g", "-UNDEBUG", "-fno-omit-frame-pointer"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-MSVC_FLAGS = ["/std:c11", "/O2"]
+MSVC_FLAGS = ["/std:c11", "/O2", "/DNDEBUG"]
 
 
 class Build(build_ext):

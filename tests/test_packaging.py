@@ -34,6 +34,13 @@ def test_wheel_holds_exactly_what_it_should(wheel):
     assert any(name.endswith("dist-info/licenses/LICENSE") for name in held)
 
 
+def test_no_asserts_in_a_wheel_whatever_cflags_say(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        modules = {n: archive.read(n) for n in archive.namelist() if n.endswith((".so", ".pyd"))}
+    assert "planesched/core" + get_config_var("EXT_SUFFIX") in modules
+    assert [name for name, code in modules.items() if b"__assert" in code] == []
+
+
 def test_version_without_git(sdist):
     assert sdist.name == "planesched-0.1.dev0.tar.gz"
 
