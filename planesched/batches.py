@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .alike import Alike
 from .histogram import bucket_floor
 
 __all__ = ["Batches", "Interval", "student"]
@@ -29,8 +30,8 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-@dataclass
-class Batches:
+@dataclass(eq=False)
+class Batches(Alike):
     """Figures of equal stretches of time, one after the other.
 
     Attributes

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .alike import Alike
 from .batches import Interval, mean_interval
 from .policy import Policy
 from .result import Result
@@ -16,8 +17,8 @@ __all__ = ["Comparison", "compare"]
 METRICS = ("switches", "exits", "latency_mean", "latency_p99", "sojourn_mean", "sojourn_p99")
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, eq=False)
+class Comparison(Alike):
     """Results of several policies on the same arrivals and service times.
 
     Attributes

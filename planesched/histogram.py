@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .alike import Alike
+
 __all__ = ["Times", "bucket_floor", "bucket_of", "by_plane", "histogram_quantile"]
 
 _SUB_BITS = 6
@@ -92,8 +94,8 @@ def histogram_quantile(
     return float(min(max(middle, low), high))
 
 
-@dataclass(frozen=True)
-class Times:
+@dataclass(frozen=True, eq=False)
+class Times(Alike):
     """Latencies or sojourn times of one plane.
 
     Attributes

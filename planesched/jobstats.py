@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .alike import Alike
 from .histogram import Times
 from .policy import MAX_PLANES
 from .stats import _WIDE, _to_int, _wide_sum
@@ -39,7 +40,7 @@ ROW = np.dtype(
 """The layout of ``struct ps_row`` in csrc/jobs.h."""
 
 
-class JobStats:
+class JobStats(Alike):
     """Jobs by the plane that they are for: queued_before + arrived = finished + queued, always.
 
     Sojourn is the time from a job's arrival to the end of its service.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .alike import Alike
 from .jobstats import JobStats
 from .policy import Policy
 from .stats import Stats
@@ -46,8 +47,8 @@ class TraceSummary:
     bad_lines: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ReplayResult:
+@dataclass(frozen=True, eq=False)
+class ReplayResult(Alike):
     """What one policy did with a trace.
 
     Attributes

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .alike import Alike
 from .batches import Batches, Interval, mean_interval, ratio_interval
 from .files import replacing
 from .histogram import by_plane, histogram_quantile
@@ -30,8 +31,8 @@ _ARRAYS = ("vcpu_ids", "figures", "totals", "rows", "latency", "sojourn", "time_
 _FORM = 1
 
 
-@dataclass
-class Result:
+@dataclass(eq=False)
+class Result(Alike):
     """Figures of one simulation, or of several merged.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .alike import Alike
 from .events import Event, Fault, Reason
 from .histogram import Times
 from .policy import MAX_PLANES
@@ -76,7 +77,7 @@ def merge_figures(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[n
     return merged
 
 
-class Stats:
+class Stats(Alike):
     """Figures of one run, or of several merged.
 
     Counts are exact. Times are sums over all vCPUs, exact whole nanoseconds. Latency runs from

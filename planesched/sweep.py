@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .alike import Alike
 from .files import check_target
 from .policy import Policy
 from .result import Result
@@ -22,7 +23,7 @@ __all__ = ["Sweep", "sweep"]
 _PLAIN = ("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision")
 
 
-class Sweep:
+class Sweep(Alike):
     """The rows of a sweep, one a point of the grid and plane or source.
 
     Parameters

@@ -149,6 +149,25 @@ def test_every_public_object_is_copied_whole(name, copied):
     assert insides(same) == insides(value)
 
 
+# Things that change or act, and an exception: each is itself only.
+IDENTITIES = {"VM", "VCPU", "UserScheduler", "TraceError"}
+
+
+@pytest.mark.parametrize("name", sorted(set(OBJECTS) - IDENTITIES))
+def test_values_are_equal_to_their_copies_and_to_no_others(name):
+    value = OBJECTS[name]()
+    assert (copy.deepcopy(value) == value) is True
+    assert (value == "something else") is False
+
+
+def test_the_same_seed_gives_an_equal_result_and_another_does_not():
+    one, same = (planesched.simulate("vsm", **SETTINGS) for _ in range(2))
+    other = planesched.simulate("vsm", **SETTINGS | {"seed": 2})
+    assert (one == same, one == other) == (True, False)
+    assert (one.stats == same.stats, one.stats == other.stats) == (True, False)
+    assert (one.jobs == same.jobs, one.jobs == other.jobs) == (True, False)
+
+
 def test_deep_copies_share_no_memory():
     vcpu = VM(planes=3, vcpus=2, policy="vsm").vcpus[1]
     view, other = copy.copy(vcpu), copy.deepcopy(vcpu)
