@@ -12,6 +12,7 @@ from .events import OUTCOME
 from .policy import Call, Policy, Scheduler, plane_count
 from .replayed import ReplayResult, TraceSummary
 from .simulation import Engine
+from .units import duration_ns
 
 __all__ = ["ReplayResult", "TraceSummary", "replay"]
 
@@ -22,12 +23,12 @@ def replay(
     trace: str | os.PathLike[str] | traces.Reader,
     policies: str | Policy | Iterable[str | Policy] | Mapping[str, str | Policy],
     *,
-    plane_map: traces.PlaneMap,
+    plane_map: traces.PlaneMap | Iterable[str],
     planes: int | None = None,
     vcpus: int | None = None,
-    service: int | Mapping[str, int] = 0,
-    costs: Mapping[str, int] | None = None,
-    forward_ns: int = 0,
+    service: str | int | Mapping[str, str | int] = 0,
+    costs: Mapping[str, str | int] | None = None,
+    forward_ns: str | int = 0,
     in_userspace: bool = False,
     userspace: object = None,
     route: Route | None = None,
@@ -44,17 +45,18 @@ def replay(
         The text of ``kvm:`` trace events (see `planesched.traces`).
     policies : str or Policy, or an iterable or mapping of these
         A str names a preset. A mapping gives labels.
-    plane_map : traces.PlaneMap
-        Which plane each vector is for.
+    plane_map : traces.PlaneMap or iterable of str
+        Which plane each vector is for; rules as `traces.PlaneMap.parse` takes them.
     planes : int, optional
         How many planes each vCPU has; as many as the map names, at least 2, by default.
     vcpus : int, optional
         How many vCPUs there are; as many as the trace shows by default.
-    service : int or mapping of str to int
-        How long an interrupt takes its plane, in ns (see `traces.jobs`).
-    costs : mapping of str to int, optional
-        What a switch takes, in ns, by its reason; ``"exit"`` an exit to userspace. 0 by default.
-    forward_ns : int
+    service : str, int or mapping of str to those
+        How long an interrupt takes its plane (see `traces.jobs`). Here and below: with its unit
+        (``"5 us"``), or an int of ns.
+    costs : mapping of str to str or int, optional
+        What a switch takes, by its reason; ``"exit"`` an exit to userspace. 0 by default.
+    forward_ns : str or int
         How long a marker works to forward an interrupt (``route="marker"``).
     in_userspace : bool
         Replay each policy also with ``scheduler="user"``.
@@ -89,6 +91,8 @@ def replay(
     """
     if log < 0:
         raise ValueError(f"log={log} is negative")
+    if not isinstance(plane_map, traces.PlaneMap):
+        plane_map = traces.PlaneMap.parse(plane_map)
     n_planes = plane_count(plane_map.n_planes if planes is None else planes)
     runs = [
         _Run(
@@ -97,8 +101,8 @@ def replay(
             plane_map,
             n_planes,
             vcpus or 1,
-            costs=costs,
-            forward_ns=forward_ns,
+            costs=_by_name("costs", costs or {}),
+            forward_ns=_duration("forward_ns", forward_ns),
             route=route,
             main=main,
             userspace=userspace,
@@ -109,7 +113,12 @@ def replay(
     if not runs:
         raise ValueError("policies is empty")
     reader = trace if isinstance(trace, traces.Reader) else traces.read(trace, skip_bad=skip_bad)
-    stream = traces.jobs(reader, plane_map, service=service)
+    times: int | dict[str, int]
+    if isinstance(service, Mapping):
+        times = _by_name("service", service)
+    else:
+        times = _duration("service", service)
+    stream = traces.jobs(reader, plane_map, service=times)
     replayed = 0
     for jobs, until_ns in stream:
         seen = int(jobs["vcpu"].max()) + 1 if len(jobs) else 0
@@ -146,7 +155,7 @@ class _Run:
         n_planes: int,
         vcpus: int,
         *,
-        costs: Mapping[str, int] | None,
+        costs: Mapping[str, int],
         forward_ns: int,
         route: Route | None,
         main: int | None,
@@ -193,6 +202,17 @@ class _Run:
             trace=trace,
             log=written[np.argsort(written["time_ns"], kind="stable")],
         )
+
+
+def _duration(what: str, given: str | int) -> int:
+    try:
+        return duration_ns(given)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what}: {error}") from None
+
+
+def _by_name(what: str, given: Mapping[str, str | int]) -> dict[str, int]:
+    return {name: _duration(f"{what}: {name}", value) for name, value in given.items()}
 
 
 def _labelled(

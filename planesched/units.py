@@ -44,8 +44,8 @@ def duration_ns(text: str | int) -> int:
     """
     if isinstance(text, str):
         exact = _quantity(text, _NS, _DURATION)
-    elif isinstance(text, int) and not isinstance(text, bool):
-        exact = Fraction(text)
+    elif hasattr(text, "__index__") and not isinstance(text, bool):
+        exact = Fraction(int(text))
     else:
         raise TypeError(f"{text!r} is neither a str nor an int, expected {_DURATION}")
     if exact.denominator != 1:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import planesched
@@ -10,7 +11,8 @@ from planesched.traces import PlaneMap, jobs, read
 
 DEMO = Path(planesched.__file__).parent / "data" / "demo.txt.xz"
 TRACES = Path(__file__).parent / "data" / "traces"
-MAP = PlaneMap.parse(["timer=level1"])
+RULES = ["timer=level1"]
+MAP = PlaneMap.parse(RULES)
 DESIGN = ["vsm", "vsm_relay", "kvm_planes"]
 
 
@@ -57,6 +59,18 @@ def test_userspace_pays_for_every_exit():
     assert sum(user.stats.transition_ns) == 2000 * user.stats.exits
     assert kernel.stats.latency_max_ns(1) == 0
     assert user.stats.latency_min_ns(1) >= 2000
+
+
+def test_times_have_units_and_a_map_may_be_its_rules():
+    plain = demo("vsm", service={"level1": 5000}, costs={"exit": 2000}, forward_ns=1000)
+    units = demo("vsm", plane_map=RULES, service={"level1": "5 us"}, costs={"exit": "2 us"},
+                 forward_ns="1 us")  # fmt: skip
+    assert plain == units
+    assert demo("vsm", service="5 us") == demo("vsm", service=np.int64(5000))
+    with pytest.raises(ValueError, match=r"^costs: exit: '2 parsecs' is not"):
+        demo("vsm", costs={"exit": "2 parsecs"})
+    with pytest.raises(ValueError, match=r"^service: '5' is not"):
+        demo("vsm", service="5")
 
 
 def test_what_stays_undelivered_is_noted():
