@@ -14,7 +14,8 @@ from .policy import Policy, Scheduler, plane_count
 from .result import Result
 from .rounds import Rounds
 from .workload import Costs, Workload
-from .workload.resolve import Resolved, groups, recorded_jobs
+from .workload.recorded import recorded_jobs
+from .workload.resolve import Resolved, groups
 
 __all__ = ["simulate"]
 

@@ -10,7 +10,7 @@ import planesched
 from planesched import TraceError, compare, load_scenario, replay, simulate
 from planesched.cli import main
 from planesched.traces import PlaneMap, jobs, read
-from planesched.workload import Constant, Poisson, Recorded, Workload
+from planesched.workload import Constant, Poisson, Recorded, Workload, recorded
 
 DEMO = Path(planesched.__file__).parent / "data" / "demo.txt.xz"
 MAP = ["timer=level1"]
@@ -156,6 +156,20 @@ def test_policies_are_compared_on_a_trace():
     assert relay.quantile_ns("latency", 1, 0.5) > direct.quantile_ns("latency", 1, 0.5)
     assert len(direct.stats.latency) == 3
     assert int(direct.latency.sum()) == int(direct.stats.injected.sum())
+
+
+def test_a_trace_is_decoded_once_until_it_is_written_to(trace, monkeypatch):
+    read_paths = []
+    monkeypatch.setattr(recorded, "read", lambda path: read_paths.append(path) or read(path))
+    workload = Workload([Recorded(trace, MAP, {"level1": "100 us"})])
+    for policies in (["vsm", "vsm_relay"], ["openhcl", "vsm"]):
+        compare(policies, 3, 2, workload, duration="10 ms")
+    assert read_paths == [str(trace)]
+    before = simulate("vsm", 3, 2, workload, duration="10 ms")
+    trace.write_text(TRACE.replace("5.002700", "5.002800"))
+    after = simulate("vsm", 3, 2, workload, duration="10 ms")
+    assert read_paths == [str(trace)] * 2
+    assert after != before
 
 
 def test_the_jobs_are_those_of_the_reader(trace):

@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import JOB
 from ..policy import Call, Policy
-from ..traces import jobs, read, resolve
 from .costs import Costs
-from .sources import Calls, Ipis, Recorded, Source
+from .sources import Calls, Ipis, Source
 from .workload import Workload, plane_of
 
-__all__ = ["Resolved", "calm_ns", "groups", "recorded_jobs", "seed_words"]
+__all__ = ["Resolved", "calm_ns", "groups", "seed_words"]
 
 MAX_NS = 2**63 - 1
 
@@ -165,19 +163,6 @@ def groups(workload: Workload, ids: NDArray[np.uint32], size: int) -> list[NDArr
     talking = [ids[heads == head] for head in found[counts > 1]]
     alone = ids[np.isin(heads, found[counts == 1])]
     return [*talking, *(alone[i : i + size] for i in range(0, len(alone), size))]
-
-
-def recorded_jobs(resolved: Resolved) -> NDArray[np.void]:
-    """Give the jobs of all recorded traces of a workload, each vCPU's in their order."""
-    policy, planes, main = resolved.policy, resolved.planes, resolved.workload.main
-    chunks: list[NDArray[np.void]] = [np.zeros(0, JOB)]
-    for source in resolved.workload.sources:
-        if isinstance(source, Recorded):
-            table = source.plane_map.planes(policy, planes, main=main)
-            stream = jobs(read(source.trace), source.plane_map, service=source.service)
-            chunks += [resolve(chunk, table) for chunk, _ in stream]
-    found = np.concatenate(chunks)
-    return found[np.lexsort((found["source"], found["plane"], found["time_ns"]))]
 
 
 def calm_ns(workload: Workload, vcpus: int, jobs: int) -> int:
