@@ -65,7 +65,7 @@ def test_planesched(benchmark, direction):
     policy = Policy(direction=direction, call="next", ret="resume", boot=boot)
 
     def work():
-        return simulate(policy, CLASSES, 1, workload(), duration="100 s", threads=1, seed=1)
+        return simulate(policy, CLASSES, 1, workload(), duration="300 s", threads=1, seed=1)
 
     result = benchmark.pedantic(work, rounds=5)
     found = [result.interval("sojourn_mean", plane).value for plane in range(CLASSES)]
@@ -92,7 +92,7 @@ def plain(tmp_path_factory):
 
 
 def test_plain_c(benchmark, plain):
-    events = 14_000_000
+    events = 42_000_000
     done = benchmark.pedantic(
         lambda: subprocess.run([plain, str(events), str(LOAD)], capture_output=True, check=True),
         rounds=5,
@@ -107,7 +107,7 @@ def test_numba(benchmark):
     from numba_loop import run as loop
 
     loop(1000, LOAD, 1)  # compile
-    events = 14_000_000
+    events = 42_000_000
     check(benchmark.pedantic(loop, (events, LOAD, 2), rounds=3), rel=0.02)
     events_a_second(benchmark, events)
 
