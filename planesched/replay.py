@@ -23,7 +23,7 @@ def replay(
     trace: str | os.PathLike[str] | traces.Reader,
     policies: str | Policy | Iterable[str | Policy] | Mapping[str, str | Policy],
     *,
-    plane_map: traces.PlaneMap | Iterable[str],
+    plane_map: traces.PlaneMap | str | Iterable[str],
     planes: int | None = None,
     vcpus: int | None = None,
     service: str | int | Mapping[str, str | int] = 0,
@@ -45,7 +45,7 @@ def replay(
         The text of ``kvm:`` trace events (see `planesched.traces`).
     policies : str or Policy, or an iterable or mapping of these
         A str names a preset. A mapping gives labels.
-    plane_map : traces.PlaneMap or iterable of str
+    plane_map : traces.PlaneMap, str or iterable of str
         Which plane each vector is for; rules as `traces.PlaneMap.parse` takes them.
     planes : int, optional
         How many planes each vCPU has; as many as the map names, at least 2, by default.

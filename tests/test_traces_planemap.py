@@ -36,6 +36,7 @@ def test_default():
     assert plane_map.table(0)[0xEC] == 0
     assert plane_map.table(0)[0] == 1
     assert PlaneMap() == PlaneMap.parse([])
+    assert PlaneMap.parse("timer=level1") == PlaneMap.parse(["timer=level1"])
     assert names(PlaneMap()) == ["level0"]
 
 

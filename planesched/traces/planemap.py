@@ -96,12 +96,12 @@ class PlaneMap:
                     )
 
     @classmethod
-    def parse(cls, rules: Iterable[str]) -> Self:
+    def parse(cls, rules: str | Iterable[str]) -> Self:
         """Make a map from strings as the command line takes them.
 
         Parameters
         ----------
-        rules : iterable of str
+        rules : str or iterable of str
             ``VECTOR=PLANE``, ``FIRST-LAST=PLANE`` or ``default=PLANE``; ``vcpuN:`` before the
             vector restricts a rule to one vCPU. A vector is decimal, 0x and hexadecimal, or a name
             of `VECTOR_NAMES`; a plane is ``levelK`` or ``planeP``.
@@ -113,6 +113,7 @@ class PlaneMap:
         ValueError
             If two rules overlap, or there are two defaults.
         """
+        rules = [rules] if isinstance(rules, str) else rules
         return cls._from((f"--map {text}", 0, text) for text in rules)
 
     @classmethod

@@ -378,7 +378,7 @@ class Recorded:
     ----------
     trace : str or path-like
         The text of ``kvm:`` events.
-    plane_map : PlaneMap or iterable of str
+    plane_map : PlaneMap, str or iterable of str
         Which plane each vector is for.
     service : str, int or mapping of str to those
         How long an interrupt takes its plane, of every plane but the guest OS's, or by target:
