@@ -57,12 +57,15 @@ static const struct ps_effect ps_effects[PS_N_EVENTS] = {
 
 struct ps_stepping {
     unsigned event, plane;
-    unsigned was;       /* current before the event */
-    uint16_t gave_up;   /* the plane that gave the vCPU up in this step, as a bit */
-    int was_blocked;
-    uint8_t cause;
+    unsigned was;     /* current before the event */
+    uint16_t gave_up; /* the plane that gave the vCPU up in this step, as a bit */
     uint8_t flags;
 };
+
+static inline unsigned ps_cause(const struct ps_stepping *step)
+{
+    return ps_effects[step->event].cause;
+}
 
 /* What a step answers, as one word: reason, fault and flags, a byte each. A struct of bytes that a
  * function returns, where it is not inlined, is written byte by byte and read as a whole. For that
@@ -103,8 +106,9 @@ static inline unsigned ps_arrive(const struct ps_policy *policy, struct ps_state
     const uint16_t self = ps_bit(plane);
     const uint16_t trapped = (uint16_t)(s->trap & self);
     unsigned flags = step->flags;
-    flags |= plane != step->was ? PS_FLAG_SWITCHED : step->gave_up & self ? PS_FLAG_BOUNCED : 0u;
-    const int entered = (flags & (PS_FLAG_SWITCHED | PS_FLAG_BOUNCED)) != 0;
+    const unsigned entered =
+        plane != step->was ? PS_FLAG_SWITCHED : step->gave_up & self ? PS_FLAG_BOUNCED : 0u;
+    flags |= entered;
     reason = entered ? reason : (unsigned)PS_REASON_NONE;
 
     s->current = (int8_t)plane;
@@ -118,20 +122,19 @@ static inline unsigned ps_arrive(const struct ps_policy *policy, struct ps_state
     }
     if (policy->vina_auto_reset && entered)
         s->vina_asserted = (uint16_t)(s->vina_asserted & ~self);
-    if (s->vina & ~s->vina_asserted & self && policy->vina != PS_VINA_OFF &&
-        ps_notices(policy, s, step, plane, entered)) {
+    if (s->vina & self && !(s->vina_asserted & self) && policy->vina != PS_VINA_OFF &&
+        ps_notices(policy, s, step, plane, entered != 0)) {
         s->vina_asserted = (uint16_t)(s->vina_asserted | self);
         s->irq = (uint16_t)(s->irq | self);
         flags |= PS_FLAG_VINA;
     }
     const unsigned irq = ps_injectable(s) & self;
     const unsigned nmi = s->nmi & self;
-    const unsigned relayed = reason == PS_REASON_RELAY ? self : 0u;
-    s->halted = (uint16_t)(s->halted & ~(irq | nmi | trapped | relayed));
-    if (s->halted & self) {
+    if (s->halted & self && !(irq | nmi | trapped) && reason != PS_REASON_RELAY) {
         s->status = PS_STATUS_BLOCKED;
         return ps_answer(s, reason, PS_FAULT_NONE, flags);
     }
+    s->halted = (uint16_t)(s->halted & ~self);
     s->irq = (uint16_t)(s->irq & ~irq);
     s->nmi = (uint16_t)(s->nmi & ~nmi);
     flags |= (irq >> plane) * PS_FLAG_INJECTED | (nmi >> plane) * PS_FLAG_NMI;
@@ -143,7 +146,7 @@ static inline unsigned ps_run_dry(const struct ps_policy *policy, struct ps_stat
                                   const struct ps_stepping *step)
 {
     if (policy->empty == PS_EMPTY_USER)
-        return ps_exit(s, step, step->cause);
+        return ps_exit(s, step, ps_cause(step));
     s->status = PS_STATUS_BLOCKED;
     return ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, step->flags);
 }
@@ -157,14 +160,15 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_sta
     if (policy->trigger == PS_TRIGGER_EDGE && policy->rearm)
         s->edge = (uint16_t)(s->edge | (step->gave_up & s->irq));
 
-    const struct ps_choice pick = ps_pick(policy, s, step->was_blocked, interrupts_exit);
+    const int was_blocked = s->status == PS_STATUS_BLOCKED; /* until it arrives somewhere */
+    const struct ps_choice pick = ps_pick(policy, s, was_blocked, interrupts_exit);
     if (policy->trigger == PS_TRIGGER_EDGE && policy->gate == PS_GATE_PRIORITY && !pick.own) {
         const uint16_t above = ps_above(policy, s->locked, pick.view);
         s->edge = (uint16_t)(s->edge & ~(above & s->irq & s->masked)); /* one attempt a posting */
     }
 
     unsigned plane = pick.plane;
-    unsigned reason = step->cause;
+    unsigned reason = ps_cause(step);
     if (plane == PS_NO_PLANE) {
         plane = ps_last_resort(policy, s);
         if (plane == PS_NO_PLANE)
@@ -185,7 +189,7 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_sta
             s->req_exit = ps_requests(policy, s, plane);
             recheck = interrupts_exit;
         } else if (interrupts_exit && ps_requested(s, plane) &&
-                   !(policy->wake == PS_WAKE_OWN && step->was_blocked)) {
+                   !(policy->wake == PS_WAKE_OWN && was_blocked)) {
             return ps_exit(s, step, PS_REASON_INTERRUPT);
         }
     }
@@ -301,7 +305,7 @@ static inline unsigned ps_force(const struct ps_policy *policy, struct ps_state 
         (policy->force == PS_FORCE_MARKER && self != policy->marker_bit))
         return PS_FAULT_PERM;
     if (step->plane == step->was) {
-        step->cause = PS_REASON_RESCHED;
+        step->event = PS_EVENT_RESCHED; /* nothing but a dispatch */
         return policy->force_self == PS_FORCE_SELF_IGNORE ? PS_FAULT_NONE : PS_FAULT_INVAL;
     }
     s->runnable = (uint16_t)(s->runnable & ~ps_above(policy, s->locked, step->plane));
@@ -341,7 +345,7 @@ static inline unsigned ps_refused(const struct ps_policy *policy, const struct p
 {
     if (s->status && ps_among(PS_GUEST_EVENTS, event))
         return s->status & PS_STATUS_USER ? PS_FAULT_USER : PS_FAULT_BLOCKED;
-    if (event != PS_EVENT_ENABLE && ps_takes_plane(policy, event) && !ps_has(s->online, plane))
+    if (!ps_has(s->online, plane) && event != PS_EVENT_ENABLE && ps_takes_plane(policy, event))
         return PS_FAULT_OFFLINE;
     return PS_FAULT_NONE;
 }
@@ -378,9 +382,7 @@ static inline void ps_plain_effects(const struct ps_policy *policy, struct ps_st
 static inline unsigned ps_respond(const struct ps_policy *policy, struct ps_state *s,
                                   unsigned event, unsigned plane)
 {
-    struct ps_stepping step = {event, plane, (unsigned)s->current, 0, 0, 0, 0};
-    step.was_blocked = (s->status & PS_STATUS_BLOCKED) != 0;
-    step.cause = ps_effects[event].cause;
+    struct ps_stepping step = {event, plane, (unsigned)s->current, 0, 0};
 
     unsigned fault = ps_refused(policy, s, event, plane);
     if (!fault && ps_among(PS_BY_RULE, event))
