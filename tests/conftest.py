@@ -31,6 +31,7 @@ def pytest_report_header() -> str:
     return f"planesched {planesched.__version__} from {Path(planesched.__file__).parent}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items) -> None:
     """Keep the tests of the wheel together: with ``-n 2`` it is still built once."""
     for item in items:
