@@ -45,7 +45,7 @@ debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
 	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
 	@$(UNDER_ASAN) $(D)/python -c 'import planesched.core as core; print(core.__file__)' \
 		| xargs nm -D | grep -q __asan_report || { echo "not a debug build" >&2; exit 1; }
-	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -n 2 --dist loadgroup -m 'not wheel and not exhaustive' -p no:cacheprovider
+	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -n 2 --dist loadgroup -m 'not wheel and not exhaustive and not python' -p no:cacheprovider
 
 ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan
 	@for cc in $(CCS); do for h in $(HEADERS); do for as in "c -std=c11" "c++ -std=c++17"; do \

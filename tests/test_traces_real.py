@@ -9,6 +9,8 @@ import pytest
 from planesched import traces
 from planesched.traces import Kind, PlaneMap
 
+pytestmark = pytest.mark.python
+
 DATA = Path(__file__).parent / "data" / "traces"
 EVENTS = ("kvm_apic_accept_irq", "kvm_inj_virq", "kvm_eoi", "kvm_exit hlt", "kvm_vcpu_wakeup")
 
