@@ -26,10 +26,9 @@ def events(request):
 
 @pytest.mark.parametrize("how", ["inlined", "called", "policy known to the compiler"])
 def test_step_from_c(benchmark, per, compile_peer, fixed_policy, events, how):
-    flags = {"called": ["-DCALLED"], "inlined": []}.get(how)
-    if flags is None:
-        flags = ["-DFIXED", fixed_policy("vsm", 4)]
-    step_loop = compile_peer("step_loop", *flags).step_loop
+    fixed = ["-DFIXED", fixed_policy("vsm", 4)]
+    flags = {"inlined": [], "called": ["-DCALLED"], "policy known to the compiler": fixed}
+    step_loop = compile_peer("step_loop", *flags[how]).step_loop
     step_loop.restype = ctypes.c_uint64
     words = capi.policy_words("vsm", planes=4)
     expected = VM(planes=4, vcpus=1, policy="vsm").run(events).switches

@@ -31,7 +31,7 @@ static struct ps_outcome step_unknown(struct ps_automaton *automaton, struct ps_
 {
     const struct ps_outcome out = ps_step(&automaton->policy, &vcpu->state, event, plane);
     vcpu->row = automaton->n_states < automaton->most ? ps_automaton_row(automaton, &vcpu->state)
-                                                      : PS_NO_STATE;
+                                                      : PS_NO_ROW;
     return out;
 }
 

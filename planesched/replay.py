@@ -94,6 +94,8 @@ def replay(
     if not isinstance(plane_map, traces.PlaneMap):
         plane_map = traces.PlaneMap.parse(plane_map)
     n_planes = plane_count(plane_map.n_planes if planes is None else planes)
+    costs_ns = _by_name("costs", costs or {})
+    forward = _duration("forward_ns", forward_ns)
     runs = [
         _Run(
             label,
@@ -101,8 +103,8 @@ def replay(
             plane_map,
             n_planes,
             vcpus or 1,
-            costs=_by_name("costs", costs or {}),
-            forward_ns=_duration("forward_ns", forward_ns),
+            costs=costs_ns,
+            forward_ns=forward,
             route=route,
             main=main,
             userspace=userspace,

@@ -2,7 +2,7 @@
 #include "planesched/lookup.h"
 #include "records.h"
 
-/* Returns how often the current plane changed. `states` holds one vCPU, as it begins and ends. */
+/* Returns how often the current plane changed. `state` is the vCPU before, then after. */
 uint64_t lookup_loop(struct ps_lookup *lookup, struct ps_state *state,
                      const struct ps_event_record *events, uint64_t n)
 {
