@@ -13,10 +13,10 @@ C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
 TSAN_BIN = $(if $(SANITIZE),build/ctest/test_checker.tsan)
-C_SOURCES := $(wildcard csrc/*.c)
+C_SOURCES := $(filter-out csrc/tests/%,$(wildcard csrc/*/*.c csrc/*/*/*.c))
 HEADERS := $(patsubst planesched/include/%,%,$(wildcard planesched/include/planesched/*.h)) \
-	$(notdir $(wildcard csrc/*.h))
-C_DEPS := $(C_SOURCES) $(wildcard csrc/*.h planesched/include/planesched/*.h)
+	$(patsubst csrc/%,%,$(filter-out csrc/tests/%,$(wildcard csrc/*/*.h csrc/*/*/*.h)))
+C_DEPS := $(C_SOURCES) $(wildcard csrc/*/*.h csrc/*/*/*.h planesched/include/planesched/*.h)
 COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
 
 # Python itself leaks by design, and knows nothing of the sanitizers: they must be there first.
@@ -56,7 +56,7 @@ ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run
 # The one that starts threads, under TSan.
 $(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)
 	@mkdir -p $(@D)
-	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< $(wildcard csrc/checker_*.c)
+	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< $(wildcard csrc/checker/*.c)
 
 define C_RULE
 build/ctest/$(1)/%.o: csrc/%.c $(C_DEPS)
@@ -93,11 +93,11 @@ VERSION = $(or $(shell sed -n "s/^__version__ = version = '\(.*\)'/\1/p" planesc
 	$(shell sed -n 's/^fallback_version = "\(.*\)"/\1/p' pyproject.toml))
 FILL_IN = sed -e 's/@VERSION@/$(VERSION)/' -e 's,@PREFIX@,../..,' -e 's,@LIBS@,-L$${prefix}/lib -lplanesched -lm,'
 # What it takes to read an engine's figures, and to give it sources, goes with the library.
-READING := $(addprefix csrc/,compiler.h figures.h histogram.h jobs.h sources.h)
+READING := $(addprefix csrc/,core/compiler.h core/figures.h core/histogram.h engine/jobs.h engine/sources.h)
 INTO = $(DESTDIR)$(PREFIX)
 
 build/lib/%.o: csrc/%.c $(C_DEPS)
-	@mkdir -p build/lib
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
 
 build/lib/libplanesched.a: $(LIB_OBJECTS)

@@ -15,36 +15,22 @@ from setuptools.command.build_py import build_py
 
 # The files of csrc/ that a module is linked with. A module that needs none has no row.
 CSRC: dict[str, list[str]] = {
-    "planesched._running": ["automaton.c", "figures.c", "records.c", "run.c"],
-    "planesched._scan": ["scan.c"],
-    "planesched.checker": [
-        "checker_crew.c",
-        "checker_expand.c",
-        "checker_properties.c",
-        "checker_search.c",
-        "checker_sweep.c",
-        "checker_table.c",
-        "checker_world.c",
-    ],
-    "planesched.core": ["automaton.c", "figures.c", "records.c"],
-    "planesched.guests": ["numpy/draws.c"],
-    "planesched.simulation": [
-        "automaton.c",
-        "engine.c",
-        "engine_copy.c",
-        "engine_input.c",
-        "engine_livelock.c",
-        "engine_read.c",
-        "engine_run.c",
-        "engine_step.c",
-        "engine_talk.c",
-        "figures.c",
-        "jobs.c",
-        "records.c",
+    "planesched._running": ["core/automaton.c", "core/figures.c", "core/records.c", "core/run.c"],
+    "planesched._scan": ["core/scan.c"],
+    "planesched.checking.search": sorted(
+        path.relative_to("csrc").as_posix() for path in Path("csrc/checker").glob("*.c")
+    ),
+    "planesched.core": ["core/automaton.c", "core/figures.c", "core/records.c"],
+    "planesched.simulation.guests": ["engine/draws/draws.c"],
+    "planesched.simulation.engine": [
+        "core/automaton.c",
+        "core/figures.c",
+        "core/records.c",
+        *sorted(path.relative_to("csrc").as_posix() for path in Path("csrc/engine").glob("*.c")),
     ],
 }
 # The modules that use numpy's distributions (numpy/random/*.h, libnpyrandom).
-USES_NUMPY = {"planesched.guests"}
+USES_NUMPY = {"planesched.simulation.guests"}
 
 DEBUG = os.environ.get("PLANESCHED_DEBUG", "0") not in ("", "0")
 BUILD = "build/debug" if DEBUG else "build"

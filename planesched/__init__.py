@@ -3,23 +3,23 @@
 from pathlib import Path
 
 from ._scan import pick_many
-from .batches import Interval
-from .callback import UserScheduler
 from .checking import check, diff, matrix
-from .compare import Comparison, compare
 from .core import VCPU, VM, Outcome
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
-from .jobstats import JobStats
+from .figures.batches import Interval
+from .figures.jobs import JobStats
+from .figures.planes import Stats
+from .figures.result import Result
 from .policy import MAX_PLANES, Policy
 from .presets import Preset, presets
-from .replay import ReplayResult, TraceSummary, replay
-from .result import Result
+from .replaying.run import ReplayResult, TraceSummary, replay
 from .scenarios import Scenario, load_scenario, scenarios
-from .simulate import simulate
-from .simulation import Engine
-from .stats import Stats
-from .sweep import Sweep, sweep
+from .simulation.compare import Comparison, compare
+from .simulation.engine import Engine
+from .simulation.run import simulate
+from .simulation.sweep import Sweep, sweep
+from .userspace import UserScheduler
 from .workload import Costs, Workload, cost_sets
 
 try:

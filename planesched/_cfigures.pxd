@@ -4,7 +4,7 @@ from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched.csched cimport ps_outcome, ps_policy, ps_state
 
-cdef extern from "figures.h" nogil:
+cdef extern from "core/figures.h" nogil:
     enum:
         PS_N_BUCKETS
         PS_CLOCK_ENTERED
@@ -34,7 +34,7 @@ cdef extern from "figures.h" nogil:
         const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t end_ns
     ) noexcept
 
-cdef extern from "records.h" nogil:
+cdef extern from "core/records.h" nogil:
     struct ps_event_record:
         int64_t time_ns
         uint32_t vcpu
@@ -61,7 +61,7 @@ cdef extern from "records.h" nogil:
     ) noexcept
     uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
 
-cdef extern from "scan.h" nogil:
+cdef extern from "core/scan.h" nogil:
     enum ps_scan_path:
         pass
 

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from planesched._cfigures cimport ps_event_record, ps_ledger, ps_outcome_record
 from planesched.csched cimport ps_policy, ps_state
 
-cdef extern from "run.h" nogil:
+cdef extern from "core/run.h" nogil:
     struct ps_automaton:
         uint32_t events
         uint64_t n_filled

@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import VM
-from .stats import Stats
+from .figures.planes import Stats
 
 __all__ = ["run"]
 

@@ -11,8 +11,8 @@ from planesched.core cimport VM
 from planesched.csched cimport PS_N_EVENTS
 
 from .events import EVENT, NO_PLANE, Event
-from .inputs import log_array, record_array
-from .stats import FIGURES, Stats
+from .checks import log_array, record_array
+from .figures.planes import FIGURES, Stats
 
 __all__ = ["run"]
 

@@ -6,8 +6,8 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
 from .events import Fault, Flags, Reason
+from .figures.planes import Stats
 from .policy import Policy
-from .stats import Stats
 
 __all__ = ["VCPU", "VM", "Outcome"]
 

@@ -1,6 +1,6 @@
 /* ps_step and the counting of figures, with the policy a constant of the program (fixed.h). */
-#include "records.h"
-#include "figures.h"
+#include "core/records.h"
+#include "core/figures.h"
 #include "fixed.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The search from C: packing, the bound of the packed form, small searches, and many threads. */
 #include <pthread.h>
 
-#include "checker.h"
+#include "checker/search.h"
 
 #include "check.h"
 

@@ -2,7 +2,7 @@
 #include "planesched/engine.h"
 
 #include "check.h"
-#include "jobs.h"
+#include "engine/jobs.h"
 
 static struct ps_engine_config two_planes(const struct ps_policy *policy)
 {

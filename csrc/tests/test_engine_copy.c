@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "engine_parts.h"
+#include "engine/parts.h"
 
 #define PLANES 2u
 #define VCPUS 3u

@@ -1,5 +1,5 @@
 /* Queues of jobs against a plain model: first in, first out, and every node is somewhere once. */
-#include "jobs.h"
+#include "engine/jobs.h"
 
 #include "check.h"
 

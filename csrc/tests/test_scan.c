@@ -1,6 +1,6 @@
 /* Every way to scan gives what ps_first gives, and writes nothing else. */
 #include "check.h"
-#include "scan.h"
+#include "core/scan.h"
 
 #include <string.h>
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checker import ACT
 from ..events import Event, takes_plane
 from ..policy import Policy, Rank
+from .search import ACT
 
 __all__ = ["DEFAULT", "GROUPS", "KINDS", "acts_of", "parse_events"]
 
@@ -37,7 +37,7 @@ GROUPS = {
 }
 """Names that stand for several events."""
 
-# As in csrc/checker_world.h.
+# As in csrc/checker/world.h.
 RUNS, USER, OPEN, SELF, INSIDE = 1, 2, 4, 8, 16
 ANSWER, IPI, TLB_LOCK, TLB_UNLOCK, TLB_FLUSH = range(len(Event), len(Event) + 5)
 

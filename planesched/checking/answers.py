@@ -1,11 +1,11 @@
 """From what a search found to the answers that a report gives."""
 
-from ..checker import DELIVERY, N_LOCAL, PROGRESS, Search
 from ..policy import Policy
-from .engine import Run
+from .counterexample import make_trace
 from .properties import Predicate, Property
 from .report import Coverage, Verdict
-from .trace import make_trace
+from .search import DELIVERY, N_LOCAL, PROGRESS, Search
+from .threads import Run
 
 __all__ = ["coverage_of", "judge", "verdict_of"]
 

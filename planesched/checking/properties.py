@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..checker import DELIVERY, PROGRESS
+from .search import DELIVERY, PROGRESS
 
 __all__ = ["PROPERTIES", "Predicate", "Property", "choose"]
 

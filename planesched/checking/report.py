@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..policy import Policy
-from .trace import Trace, table
+from .counterexample import Trace, table
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
 

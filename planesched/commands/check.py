@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..checking import DEFAULT, GROUPS, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
-from ..policyfile import parse_policy, with_settings
+from ..policytext import parse_policy, with_settings
 from ..presets import presets
 from ..report.progress import progress
 from .options import add_json, add_planes, count

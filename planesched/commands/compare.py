@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, and print the table or the JSON."""
-    from ..compare import compare
+    from ..simulation.compare import compare
 
     check_out(args.out, (".parquet", ".json"))
     check_drawings(args.plot)

@@ -3,10 +3,10 @@
 import argparse
 
 from ..policy import Policy
-from ..replay import ReplayResult
+from ..replaying.run import ReplayResult
 from ..report.text import fill, width
+from ..text import format_ns
 from ..traces import PlaneMap
-from ..units import format_ns
 from .replay import replay_trace, report
 
 DESCRIPTION = """\

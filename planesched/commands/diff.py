@@ -4,7 +4,7 @@ import argparse
 import json
 
 from ..checking import diff
-from ..policyfile import parse_policy, with_settings
+from ..policytext import parse_policy, with_settings
 from .check import add_search, watching
 
 DESCRIPTION = """\

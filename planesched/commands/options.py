@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..policy import plane_count
-from ..units import duration_ns
+from ..text import duration_ns
 
 __all__ = ["add_json", "add_planes", "count", "duration", "integer", "pairs", "planes_number"]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..files import check_target, replacing
 from ..policy import Policy
-from ..policyfile import parse_policy
-from ..replay import ReplayResult, replay
+from ..policytext import parse_policy
+from ..replaying.run import ReplayResult, replay
 from ..report.policies import Row, policy_table
 from ..report.progress import progress
 from ..report.text import counted, fill, width
+from ..text import duration_ns, format_ns
 from ..traces import PlaneMap
-from ..units import duration_ns, format_ns
 from .options import add_json, count, duration, integer, pairs, planes_number
 from .out import LOG_ROOM, add_plot, add_timeline, check_drawings, write_plot, write_timelines
 

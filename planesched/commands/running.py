@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..policyfile import parse_policy
+from ..policytext import parse_policy
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
-from ..scenariovalues import costing
-from ..units import duration_ns
+from ..scenarios.values import costing
+from ..text import duration_ns
 from .options import count, duration, integer, pairs
 
 __all__ = ["add_running", "arguments", "policies", "ticking"]

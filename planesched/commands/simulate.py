@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, and print the result."""
-    from ..simulate import simulate
+    from ..simulation.run import simulate
 
     check_out(args.out, (".parquet", ".json", ".npz"))
     check_drawings(args.plot, args.timeline)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core import VCPU, VM, Outcome
 from ..events import Event, Flags
-from ..policyfile import parse_policy, with_settings
+from ..policytext import parse_policy, with_settings
 from ..report.text import table
 from .options import add_json, add_planes, integer
 

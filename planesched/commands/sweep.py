@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Sweep, and print the rows or where they are."""
     from ..report.text import table
-    from ..sweep import sweep
+    from ..simulation.sweep import sweep
     from .out import check_out
 
     check_out(args.out, (".parquet",))

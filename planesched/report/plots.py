@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..figures.planes import Stats
 from ..files import check_target, replacing
-from ..stats import Stats
-from ..units import format_ns
+from ..text import format_ns
 
 __all__ = ["check_plot", "latency_plot", "overview_plot", "save_plot", "switch_plot"]
 

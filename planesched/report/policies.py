@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..stats import Stats
-from ..units import format_ns
+from ..figures.planes import Stats
+from ..text import format_ns
 from .text import Cell, fill, table
 
 __all__ = ["Row", "policy_table"]

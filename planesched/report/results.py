@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..histogram import histogram_quantile
-from ..units import format_ns
+from ..figures.distribution import histogram_quantile
+from ..text import format_ns
 from .text import counted, table
 
 __all__ = ["result_columns", "result_text"]

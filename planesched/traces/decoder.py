@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from . import bodies
+from . import kvm_events
 from .record import MAX_VCPUS, NO_VCPU, RECORD, Kind
 
 __all__ = ["BadBody", "Decoder", "text_of"]
@@ -69,17 +69,17 @@ class Decoder:
         self.rows.append((now, arg, int(thread), vcpu, vector, kind, 0))
 
     def _entry(self, line: bytes, at: int, now: int, thread: bytes) -> None:
-        found = bodies.ENTRY(line, at)
+        found = kvm_events.ENTRY(line, at)
         if found is None:
             raise BadBody
         self._runs(found[1], now, thread)
 
     def _exit(self, line: bytes, at: int, now: int, thread: bytes) -> None:
-        found = bodies.EXIT(line, at)
+        found = kvm_events.EXIT(line, at)
         if found is None:
             raise BadBody
         text, reason = found.groups()
-        if reason in bodies.HLT:
+        if reason in kvm_events.HLT:
             self._learn(thread, text)
             self._waiting.add(thread)
             self._exit_age(line)
@@ -126,11 +126,11 @@ class Decoder:
         self._arrival(line, at, now, thread, Kind.POSTED)
 
     def _arrival(self, line: bytes, at: int, now: int, thread: bytes, kind: Kind) -> None:
-        found = bodies.ACCEPT(line, at)
+        found = kvm_events.ACCEPT(line, at)
         if found is None:
             raise BadBody
         vector = _vector(found[2])
-        kind = kind if found[3] in bodies.VECTOR_MODES else Kind.KICK
+        kind = kind if found[3] in kvm_events.VECTOR_MODES else Kind.KICK
         self._emit(kind, now, thread, self._apic_vcpu(found[1]), vector)
 
     def _apic_vcpu(self, text: bytes) -> int:
@@ -140,7 +140,7 @@ class Decoder:
         return vcpu
 
     def _inject(self, line: bytes, at: int, now: int, thread: bytes) -> None:
-        found = bodies.INJECT(line, at)
+        found = kvm_events.INJECT(line, at)
         if found is None:
             raise BadBody
         decimal, hexadecimal, again = found.groups()
@@ -157,7 +157,7 @@ class Decoder:
         self._emit(kind, now, thread, self._vcpu.get(thread, NO_VCPU), vector)
 
     def _eoi(self, line: bytes, at: int, now: int, thread: bytes) -> None:
-        found = bodies.EOI(line, at)
+        found = kvm_events.EOI(line, at)
         if found is None:
             raise BadBody
         vector = -1 if found[2] == b"-1" else _vector(found[2])
@@ -167,11 +167,11 @@ class Decoder:
 
     def _pv_eoi(self, line: bytes, at: int, now: int, thread: bytes) -> None:
         # Only checked: the kernel prints kvm_eoi for the same EOI.
-        if bodies.EOI(line, at) is None:
+        if kvm_events.EOI(line, at) is None:
             raise BadBody
 
     def _wakeup(self, line: bytes, at: int, now: int, thread: bytes) -> None:
-        found = bodies.WAKEUP(line, at)
+        found = kvm_events.WAKEUP(line, at)
         if found is None:
             raise BadBody
         self._waiting.add(thread)

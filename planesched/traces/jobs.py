@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import JOB
-from .busy import VCPU, Job, State
 from .planemap import PlaneMap
 from .reader import Reader
 from .record import NO_VCPU, Kind
+from .vcpu import VCPU, Job, State
 
 __all__ = ["WAKE", "JobStream", "jobs", "resolve"]
 

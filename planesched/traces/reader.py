@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TraceError
-from . import bodies
+from . import kvm_events
 from .decoder import BadBody, Decoder, text_of
-from .family import Family, Match
-from .opening import MAX_LINE, line_blocks
-from .perf import PERF_PROF, PERF_SCRIPT
-from .tracecmd import TRACECMD
-from .tracefs import TRACEFS, flags_of
+from .formats.format import Family, Match
+from .formats.perf import PERF_PROF, PERF_SCRIPT
+from .formats.tracecmd import TRACECMD
+from .formats.tracefs import TRACEFS, flags_of
+from .text import MAX_LINE, line_blocks
 
 __all__ = ["Reader", "read"]
 
@@ -224,7 +224,7 @@ class Reader:
     ) -> bool:
         """Try what a user-space decoder printed raw; report and give False if that fails too."""
         event, body = found[4], line[found.end() :]
-        text = bodies.kernel_text(event, body) if bodies.RAW in body else None
+        text = kvm_events.kernel_text(event, body) if kvm_events.RAW in body else None
         if text is not None:
             try:
                 self._decoder.handlers[event](text, 0, now, found[1])
@@ -233,7 +233,7 @@ class Reader:
                 bad = again
         what, expected = bad.args or ("", "")
         what = what or f"{text_of(event)}: {_quote(body.strip())}"
-        self._report(number, what, expected or bodies.EXPECTED[event])
+        self._report(number, what, expected or kvm_events.EXPECTED[event])
         return False
 
     def _report(self, number: int, found: str, expected: str) -> None:

@@ -1,8 +1,8 @@
 """What guests do: where work comes from, how long it takes, what switches cost."""
 
 from .costs import Costs, CostSet, cost_sets
+from .distributions import Constant, Empirical, Exponential, Gamma, LogNormal, Spread, Uniform
 from .sources import Calls, Ipis, OnOff, Periodic, Poisson, Recorded, Source, Times
-from .spreads import Constant, Empirical, Exponential, Gamma, LogNormal, Spread, Uniform
 from .workload import Workload
 
 __all__ = [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..events import Reason
 from ..policy import MAX_PLANES, plane_id
-from .spreads import Fields, Spread, spread
+from .distributions import Fields, Spread, spread
 
 __all__ = ["CostSet", "Costs", "cost_sets"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..events import JOB
 from ..traces import PlaneMap, jobs, read, resolve
-from .resolve import Resolved
+from .numbered import Resolved
 from .sources import Recorded
 
 __all__ = ["recorded_jobs"]

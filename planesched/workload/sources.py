@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 
 from ..policy import MAX_PLANES, plane_id
+from ..text import duration_ns, rate_hz
 from ..traces import PlaneMap, Target
-from ..units import duration_ns, rate_hz
-from .spreads import Spread, Uniform, spread, times_array
+from .distributions import Spread, Uniform, spread, times_array
 
 __all__ = [
     "SOURCES",
@@ -30,7 +30,7 @@ __all__ = [
     "plane_target",
 ]
 
-# As enum ps_arrivals has them (csrc/sources.h).
+# As enum ps_arrivals has them (csrc/engine/sources.h).
 _POISSON, _PERIODIC, _ONOFF, _TIMES, _CALLS, _IPIS = range(6)
 
 
@@ -94,7 +94,7 @@ class Source(ABC):
 
     @abstractmethod
     def fields(self) -> dict[str, Any]:
-        """Give what is its own of ``struct ps_source`` (csrc/sources.h)."""
+        """Give what is its own of ``struct ps_source`` (csrc/engine/sources.h)."""
 
     def scaled(self, factor: float) -> Self:
         """Give the same source with `factor` times as many jobs a second."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from ..policy import Policy, plane_id
+from ..text import duration_ns
 from ..traces import Target
-from ..units import duration_ns
 from .sources import Ipis, Recorded, Source, plane_target
 
 __all__ = ["Workload", "plane_of"]

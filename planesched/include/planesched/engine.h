@@ -46,7 +46,7 @@ struct ps_engine_config {
     int64_t cost_ns[PS_N_REASONS];   /* of a switch, by its reason */
     int64_t exit_ns;                 /* of an exit to userspace */
     int64_t forward_ns;              /* service time of a forward job */
-    const struct ps_workload *workload; /* what guests do of themselves (csrc/sources.h), or NULL */
+    const struct ps_workload *workload; /* what guests do of themselves (sources.h), or NULL */
     struct ps_userspace userspace;   /* answers exits; zeroed: the default userspace scheduler */
 };
 

@@ -1,0 +1,185 @@
+/* The first half of a round: what every act leads to from the states of a piece. */
+#include "checker/search.h"
+
+static void ps_note(const struct ps_search *search, struct ps_piece *piece, unsigned broken,
+                    uint32_t id, unsigned act)
+{
+    broken &= search->wanted;
+    for (unsigned i = 0; broken; i++, broken >>= 1)
+        if (broken & 1u && piece->finds[i].id == PS_NO_ID) {
+            piece->finds[i].id = id;
+            piece->finds[i].act = (uint16_t)act;
+        }
+}
+
+/* Keep a packed world, unless this piece has it already. */
+static void ps_emit(const struct ps_search *search, struct ps_piece *piece, const uint64_t *key,
+                    uint32_t parent, unsigned act)
+{
+    const unsigned words = search->sys.words;
+    const uint64_t hash = ps_hash(key, words);
+    uint64_t *recent = piece->recent + (size_t)(hash >> 32 & (PS_RECENT - 1u)) * words;
+    if (ps_same_key(recent, key, words))
+        return;
+    ps_copy_key(recent, key, words);
+    ps_copy_key(piece->keys + (size_t)piece->n * words, key, words);
+    piece->parents[piece->n] = parent;
+    piece->acts[piece->n] = (uint16_t)act;
+    piece->shards[piece->n] = (uint8_t)ps_shard_of(hash);
+    piece->n++;
+}
+
+/* Both policies do one act. Returns whether they did the same. */
+static int ps_act_twice(const struct ps_system *sys, struct ps_world *next,
+                        const struct ps_act *act, unsigned *touched)
+{
+    struct ps_outcome out[2] = {{0, 0, 0, 0, 0, {0}}, {0, 0, 0, 0, 0, {0}}};
+    struct ps_act twin = *act;
+    unsigned stepped;
+    twin.vcpu = 1;
+    const unsigned first = ps_world_act(sys, next, act, &out[0], &stepped);
+    const unsigned second = ps_world_act(sys, next, &twin, &out[1], &stepped);
+    *touched = first | second;
+    return !first == !second && !memcmp(&out[0], &out[1], sizeof out[0]);
+}
+
+static void ps_lockstep(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                        const struct ps_world *world, const uint64_t *from)
+{
+    uint64_t key[PS_KEY_WORDS];
+    int differs = 0;
+    for (unsigned i = 0; i < search->n_acts; i++) {
+        struct ps_world next = *world;
+        unsigned touched;
+        const int same = ps_act_twice(&search->sys, &next, &search->acts[i], &touched);
+        piece->transitions += touched != 0;
+        if (!same) {
+            ps_note(search, piece, 1u << PS_SAME_CHOICE, id, i);
+            differs = 1;
+        } else if (touched) {
+            ps_pack(&search->sys, &next, key);
+            if (!ps_same_key(key, from, search->sys.words))
+                ps_emit(search, piece, key, id, i);
+        }
+    }
+    piece->differing += (unsigned)differs;
+}
+
+/* One state while its piece is expanded. */
+struct ps_source {
+    struct ps_world world;
+    uint32_t delivered;
+    unsigned idles;
+};
+
+static void ps_load_source(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                           struct ps_source *source)
+{
+    const uint64_t *key = ps_key_of(search, id);
+    ps_unpack(&search->sys, key, &source->world);
+    source->delivered = 0;
+    source->idles = 0;
+    ps_note(search, piece, ps_breaks_state(&search->sys, &source->world), id, PS_MAX_ACTS);
+    if (search->sys.lockstep)
+        ps_lockstep(search, piece, id, &source->world, key);
+}
+
+static inline void ps_copy_world(struct ps_world *to, const struct ps_world *from, unsigned n)
+{
+    for (unsigned vcpu = 0; vcpu < n; vcpu++) {
+        to->vcpus[vcpu] = from->vcpus[vcpu];
+        to->locks[vcpu] = from->locks[vcpu];
+        to->waits[vcpu] = from->waits[vcpu];
+    }
+}
+
+/* One act from one state; `next` is a copy of the state's world. */
+static inline void ps_expand_act(const struct ps_search *search, struct ps_piece *piece,
+                                 uint32_t id, unsigned number, struct ps_source *source,
+                                 struct ps_world *next)
+{
+    const struct ps_system *sys = &search->sys;
+    const struct ps_act *act = &search->acts[number];
+    const struct ps_world *world = &source->world;
+    struct ps_outcome out;
+    unsigned stepped;
+    unsigned touched = ps_world_act(sys, next, act, &out, &stepped);
+    if (!touched)
+        return;
+    piece->transitions++;
+    if (out.fault && act->kind < PS_N_EVENTS)
+        return; /* what is refused changes nothing (rules, 4) */
+    if (search->wanted & (1u << PS_NOTHING_LOST | 1u << PS_FEASIBLE)) {
+        const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
+        if (broken)
+            ps_note(search, piece, broken, id, number);
+    }
+    if (act->how & PS_INSIDE && search->wanted >> PS_N_LOCAL) {
+        source->delivered |= ps_delivered(sys, world, next, stepped, out);
+        source->idles |= (unsigned)ps_is_idle(act, out);
+    }
+    const uint64_t *from = ps_key_of(search, id);
+    uint64_t key[PS_KEY_WORDS];
+    ps_copy_key(key, from, sys->words);
+    for (unsigned vcpu = 0; touched; vcpu++, touched >>= 1)
+        if (touched & 1u)
+            ps_pack_vcpu(sys, next, vcpu, key);
+    if (!ps_same_key(key, from, sys->words))
+        ps_emit(search, piece, key, id, number);
+}
+
+/* Act by act, not state by state: what the processor has learned of an event stays true. */
+static void ps_expand_piece(const struct ps_search *search, struct ps_piece *piece)
+{
+    struct ps_source sources[PS_PIECE];
+    struct ps_world next;
+    const uint32_t n = piece->end - piece->begin;
+    memset(&next, 0, sizeof next);
+    const unsigned n_vcpus = search->sys.n_vcpus;
+    for (uint32_t i = 0; i < n; i++)
+        ps_load_source(search, piece, ps_id(piece->shard, piece->begin + i), &sources[i]);
+    for (unsigned act = 0; act < search->n_acts && !search->sys.lockstep; act++)
+        for (uint32_t i = 0; i < n; i++) {
+            if (n_vcpus == 1) /* one vCPU has no locks */
+                next.vcpus[0] = sources[i].world.vcpus[0];
+            else
+                ps_copy_world(&next, &sources[i].world, n_vcpus);
+            ps_expand_act(search, piece, ps_id(piece->shard, piece->begin + i), act, &sources[i],
+                          &next);
+        }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t id = ps_id(piece->shard, piece->begin + i);
+        const struct ps_block *block = ps_block_of(search, id);
+        /* Other marks in this block belong to other pieces; this one's only to this call. */
+        block->marks[ps_place(id)] = sources[i].delivered;
+        if (sources[i].idles)
+            block->acts[ps_place(id)] |= PS_IDLES;
+    }
+}
+
+/* Sort what was found by shard, keeping its order. */
+static void ps_piece_sort(struct ps_piece *piece)
+{
+    memset(piece->starts, 0, sizeof piece->starts);
+    for (uint32_t i = 0; i < piece->n; i++)
+        piece->starts[piece->shards[i] + 1u]++;
+    uint32_t places[PS_SHARDS];
+    for (unsigned i = 0; i < PS_SHARDS; i++) {
+        piece->starts[i + 1u] += piece->starts[i];
+        places[i] = piece->starts[i];
+    }
+    for (uint32_t i = 0; i < piece->n; i++)
+        piece->order[places[piece->shards[i]]++] = i;
+}
+
+void ps_search_expand(struct ps_search *search, unsigned number)
+{
+    struct ps_piece *piece = &search->pieces[number];
+    piece->n = 0;
+    piece->transitions = piece->differing = 0;
+    for (unsigned i = 0; i < PS_N_LOCAL; i++)
+        piece->finds[i].id = PS_NO_ID;
+    memset(piece->recent, 0, PS_RECENT * search->sys.words * sizeof *piece->recent);
+    ps_expand_piece(search, piece);
+    ps_piece_sort(piece);
+}

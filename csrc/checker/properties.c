@@ -1,0 +1,114 @@
+/* The properties of docs/checker.md that are seen on one state, or on one act. */
+#include "checker/search.h"
+
+#define PS_P(property) (1u << PS_##property)
+
+static unsigned ps_breaks_vcpu(const struct ps_policy *policy, const struct ps_state *s)
+{
+    const unsigned current = (unsigned)s->current;
+    const uint16_t able = (uint16_t)(s->online & ~s->held);
+    const uint16_t above = ps_above(policy, s->locked, current);
+    unsigned broken = 0;
+    if (!s->status && able & above & ps_deliverable(s))
+        broken |= PS_P(PRIORITY);
+    if (s->status & PS_STATUS_BLOCKED) {
+        if (able & (s->runnable | above) & ps_wakes(s))
+            broken |= PS_P(WAKEUP);
+        if (able & s->runnable & ~s->halted)
+            broken |= PS_P(WORK_CONSERVING);
+    }
+    return broken;
+}
+
+unsigned ps_breaks_state(const struct ps_system *sys, const struct ps_world *world)
+{
+    unsigned broken = 0;
+    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
+        broken |= ps_breaks_vcpu(ps_policy_of(sys, vcpu), &world->vcpus[vcpu]);
+    return broken;
+}
+
+/* Pending bits that went although nobody took them. */
+static int ps_loses(const struct ps_state *before, const struct ps_state *after,
+                    const struct ps_act *act, struct ps_outcome out)
+{
+    const uint16_t now = ps_bit((unsigned)out.now);
+    uint16_t kept = 0xffff;
+    if (act->kind == PS_EVENT_DISABLE && !out.fault)
+        kept = (uint16_t)~ps_bit(act->plane);
+    const uint16_t fresh = act->how & PS_OF_SELF || out.fault ? (uint16_t)0 : ps_bit(act->plane);
+    const uint16_t irq_set = act->kind == PS_EVENT_IRQ ? fresh : (uint16_t)0;
+    const uint16_t nmi_set = act->kind == PS_EVENT_NMI ? fresh : (uint16_t)0;
+    const uint16_t trap_set = act->kind == PS_EVENT_INTERCEPT ? fresh : (uint16_t)0;
+    const uint16_t irq = (uint16_t)((before->irq | irq_set) & ~after->irq & kept);
+    const uint16_t nmi = (uint16_t)((before->nmi | nmi_set) & ~after->nmi & kept);
+    const uint16_t trap = (uint16_t)((before->trap | trap_set) & ~after->trap & kept);
+    return (irq & ~(out.flags & PS_FLAG_INJECTED ? now : 0)) ||
+           (nmi & ~(out.flags & PS_FLAG_NMI ? now : 0)) ||
+           (trap & ~(out.flags & PS_FLAG_USER ? 0 : now));
+}
+
+/* A switch that only the host wanted, to a plane that the policy does not let it choose. */
+static int ps_infeasible(const struct ps_policy *policy, const struct ps_state *before,
+                         struct ps_outcome out)
+{
+    const uint16_t now = ps_bit((unsigned)out.now);
+    if (!(out.flags & PS_FLAG_SWITCHED))
+        return 0;
+    if (out.reason == PS_REASON_FORCE)
+        return policy->force == PS_FORCE_NONE ||
+               (policy->force == PS_FORCE_MARKER && now != policy->marker_bit);
+    if (out.reason != PS_REASON_USER || before->runnable & now)
+        return 0;
+    return policy->force == PS_FORCE_NONE ||
+           (policy->force == PS_FORCE_MARKER && now != policy->marker_bit);
+}
+
+unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *before,
+                       const struct ps_world *after, const struct ps_act *act, unsigned stepped,
+                       struct ps_outcome out)
+{
+    unsigned broken = 0;
+    if (ps_loses(&before->vcpus[stepped], &after->vcpus[stepped], act, out))
+        broken |= PS_P(NOTHING_LOST);
+    if (ps_infeasible(ps_policy_of(sys, stepped), &before->vcpus[stepped], out))
+        broken |= PS_P(FEASIBLE);
+    return broken;
+}
+
+int ps_is_idle(const struct ps_act *act, struct ps_outcome out)
+{
+    const int enters = act->kind == PS_EVENT_ENTER || act->kind == PS_ACT_ANSWER;
+    if (!(act->how & PS_INSIDE) || act->kind == PS_ACT_IPI || out.fault)
+        return 0;
+    if (out.flags & PS_FLAG_BOUNCED)
+        return 1;
+    return (enters || out.flags & PS_FLAG_SWITCHED) &&
+           (out.flags & (PS_FLAG_BLOCKED | PS_FLAG_USER)) != 0;
+}
+
+uint32_t ps_pending(const struct ps_system *sys, const struct ps_world *world)
+{
+    uint32_t pending = 0;
+    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++) {
+        const struct ps_state *s = &world->vcpus[vcpu];
+        const uint32_t irq = s->irq & s->online & (uint32_t)~s->held;
+        pending |= irq << (vcpu * sys->n_planes);
+        if (world->waits[vcpu])
+            pending |= 1u << (sys->n_vcpus * sys->n_planes + vcpu);
+    }
+    return pending;
+}
+
+uint32_t ps_delivered(const struct ps_system *sys, const struct ps_world *before,
+                      const struct ps_world *after, unsigned stepped, struct ps_outcome out)
+{
+    uint32_t delivered = 0;
+    if (out.flags & PS_FLAG_INJECTED)
+        delivered = 1u << (stepped * sys->n_planes + (unsigned)out.now);
+    if (sys->locks)
+        for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
+            if (before->waits[vcpu] && !after->waits[vcpu])
+                delivered |= 1u << (sys->n_vcpus * sys->n_planes + vcpu);
+    return delivered;
+}

@@ -1,0 +1,271 @@
+/* The figures of the rules' section 6, counted by every driver that has time.
+ *
+ * Times are summed by adding the time at which a spell ends and subtracting the one at which it
+ * began, so nothing is stored per vCPU and nothing happens while nothing changes. The sums are 128
+ * bits wide: a million vCPUs for 2^63 ns fit.
+ */
+#ifndef PLANESCHED_FIGURES_H
+#define PLANESCHED_FIGURES_H
+
+#include "core/compiler.h"
+#include "core/histogram.h"
+#include "planesched/step.h"
+
+struct ps_wide {
+    uint64_t lo, hi;
+};
+
+static inline void ps_wide_add(struct ps_wide *sum, uint64_t value)
+{
+    sum->lo += value;
+    sum->hi += sum->lo < value;
+}
+
+static inline void ps_wide_add_wide(struct ps_wide *sum, struct ps_wide value)
+{
+    ps_wide_add(sum, value.lo);
+    sum->hi += value.hi;
+}
+
+static inline void ps_wide_sub(struct ps_wide *sum, uint64_t value)
+{
+    sum->hi -= sum->lo < value;
+    sum->lo -= value;
+}
+
+/* What can be pending on a plane, and the words below that speak of each. */
+enum ps_pending { PS_PENDING_IRQ, PS_PENDING_NMI, PS_PENDING_TRAP, PS_N_PENDING };
+
+/* All vCPUs together. planesched/stats.py holds the same layout as a numpy dtype. */
+struct ps_figures {
+    uint64_t steps[PS_N_EVENTS][PS_MAX_PLANES];      /* accepted events, by event and plane */
+    uint64_t faults[PS_N_EVENTS][PS_N_FAULTS];       /* refused events */
+    uint64_t entries[PS_MAX_PLANES][PS_MAX_PLANES];  /* from, to; the diagonal holds bounces */
+    uint64_t reasons[PS_N_REASONS];                  /* entries, by reason */
+    uint64_t exits[PS_N_REASONS];                    /* exits to userspace, by reason */
+    uint64_t coalesced[PS_N_PENDING][PS_MAX_PLANES];
+    uint64_t taken[PS_N_PENDING][PS_MAX_PLANES];     /* injected; intercepts: delivered */
+    uint64_t dropped[PS_N_PENDING][PS_MAX_PLANES];   /* by `disable` */
+    uint64_t pending_before[PS_N_PENDING][PS_MAX_PLANES];
+    uint64_t pending[PS_N_PENDING][PS_MAX_PLANES];
+    uint64_t vina[PS_MAX_PLANES];                    /* notifications */
+    uint64_t vina_set[PS_MAX_PLANES];                /* of these, those that set a clear irq */
+    struct ps_wide time_ns[4][PS_MAX_PLANES];        /* running, userspace, blocked; transition */
+    struct ps_wide suspended_ns[PS_MAX_PLANES];      /* runnable, another plane is current */
+    struct ps_wide latency_ns[PS_MAX_PLANES];        /* sums, delivery to injection */
+    uint64_t latency_min_ns[PS_MAX_PLANES];          /* all ones before the first */
+    uint64_t latency_max_ns[PS_MAX_PLANES];
+    uint64_t longest_ns[PS_MAX_PLANES];              /* longest interval that ended */
+    uint64_t age_ns[PS_MAX_PLANES];                  /* longest interval that has not ended */
+};
+
+/* The first three kinds of time_ns are those of ps_state.status. A switch takes time only where the
+ * driver says so. */
+#define PS_TIME_TRANSITION 3u
+
+/* Where the figures of one driver go. */
+struct ps_ledger {
+    struct ps_figures *figures;
+    uint64_t *latency; /* [n_planes][PS_N_BUCKETS] */
+    int64_t *clocks;   /* [n_vcpus][PS_CLOCK_SLOTS(n_planes)] */
+    unsigned n_planes;
+};
+
+/* The slots of a vCPU's clock, which with up to five planes fill one cache line. */
+enum ps_clock_slot {
+    PS_CLOCK_ROW,     /* of a driver that looks transitions up */
+    PS_CLOCK_ENTERED, /* when current was entered */
+    PS_CLOCK_NOWHERE, /* takes what is to go nowhere, so that nobody has to ask */
+    PS_CLOCK_POSTED   /* when the interrupt that is pending on plane 0 was posted, on 1, ... */
+};
+#define PS_CLOCK_SLOTS(n_planes) ((PS_CLOCK_POSTED + (n_planes) + 7u) / 8u * 8u)
+#define PS_UNKNOWN_NS (-1)
+
+static inline int64_t *ps_clock(const struct ps_ledger *ledger, uint64_t vcpu)
+{
+    return ledger->clocks + vcpu * PS_CLOCK_SLOTS(ledger->n_planes);
+}
+
+/* Fetch a clock before it is needed. */
+static inline void ps_prefetch_clock(const struct ps_ledger *ledger, uint64_t vcpu)
+{
+    const int64_t *clock = ps_clock(ledger, vcpu);
+    ps_prefetch(clock);
+    if (ledger->n_planes > 5)
+        ps_prefetch(clock + PS_CLOCK_POSTED + ledger->n_planes - 1u);
+}
+
+/* What has to be known of a state before its step. */
+struct ps_before {
+    uint16_t runnable, irq, nmi, trap;
+    uint8_t status;
+};
+
+static inline struct ps_before ps_look(const struct ps_state *s)
+{
+    struct ps_before before = {s->runnable, s->irq, s->nmi, s->trap, s->status};
+    return before;
+}
+
+/* A spell of `planes` being runnable without running begins or ends. */
+static inline void ps_count_suspended(struct ps_figures *f, uint16_t ended, uint16_t begun,
+                                      uint64_t now_ns)
+{
+    for (; ended; ended = (uint16_t)(ended & (ended - 1u)))
+        ps_wide_add(&f->suspended_ns[ps_lowest(ended)], now_ns);
+    for (; begun; begun = (uint16_t)(begun & (begun - 1u)))
+        ps_wide_sub(&f->suspended_ns[ps_lowest(begun)], now_ns);
+}
+
+/* If `switched` (0 or 1), an interval of plane `was` ends and another plane's begins. Arithmetic,
+ * because compilers make a branch of a choice here, and nobody can foretell switches. */
+static inline void ps_count_interval(struct ps_figures *f, unsigned was, uint64_t switched,
+                                     uint64_t now_ns, int64_t *clock)
+{
+    const uint64_t entered = (uint64_t)clock[PS_CLOCK_ENTERED];
+    const uint64_t ended = (now_ns - entered) & (0u - switched);
+    clock[PS_CLOCK_ENTERED] = (int64_t)(entered + ended);
+    if (PS_RARELY(ended > f->longest_ns[was]))
+        f->longest_ns[was] = ended;
+}
+
+static inline void ps_count_time(struct ps_figures *f, const struct ps_before *before,
+                                 const struct ps_state *s, struct ps_outcome out, uint64_t now_ns,
+                                 int64_t *clock)
+{
+    const unsigned was = (unsigned)out.was;
+    const unsigned now = (unsigned)out.now;
+    const uint16_t waited = (uint16_t)(before->runnable & ~ps_bit(was));
+    const uint16_t waits = (uint16_t)(s->runnable & ~ps_bit(now));
+    if (waited != waits)
+        ps_count_suspended(f, (uint16_t)(waited & ~waits), (uint16_t)(waits & ~waited), now_ns);
+    if (was == now && before->status == s->status)
+        return;
+    ps_wide_add(&f->time_ns[before->status][was], now_ns);
+    ps_wide_sub(&f->time_ns[s->status][now], now_ns);
+    ps_count_interval(f, was, was != now, now_ns, clock);
+}
+
+/* Latency from the first delivery of what is pending to its injection (`injected`: 0 or 1). */
+static inline void ps_count_latency(const struct ps_ledger *ledger, unsigned plane,
+                                    uint64_t injected, uint64_t now_ns, const int64_t *clock)
+{
+    struct ps_figures *f = ledger->figures;
+    const uint64_t all = 0u - injected;
+    const uint64_t latency = (now_ns - (uint64_t)clock[PS_CLOCK_POSTED + plane]) & all;
+    ledger->latency[plane * PS_N_BUCKETS + ps_bucket(latency)] += injected;
+    ps_wide_add(&f->latency_ns[plane], latency);
+    const uint64_t low = latency | ~all;
+    if (low < f->latency_min_ns[plane])
+        f->latency_min_ns[plane] = low;
+    if (latency > f->latency_max_ns[plane])
+        f->latency_max_ns[plane] = latency;
+}
+
+/* What is pending goes by `disable`, or an intercept is taken: seldom. */
+static inline void ps_count_gone(struct ps_figures *f, const struct ps_before *before,
+                                 unsigned event, unsigned plane, uint16_t traps, uint64_t n)
+{
+    if (event == PS_EVENT_DISABLE) {
+        f->dropped[PS_PENDING_IRQ][plane] += n * ps_has(before->irq, plane);
+        f->dropped[PS_PENDING_NMI][plane] += n * ps_has(before->nmi, plane);
+        f->dropped[PS_PENDING_TRAP][plane] += n * ps_has(before->trap, plane);
+        traps = (uint16_t)(traps & ~ps_bit(plane));
+    }
+    for (; traps; traps = (uint16_t)(traps & (traps - 1u)))
+        f->taken[PS_PENDING_TRAP][ps_lowest(traps)] += n;
+}
+
+/* Whether this step posted an interrupt that was not pending, and whether VINA did. */
+static inline int ps_posted(const struct ps_before *before, unsigned event, unsigned plane)
+{
+    return event == PS_EVENT_IRQ && !ps_has(before->irq, plane);
+}
+
+static inline int ps_vina_posted(const struct ps_before *before, struct ps_outcome out,
+                                 unsigned event, unsigned plane)
+{
+    const unsigned now = (unsigned)out.now;
+    return out.flags & PS_FLAG_VINA && !ps_has(before->irq, now) &&
+           !(event == PS_EVENT_IRQ && plane == now);
+}
+
+/* Count `n` equal steps: everything but time. */
+static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *before,
+                                  const struct ps_state *s, struct ps_outcome out, unsigned event,
+                                  unsigned plane, uint64_t n)
+{
+    if (out.fault) {
+        f->faults[event][out.fault] += n;
+        return;
+    }
+    const unsigned was = (unsigned)out.was;
+    const unsigned now = (unsigned)out.now;
+    const unsigned flags = out.flags;
+    const uint64_t entered = n * ((flags | flags >> 7) & 1u); /* switched or bounced */
+    f->steps[event][plane] += n;
+    f->entries[was][now] += entered;
+    f->reasons[out.reason] += entered;
+    /* In userspace nothing has a reason, so a reason beside the flag is an exit. */
+    f->exits[out.reason] += n * (flags >> 5 & 1u);
+    f->taken[PS_PENDING_IRQ][now] += n * (flags >> 1 & 1u);
+    f->taken[PS_PENDING_NMI][now] += n * (flags >> 2 & 1u);
+    if (ps_among(PS_COALESCING, event))
+        f->coalesced[event - PS_EVENT_IRQ][plane] += n * (flags >> 6 & 1u);
+    if (flags & PS_FLAG_VINA) {
+        f->vina[now] += n;
+        f->vina_set[now] += n * (unsigned)ps_vina_posted(before, out, event, plane);
+    }
+    const uint16_t trapped =
+        (uint16_t)(before->trap | (event == PS_EVENT_INTERCEPT ? ps_bit(plane) : 0u));
+    const uint16_t gone = (uint16_t)(trapped & ~s->trap);
+    if (gone || event == PS_EVENT_DISABLE)
+        ps_count_gone(f, before, event, plane, gone, n);
+}
+
+/* Count one step. `now_ns` is not negative and not before that of the vCPU's last step; latency
+ * counts from `posted_ns`, which may be earlier. */
+static inline void ps_count_posted(const struct ps_ledger *ledger, const struct ps_before *before,
+                                   const struct ps_state *s, struct ps_outcome out, unsigned event,
+                                   unsigned plane, int64_t posted_ns, uint64_t now_ns,
+                                   int64_t *clock)
+{
+    ps_count_steps(ledger->figures, before, s, out, event, plane, 1);
+    if (out.fault)
+        return;
+    const unsigned now = (unsigned)out.now;
+    if (ps_posted(before, event, plane))
+        clock[PS_CLOCK_POSTED + plane] = posted_ns;
+    if (ps_vina_posted(before, out, event, plane))
+        clock[PS_CLOCK_POSTED + now] = (int64_t)now_ns;
+    ps_count_latency(ledger, now, (uint64_t)(out.flags >> 1 & 1u), now_ns, clock);
+    ps_count_time(ledger->figures, before, s, out, now_ns, clock);
+}
+
+static inline void ps_count(const struct ps_ledger *ledger, const struct ps_before *before,
+                            const struct ps_state *s, struct ps_outcome out, unsigned event,
+                            unsigned plane, uint64_t now_ns, int64_t *clock)
+{
+    ps_count_posted(ledger, before, s, out, event, plane, (int64_t)now_ns, now_ns, clock);
+}
+
+/* Begin counting: figures are zeroed, what is pending is noted, and a clock slot of PS_UNKNOWN_NS
+ * is taken for `start_ns`. */
+void ps_figures_open(const struct ps_ledger *ledger, const struct ps_state *states,
+                     uint64_t n_vcpus, int64_t start_ns);
+
+/* The same for one more vCPU, without zeroing. */
+void ps_figures_join(const struct ps_ledger *ledger, const struct ps_state *s, int64_t *clock,
+                     int64_t start_ns);
+
+/* Spells of time begin, or end so far, for every vCPU. */
+void ps_figures_begin_time(const struct ps_ledger *ledger, const struct ps_state *states,
+                           uint64_t n_vcpus, int64_t now_ns);
+void ps_figures_end_time(const struct ps_ledger *ledger, const struct ps_state *states,
+                         uint64_t n_vcpus, int64_t now_ns);
+
+/* End counting: what is still pending and how long the present intervals last. */
+void ps_figures_close(const struct ps_ledger *ledger, const struct ps_state *states,
+                      uint64_t n_vcpus, int64_t end_ns);
+
+#endif

@@ -1,0 +1,119 @@
+#include "core/run.h"
+
+/* The vCPU of the event this far ahead is fetched while the present one is worked on: with a
+ * million of them, so many are on their way from memory at once. */
+#define AHEAD 32u
+
+static void write_log(struct ps_run *run, const struct ps_event_record *record,
+                      struct ps_outcome out, uint8_t before)
+{
+    if (run->logged++ >= run->n_log)
+        return;
+    const struct ps_outcome_record entry = {
+        record - run->records, record->time_ns, record->vcpu, record->kind, record->plane, out.was,
+        out.now, out.reason, out.fault, out.flags, before, 0};
+    run->log[run->logged - 1] = entry;
+}
+
+void ps_run_plain(struct ps_run *run, uint64_t end)
+{
+    const struct ps_policy *policy = run->policy;
+    const struct ps_ledger *ledger = &run->ledger;
+    for (uint64_t i = run->done; i < end; i++) {
+        const struct ps_event_record *record = &run->records[i];
+        const uint32_t ahead = run->records[i + AHEAD < run->n ? i + AHEAD : i].vcpu;
+        ps_prefetch(&run->states[ahead]);
+        ps_prefetch_clock(ledger, ahead);
+        const unsigned event = record->kind;
+        const unsigned plane = ps_takes_plane(policy, event) ? record->plane : 0u;
+        struct ps_state *s = &run->states[record->vcpu];
+        const struct ps_before before = ps_look(s);
+        const struct ps_outcome out = ps_step(policy, s, event, plane);
+        ps_count(ledger, &before, s, out, event, plane, (uint64_t)record->time_ns,
+                 ps_clock(ledger, record->vcpu));
+        if (run->log && ps_worth_logging(out, before.status, s->status))
+            write_log(run, record, out, before.status);
+    }
+    run->done = end;
+}
+
+/* Branches on nothing that cannot be foretold. The row of the next event's vCPU is read before this
+ * event is counted: behind stores to addresses that are not known yet, it would have to wait. */
+int ps_run_known(struct ps_run *run, uint64_t end)
+{
+    struct ps_automaton *automaton = run->automaton;
+    const struct ps_ledger ledger = run->ledger;
+    const struct ps_edge *edges = automaton->edges;
+    struct ps_tally *tallies = automaton->tallies;
+    const struct ps_event_record *record = run->records + run->done;
+    const struct ps_event_record *const last = run->records + end;
+    const struct ps_event_record *const beyond = run->records + run->n;
+    if (record == last)
+        return 0;
+    int64_t *clock = ps_clock(&ledger, record->vcpu);
+    uint32_t row = (uint32_t)clock[PS_CLOCK_ROW];
+    for (; record < last; record++) {
+        ps_prefetch_clock(&ledger, record[beyond - record > AHEAD ? AHEAD : 0].vcpu);
+        ps_prefetch_after(record, PS_RECORDS_AHEAD);
+        const uint64_t now_ns = (uint64_t)record->time_ns;
+        const uint32_t at = ps_automaton_at(automaton, row, record->kind, record->plane);
+        if (edges[at].next == PS_NO_STATE) {
+            if (ps_automaton_fill(automaton, row, record->kind, record->plane))
+                break;
+            edges = automaton->edges;
+            tallies = automaton->tallies;
+        }
+        assert(ps_automaton_agrees(automaton, row, record->kind, record->plane));
+        const struct ps_edge edge = edges[at];
+        clock[PS_CLOCK_ROW] = edge.next;
+        int64_t *following = ps_clock(&ledger, record[record + 1 < last].vcpu);
+        row = (uint32_t)following[PS_CLOCK_ROW];
+
+        ps_tally_add(&tallies[at], now_ns);
+        clock[edge.post] = (int64_t)now_ns;
+        clock[edge.notify] = (int64_t)now_ns;
+        ps_count_latency(&ledger, edge.planes & 15u, edge.bits & PS_EDGE_INJECTED, now_ns, clock);
+        ps_count_interval(ledger.figures, edge.planes >> 4, edge.bits / PS_EDGE_SWITCHED & 1u,
+                          now_ns, clock);
+        clock = following;
+        if (run->log && edge.bits & PS_EDGE_LOGGED)
+            write_log(run, record, automaton->outcomes[at],
+                      ps_automaton_state(automaton, at)->status);
+    }
+    run->done = (uint64_t)(record - run->records);
+    return record < last ? -1 : 0;
+}
+
+static int64_t *row_of(const struct ps_run *run, uint64_t vcpu)
+{
+    return &ps_clock(&run->ledger, vcpu)[PS_CLOCK_ROW];
+}
+
+int ps_run_join(struct ps_run *run, int64_t start_ns)
+{
+    uint32_t row = PS_NO_STATE;
+    for (uint64_t vcpu = 0; vcpu < run->n_vcpus; vcpu++) {
+        const struct ps_state *s = &run->states[vcpu];
+        if (vcpu == 0 || memcmp(s, s - 1, sizeof *s) != 0) /* most are as the one before */
+            row = ps_automaton_row(run->automaton, s);
+        if (row == PS_NO_STATE) {
+            while (vcpu-- > 0)
+                ps_automaton_leave(run->automaton, (uint32_t)*row_of(run, vcpu),
+                                   (uint64_t)start_ns);
+            return -1;
+        }
+        *row_of(run, vcpu) = row;
+        ps_automaton_join(run->automaton, row, (uint64_t)start_ns);
+    }
+    return 0;
+}
+
+void ps_run_leave(struct ps_run *run, int64_t end_ns)
+{
+    for (uint64_t vcpu = 0; vcpu < run->n_vcpus; vcpu++) {
+        const uint32_t row = (uint32_t)*row_of(run, vcpu);
+        ps_automaton_leave(run->automaton, row, (uint64_t)end_ns);
+        run->states[vcpu] = *ps_automaton_state(run->automaton, row);
+    }
+    ps_automaton_fold(run->automaton, run->ledger.figures);
+}

@@ -1,0 +1,193 @@
+#include "core/scan.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/compiler.h"
+
+enum {
+    PS_LINE = 32,  /* masks in a cache line */
+    PS_BLOCK = 512 /* masks that are looked at while those after the next block are fetched */
+};
+
+/* The number of the highest bit is the exponent of the word as a float. Of 2 x + 1 it is one more,
+ * and zero for no bit at all. IEEE 754 stores it plus 127. */
+PS_INLINE int8_t highest_or_none(uint16_t planes)
+{
+    const float value = (float)(int32_t)(2u * planes + 1u);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (int8_t)((int32_t)(bits >> 23) - 128);
+}
+
+PS_INLINE void numbers_of(const uint16_t *restrict in, uint64_t n, int lowest,
+                          int8_t *restrict out)
+{
+    if (lowest)
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = highest_or_none((uint16_t)(in[i] & (0u - in[i])));
+    else
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = highest_or_none(in[i]);
+}
+
+PS_INLINE void foremost_of(const uint16_t *restrict in, const uint16_t *restrict locked,
+                           uint64_t n, const struct ps_policy *policy, uint16_t *restrict out)
+{
+    const uint16_t marker = policy->marker_bit;
+    const uint16_t demotable = policy->demotable;
+    if (locked)
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = ps_foremost(in[i], (uint16_t)(demotable & ~locked[i]), marker);
+    else
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = ps_foremost(in[i], demotable, marker);
+}
+
+/* What is compiled for one instruction set. */
+struct path {
+    void (*foremost)(const uint16_t *in, const uint16_t *locked, uint64_t n,
+                     const struct ps_policy *policy, uint16_t *out);
+    /* `stream`: `out` begins with a cache line, and is not to be kept in the caches. */
+    void (*numbers)(const uint16_t *in, uint64_t n, int lowest, int stream, int8_t *out);
+};
+
+#define PS_FOREMOST_FOR(set, attribute) \
+    attribute static void foremost_##set(const uint16_t *in, const uint16_t *locked, uint64_t n, \
+                                         const struct ps_policy *policy, uint16_t *out) \
+    { \
+        foremost_of(in, locked, n, policy, out); \
+    }
+
+#define PS_NUMBERS_FOR(set, attribute) \
+    attribute static void numbers_##set(const uint16_t *in, uint64_t n, int lowest, int stream, \
+                                        int8_t *out) \
+    { \
+        (void)stream; \
+        numbers_of(in, n, lowest, out); \
+    }
+
+PS_FOREMOST_FOR(portable, )
+PS_NUMBERS_FOR(portable, )
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+#define PS_FENCE() _mm_sfence()
+#define PS_AVX2 __attribute__((target("avx2")))
+PS_FOREMOST_FOR(avx2, PS_AVX2)
+PS_NUMBERS_FOR(avx2, PS_AVX2)
+
+#define PS_AVX512 __attribute__((target("avx512f,avx512bw,avx512cd")))
+PS_FOREMOST_FOR(avx512, PS_AVX512)
+
+/* Leading zeros are counted in 32-bit lanes: in the odd words, ended by ones, 0 to 16; in the even
+ * words, alone in their lane, 16 to 32. */
+PS_AVX512 PS_INLINE __m512i zeros_above(__m512i planes, int lowest)
+{
+    const __m512i even = _mm512_set1_epi32(0xffff);
+    if (lowest)
+        planes = _mm512_and_si512(planes, _mm512_sub_epi16(_mm512_setzero_si512(), planes));
+    const __m512i in_odd = _mm512_lzcnt_epi32(_mm512_or_si512(planes, even));
+    const __m512i in_even = _mm512_lzcnt_epi32(_mm512_and_si512(planes, even));
+    return _mm512_or_si512(_mm512_slli_epi32(in_odd, 16), in_even);
+}
+
+/* 64 masks; what `some` leaves out is not touched, and its answer is of no use. */
+PS_AVX512 PS_INLINE __m512i numbers_of_64(const uint16_t *in, uint64_t some, int lowest)
+{
+    const __m512i first = _mm512_maskz_loadu_epi16((__mmask32)some, in);
+    const __m512i second = _mm512_maskz_loadu_epi16((__mmask32)(some >> 32), in + 32);
+    const __m512i packed =
+        _mm512_packs_epi16(zeros_above(first, lowest), zeros_above(second, lowest));
+    /* Packing takes 128 bits of the one and 128 of the other in turn. */
+    const __m512i in_order =
+        _mm512_permutexvar_epi64(_mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0), packed);
+    return _mm512_sub_epi8(_mm512_set1_epi16(0x0f1f), in_order);
+}
+
+PS_AVX512 PS_INLINE void numbers_wide(const uint16_t *in, uint64_t n, int lowest, int stream,
+                                      int8_t *out)
+{
+    uint64_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        const __m512i numbers = numbers_of_64(in + i, UINT64_MAX, lowest);
+        if (stream)
+            _mm512_stream_si512((void *)(out + i), numbers);
+        else
+            _mm512_storeu_si512(out + i, numbers);
+    }
+    if (i < n) {
+        const uint64_t some = (UINT64_C(1) << (n - i)) - 1u;
+        _mm512_mask_storeu_epi8(out + i, some, numbers_of_64(in + i, some, lowest));
+    }
+}
+
+PS_AVX512 static void numbers_avx512(const uint16_t *in, uint64_t n, int lowest, int stream,
+                                     int8_t *out)
+{
+    if (lowest)
+        numbers_wide(in, n, 1, stream, out);
+    else
+        numbers_wide(in, n, 0, stream, out);
+}
+
+static const struct path PATHS[] = {
+    {foremost_portable, numbers_portable},
+    {foremost_avx2, numbers_avx2},
+    {foremost_avx512, numbers_avx512},
+};
+
+enum ps_scan_path ps_scan_widest(void)
+{
+    if (!__builtin_cpu_supports("avx2"))
+        return PS_SCAN_PORTABLE;
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
+               ? PS_SCAN_AVX512
+               : PS_SCAN_AVX2;
+}
+#else
+#define PS_FENCE() ((void)0)
+
+static const struct path PATHS[] = {{foremost_portable, numbers_portable}};
+
+enum ps_scan_path ps_scan_widest(void)
+{
+    return PS_SCAN_PORTABLE;
+}
+#endif
+
+/* The processor's own prefetcher alone does not keep up with answers that are streamed. */
+PS_INLINE void fetch_block(const uint16_t *masks, uint64_t from, uint64_t n)
+{
+    for (uint64_t i = 0; i < PS_BLOCK && from + i < n; i += PS_LINE)
+        ps_prefetch_read(masks + from + i);
+}
+
+void ps_scan(enum ps_scan_path path, const struct ps_policy *policy, const uint16_t *candidates,
+             const uint16_t *locked, uint64_t n, int8_t *out)
+{
+    const int ranked = (policy->demotable | policy->marker_bit) != 0;
+    const int lowest = policy->direction == PS_LOWEST_FIRST;
+    const int stream = n >= PS_SCAN_STREAMED;
+    uint16_t group[PS_BLOCK];
+    assert(path <= ps_scan_widest());
+    if (!policy->demotable)
+        locked = NULL;
+    /* The first block ends where `out` is aligned: from there on it can be streamed. */
+    uint64_t size = PS_BLOCK - ((uintptr_t)out & (PS_BLOCK - 1));
+    for (uint64_t at = 0; at < n; at += size, size = PS_BLOCK) {
+        const uint16_t *in = candidates + at;
+        size = size < n - at ? size : n - at;
+        fetch_block(candidates, at + size + PS_BLOCK, n);
+        if (ranked) {
+            if (locked)
+                fetch_block(locked, at + size + PS_BLOCK, n);
+            PATHS[path].foremost(in, locked ? locked + at : NULL, size, policy, group);
+            in = group;
+        }
+        PATHS[path].numbers(in, size, lowest, stream && at, out + at);
+    }
+    if (stream)
+        PS_FENCE();
+}

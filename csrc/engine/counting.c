@@ -1,0 +1,195 @@
+/* Reading an engine's figures while it goes on. */
+#include "engine/step.h"
+
+/* ---- Counting begins ---- */
+
+void ps_engine_clear(struct ps_engine *engine)
+{
+    const uint32_t n_rows = ps_engine_n_rows(engine);
+    const size_t bytes = (size_t)n_rows * PS_N_BUCKETS * sizeof *engine->latency;
+    memset(engine->latency, 0, bytes);
+    memset(engine->sojourn, 0, bytes);
+    memset(&engine->totals, 0, sizeof engine->totals);
+    memset(engine->rows, 0, n_rows * sizeof *engine->rows);
+    for (uint32_t row = 0; row < n_rows; row++)
+        engine->rows[row].latency_min_ns = engine->rows[row].sojourn_min_ns = UINT64_MAX;
+    ps_figures_open(&engine->ledger, NULL, 0, engine->now_ns);
+}
+
+static void count_queued(const struct ps_engine *engine, const struct ps_guest *guest,
+                         struct ps_row *rows, struct ps_wide *age_ns, int before)
+{
+    for (uint16_t left = guest->work; left; left = (uint16_t)(left & (left - 1u))) {
+        uint32_t i = guest->queues[ps_lowest(left)].head;
+        for (; i != PS_NIL; i = engine->pool.nodes[i].next) {
+            const struct ps_node *node = &engine->pool.nodes[i];
+            ps_wide_add(age_ns, (uint64_t)(guest->now_ns - node->arrival_ns));
+            if (before)
+                rows[node->source].queued_before++;
+            else
+                rows[node->source].queued++;
+        }
+    }
+}
+
+void ps_engine_restart(struct ps_engine *engine)
+{
+    ps_engine_fold(engine);
+    ps_engine_clear(engine);
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        struct ps_guest *guest = &engine->guests[vcpu];
+        const struct ps_state *s = ps_engine_state(engine, vcpu);
+        int64_t *clock = ps_clock(&engine->ledger, vcpu);
+        ps_figures_join(&engine->ledger, s, clock, guest->now_ns);
+        if ((uint32_t)clock[PS_CLOCK_ROW] == PS_NO_STATE)
+            ps_figures_begin_time(&engine->ledger, s, 1, guest->now_ns);
+        count_queued(engine, guest, engine->rows, &engine->totals.age_before_ns, 1);
+        memset(guest->time_ns, 0, sizeof guest->time_ns);
+    }
+}
+
+void ps_engine_fold(struct ps_engine *engine)
+{
+    struct ps_automaton *automaton = engine->automaton;
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
+        if (row != PS_NO_STATE)
+            ps_automaton_leave(automaton, row, (uint64_t)engine->guests[vcpu].now_ns);
+    }
+    ps_automaton_fold(automaton, &engine->figures);
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
+        if (row != PS_NO_STATE)
+            ps_automaton_join(automaton, row, (uint64_t)engine->guests[vcpu].now_ns);
+    }
+    engine->counted_ns = engine->now_ns;
+}
+
+/* ---- Reading ---- */
+
+/* What was fed, or sent, and came during a switch that still goes on has arrived, though it has had
+ * no effect yet. (What sources make during a switch is not drawn before its end.) */
+static void count_waiting(const struct ps_engine *engine, const struct ps_guest *guest,
+                          struct ps_row *rows, struct ps_totals *totals)
+{
+    for (uint32_t i = guest->input.head; i != PS_NIL; i = engine->pool.nodes[i].next) {
+        const struct ps_node *node = &engine->pool.nodes[i];
+        if (node->arrival_ns > guest->now_ns)
+            return;
+        const uint32_t row = ps_input_row(engine, node);
+        rows[row].arrived++;
+        rows[row].queued++;
+        totals->woken[node->plane] += node->kind != PS_JOB_IPI && node->source == PS_SOURCE_WAKE;
+        ps_wide_add(&totals->age_ns, (uint64_t)(guest->now_ns - node->arrival_ns));
+        ps_wide_add(&totals->load_ns, (uint64_t)(guest->now_ns - node->arrival_ns));
+    }
+}
+
+static void read_pending(const struct ps_state *s, const int64_t *clock, int64_t now_ns,
+                         uint64_t oldest_ns[PS_MAX_PLANES])
+{
+    for (uint16_t left = s->irq; left; left = (uint16_t)(left & (left - 1u))) {
+        const unsigned plane = ps_lowest(left);
+        const uint64_t age = (uint64_t)(now_ns - clock[PS_CLOCK_POSTED + plane]);
+        oldest_ns[plane] = age > oldest_ns[plane] ? age : oldest_ns[plane];
+    }
+}
+
+/* Planes that have work and do not run have gone without for so long. */
+static void read_starving(const struct ps_guest *guest, uint64_t starved_ns[PS_MAX_PLANES])
+{
+    uint16_t starving = guest->work;
+    if (!guest->status)
+        starving = (uint16_t)(starving & ~ps_bit(guest->current));
+    for (; starving; starving = (uint16_t)(starving & (starving - 1u))) {
+        const unsigned plane = ps_lowest(starving);
+        const uint64_t length = (uint64_t)(guest->now_ns - guest->idle_since_ns[plane]);
+        starved_ns[plane] = length > starved_ns[plane] ? length : starved_ns[plane];
+    }
+}
+
+static void add_row(const struct ps_row *row, unsigned plane, struct ps_totals *t,
+                    struct ps_figures *f)
+{
+    t->arrived[plane] += row->arrived;
+    t->finished[plane] += row->finished;
+    t->queued_before[plane] += row->queued_before;
+    t->queued[plane] += row->queued;
+    ps_wide_add_wide(&t->sojourn_ns[plane], row->sojourn_ns);
+    ps_wide_add_wide(&f->latency_ns[plane], row->latency_ns);
+    if (row->finished) {
+        ps_widen(&t->sojourn_min_ns[plane], &t->sojourn_max_ns[plane], row->sojourn_min_ns);
+        ps_widen(&t->sojourn_min_ns[plane], &t->sojourn_max_ns[plane], row->sojourn_max_ns);
+    }
+    if (row->injected) {
+        ps_widen(&f->latency_min_ns[plane], &f->latency_max_ns[plane], row->latency_min_ns);
+        ps_widen(&f->latency_min_ns[plane], &f->latency_max_ns[plane], row->latency_max_ns);
+    }
+}
+
+static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
+                        struct ps_totals *totals, struct ps_row *rows)
+{
+    const uint32_t n_rows = ps_engine_n_rows(engine);
+    ps_engine_fold(engine);
+    *figures = engine->figures;
+    *totals = engine->totals;
+    memcpy(rows, engine->rows, n_rows * sizeof *rows);
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        totals->sojourn_min_ns[plane] = UINT64_MAX;
+    struct ps_ledger ledger = {figures, NULL, NULL, engine->ledger.n_planes};
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        const struct ps_guest *guest = &engine->guests[vcpu];
+        const struct ps_state *s = ps_engine_state(engine, vcpu);
+        /* Closing forgets when what is not pending was posted, which matters to nobody. */
+        ledger.clocks = ps_clock(&engine->ledger, vcpu);
+        read_pending(s, ledger.clocks, guest->now_ns, totals->oldest_ns);
+        if ((uint32_t)ledger.clocks[PS_CLOCK_ROW] == PS_NO_STATE)
+            ps_figures_end_time(&ledger, s, 1, guest->now_ns);
+        ps_figures_close(&ledger, s, 1, guest->now_ns);
+        count_waiting(engine, guest, rows, totals);
+        count_queued(engine, guest, rows, &totals->age_ns, 0);
+        read_starving(guest, totals->starved_ns);
+    }
+    for (uint32_t row = 0; row < n_rows; row++)
+        add_row(&rows[row], engine->row_planes[row], totals, figures);
+}
+
+void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
+                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn)
+{
+    const size_t bytes = engine->ledger.n_planes * PS_N_BUCKETS * sizeof *latency;
+    /* Folding changes where things are counted, and nothing that anybody can see. */
+    struct ps_engine *own = (struct ps_engine *)(uintptr_t)engine;
+    read_counts(own, figures, totals, own->scratch);
+    memset(latency, 0, bytes);
+    memset(sojourn, 0, bytes);
+    for (uint32_t row = 0; row < ps_engine_n_rows(engine); row++) {
+        const size_t from = (size_t)row * PS_N_BUCKETS;
+        const size_t to = (size_t)engine->row_planes[row] * PS_N_BUCKETS;
+        for (size_t bucket = 0; bucket < PS_N_BUCKETS; bucket++) {
+            latency[to + bucket] += engine->latency[from + bucket];
+            sojourn[to + bucket] += engine->sojourn[from + bucket];
+        }
+    }
+}
+
+void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out)
+{
+    const size_t bytes =
+        (size_t)ps_engine_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
+    read_counts(engine, out->figures, out->totals, out->rows);
+    memcpy(out->latency, engine->latency, bytes);
+    memcpy(out->sojourn, engine->sojourn, bytes);
+}
+
+void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out)
+{
+    assert(vcpu < engine->n_vcpus);
+    const struct ps_guest *guest = &engine->guests[vcpu];
+    memcpy(out->time_ns, guest->time_ns, sizeof out->time_ns);
+    out->now_ns = guest->now_ns;
+    out->livelock_ns = guest->livelock_ns;
+    out->livelocks = guest->livelocks;
+    out->livelock_planes = guest->livelock_planes;
+}

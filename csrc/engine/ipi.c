@@ -1,0 +1,128 @@
+/* vCPUs that send each other interrupts: their events in one order, by (time, rank, vCPU). */
+#include "engine/parts.h"
+
+struct due {
+    int64_t time_ns;
+    unsigned rank;
+    uint32_t vcpu;
+};
+
+static struct due due_of(const struct ps_engine *engine, uint32_t vcpu)
+{
+    struct due due = {0, 0, vcpu};
+    due.time_ns = ps_vcpu_next_ns(engine, vcpu, &due.rank);
+    return due;
+}
+
+static int precedes(struct due a, struct due b)
+{
+    if (a.time_ns != b.time_ns)
+        return a.time_ns < b.time_ns;
+    return a.rank != b.rank ? a.rank < b.rank : a.vcpu < b.vcpu;
+}
+
+/* A tree of matches: leaf n + v is vCPU v, node i holds the winner of 2i and 2i + 1. */
+static void play(struct ps_engine *engine, uint32_t i)
+{
+    const uint32_t a = engine->tree[2 * i], b = engine->tree[2 * i + 1];
+    engine->tree[i] = precedes(due_of(engine, a), due_of(engine, b)) ? a : b;
+}
+
+static void replay_from(struct ps_engine *engine, uint32_t vcpu)
+{
+    for (uint32_t i = (engine->n_vcpus + vcpu) / 2; i >= 1; i /= 2)
+        play(engine, i);
+}
+
+static uint32_t target_of(const struct ps_engine *engine, const struct ps_source *source,
+                          struct ps_stream *stream, uint32_t sender)
+{
+    const struct ps_draws *draws = engine->config.workload->draws;
+    if (source->targets)
+        return source->targets[draws->choose(stream, source->n_targets)];
+    const uint32_t other = draws->choose(stream, engine->n_vcpus - 1u);
+    return other < sender ? other : other + 1u;
+}
+
+/* Put a job into the input, which is in order of (time, plane, source). */
+static void deliver(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
+{
+    struct ps_node *nodes = engine->pool.nodes;
+    struct ps_queue *input = &engine->guests[vcpu].input;
+    const struct ps_node *job = &nodes[index];
+    uint32_t before = PS_NIL;
+    for (uint32_t i = input->head; i != PS_NIL; before = i, i = nodes[i].next)
+        if (nodes[i].arrival_ns > job->arrival_ns ||
+            (nodes[i].arrival_ns == job->arrival_ns &&
+             (nodes[i].plane > job->plane ||
+              (nodes[i].plane == job->plane && nodes[i].source > job->source))))
+            break;
+    if (before == PS_NIL) {
+        ps_queue_push_front(&engine->pool, input, index);
+    } else {
+        nodes[index].next = nodes[before].next;
+        nodes[before].next = index;
+        if (input->tail == before)
+            input->tail = index;
+    }
+    ps_vcpu_look_ahead(engine, vcpu);
+    replay_from(engine, vcpu);
+}
+
+static void send(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
+{
+    const struct ps_source *source = &engine->sources[number];
+    struct ps_stream *stream = ps_streams(engine, vcpu) + number;
+    const double chance = engine->config.workload->draws->unit(stream);
+    const uint32_t target = target_of(engine, source, stream, vcpu);
+    const int64_t service_ns = stream->service_ns;
+    source->draw(source, stream);
+    if (chance >= source->chance)
+        return;
+    if (ps_pool_empty(&engine->pool) && ps_pool_reserve(&engine->pool, 1)) {
+        engine->failed = 1;
+        return;
+    }
+    const uint32_t index = ps_pool_take(&engine->pool);
+    struct ps_node *node = &engine->pool.nodes[index];
+    node->arrival_ns = engine->guests[vcpu].now_ns;
+    node->left_ns = node->service_ns = service_ns;
+    node->source = (uint16_t)number;
+    node->plane = source->plane;
+    node->kind = PS_JOB_IPI;
+    deliver(engine, target, index);
+}
+
+void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin)
+{
+    for (uint32_t i = 0; i < engine->n_sources; i++) {
+        const struct ps_source *source = &engine->sources[i];
+        if (source->arrivals == PS_ARRIVALS_IPIS && source->origin == origin &&
+            (!source->members || source->members[vcpu]))
+            send(engine, vcpu, i);
+    }
+}
+
+int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
+{
+    const uint32_t n = engine->n_vcpus;
+    for (uint32_t vcpu = 0; vcpu < n; vcpu++)
+        engine->tree[n + vcpu] = vcpu;
+    for (uint32_t i = n - 1; i >= 1; i--)
+        play(engine, i);
+    for (;;) {
+        const uint32_t first = n > 1 ? engine->tree[1] : 0;
+        if (due_of(engine, first).time_ns > until_ns)
+            break;
+        if (!*patience || engine->failed)
+            return 1;
+        --*patience;
+        ps_vcpu_happen(engine, first);
+        if (n > 1)
+            replay_from(engine, first);
+    }
+    for (uint32_t vcpu = 0; vcpu < n; vcpu++)
+        if (engine->guests[vcpu].now_ns < until_ns)
+            ps_vcpu_pass(engine, vcpu, until_ns);
+    return 0;
+}

@@ -1,0 +1,34 @@
+#include "engine/jobs.h"
+
+#include <stdlib.h>
+
+/* Count nodes that were given back, as far as `enough`. */
+static uint64_t given_back(const struct ps_pool *pool, uint64_t enough)
+{
+    uint64_t n = 0;
+    for (uint32_t node = pool->free; node != PS_NIL && n < enough; node = pool->nodes[node].next)
+        n++;
+    return n;
+}
+
+int ps_pool_reserve(struct ps_pool *pool, uint64_t n)
+{
+    const uint64_t room = (uint64_t)pool->capacity - pool->used + given_back(pool, n);
+    if (n <= room)
+        return 0;
+    const uint64_t needed = (uint64_t)pool->capacity + (n - room);
+    if (n > PS_NIL || needed > PS_NIL)
+        return -1;
+    uint64_t capacity = pool->capacity + (uint64_t)pool->capacity / 2 + 64;
+    capacity = capacity < needed ? needed : capacity;
+    capacity = capacity < PS_NIL ? capacity : PS_NIL;
+    if (capacity > SIZE_MAX / sizeof *pool->nodes)
+        return -1;
+    struct ps_node *nodes =
+        (struct ps_node *)realloc(pool->nodes, (size_t)capacity * sizeof *nodes);
+    if (!nodes)
+        return -1;
+    pool->nodes = nodes;
+    pool->capacity = (uint32_t)capacity;
+    return 0;
+}

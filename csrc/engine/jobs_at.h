@@ -1,0 +1,249 @@
+/* Jobs and time on one vCPU: a part of engine_run.c, whose loop wants it inlined. */
+#ifndef PLANESCHED_ENGINE_JOBS_H
+#define PLANESCHED_ENGINE_JOBS_H
+
+#include "engine/step.h"
+
+/* ---- Time passes ---- */
+
+/* Running time brings the next calls of the current plane nearer. */
+static inline void wear_calls(const struct ps_vcpu v, unsigned plane, int64_t length)
+{
+    const struct ps_engine *engine = v.engine;
+    for (uint32_t i = 0; i < engine->n_sources; i++)
+        if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS && engine->sources[i].plane == plane)
+            v.streams[i].next_ns -= v.streams[i].next_ns == PS_NEVER_NS ? 0 : length;
+}
+
+/* The source of calls, of those of the current plane, that calls next. */
+static inline uint32_t next_call(const struct ps_vcpu v, unsigned plane)
+{
+    const struct ps_engine *engine = v.engine;
+    const struct ps_stream *streams = v.streams;
+    uint32_t first = engine->n_sources;
+    for (uint32_t i = 0; i < engine->n_sources; i++)
+        if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS && engine->sources[i].plane == plane &&
+            streams[i].next_ns != PS_NEVER_NS &&
+            (first == engine->n_sources || streams[i].next_ns < streams[first].next_ns))
+            first = i;
+    return first;
+}
+
+static inline void pass_transition(struct ps_engine *engine, struct ps_guest *guest, int64_t length)
+{
+    struct ps_figures *f = &engine->figures;
+    guest->time_ns[PS_TIME_TRANSITION] += length;
+    /* The figures count by spells of a state; this part of the spell was a switch. */
+    ps_wide_sub(&f->time_ns[guest->status][guest->current], (uint64_t)length);
+    ps_wide_add(&f->time_ns[PS_TIME_TRANSITION][guest->current], (uint64_t)length);
+}
+
+/* Time passes up to `to_ns`; `job`: what the current plane works on, or NULL. */
+PS_INLINE void pass(const struct ps_vcpu v, struct ps_node *job, int64_t to_ns)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const int64_t length = to_ns - guest->now_ns;
+    assert(length >= 0);
+    ps_wide_add(&engine->totals.load_ns, (uint64_t)length * guest->n_jobs);
+    if (ps_in_transition(v)) {
+        pass_transition(engine, guest, length);
+    } else {
+        guest->time_ns[guest->status] += length;
+        if (job)
+            job->left_ns -= length;
+        if (ps_calls(v) && ps_computes(v))
+            wear_calls(v, guest->current, length);
+    }
+    guest->now_ns = to_ns;
+}
+
+static inline void progress(struct ps_guest *guest)
+{
+    guest->idle_steps = 0;
+    guest->stuck = 0;
+}
+
+/* ---- Jobs ---- */
+
+static inline void queued(struct ps_guest *guest, unsigned plane, int64_t since_ns)
+{
+    int64_t *idle_since_ns = &guest->idle_since_ns[plane];
+    *idle_since_ns = ps_has(guest->work, plane) ? *idle_since_ns : since_ns;
+    guest->work = (uint16_t)(guest->work | ps_bit(plane));
+}
+
+/* Find what arrives next. Sources stand by plane, so at equal times the first is the right one. */
+PS_INLINE void look_ahead(const struct ps_vcpu v)
+{
+    const struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const struct ps_stream *streams = v.streams;
+    int64_t first_ns = PS_NEVER_NS;
+    uint32_t first = engine->n_sources;
+    for (uint32_t k = 0; k < engine->n_arriving; k++) {
+        const uint32_t i = v.plain ? k : engine->arriving[k];
+        const int64_t at_ns = streams[i].next_ns;
+        first = at_ns < first_ns ? i : first;
+        first_ns = at_ns < first_ns ? at_ns : first_ns;
+    }
+    if (PS_RARELY(guest->input.head != PS_NIL)) {
+        const struct ps_node *node = &engine->pool.nodes[guest->input.head];
+        if (node->arrival_ns < first_ns ||
+            (node->arrival_ns == first_ns && node->plane < engine->sources[first].plane)) {
+            first_ns = node->arrival_ns;
+            first = engine->n_sources;
+        }
+    }
+    guest->arrival_ns = first_ns;
+    guest->arrival = first;
+}
+
+/* The next job of a source, or of the input, as a node. */
+PS_INLINE uint32_t next_job(const struct ps_vcpu v)
+{
+    struct ps_engine *engine = v.engine;
+    const struct ps_guest *guest = v.guest;
+    if (PS_RARELY(guest->arrival == engine->n_sources)) {
+        const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
+        struct ps_node *node = &engine->pool.nodes[index];
+        const uint32_t row = ps_input_row(engine, node);
+        engine->totals.woken[node->plane] +=
+            node->kind != PS_JOB_IPI && node->source == PS_SOURCE_WAKE;
+        node->source = (uint16_t)row;
+        node->kind = PS_JOB_INTERRUPT;
+        return index;
+    }
+    const struct ps_source *source = &engine->sources[guest->arrival];
+    struct ps_stream *stream = v.streams + guest->arrival;
+    const uint32_t index = ps_pool_take(&engine->pool);
+    struct ps_node *node = &engine->pool.nodes[index];
+    node->arrival_ns = stream->next_ns;
+    node->left_ns = node->service_ns = stream->service_ns;
+    node->source = (uint16_t)guest->arrival;
+    node->plane = source->plane;
+    node->kind = PS_JOB_INTERRUPT;
+    source->draw(source, stream);
+    return index;
+}
+
+/* Whether there is a node for one more job; if not, the engine is at its end. */
+static inline int has_room(struct ps_engine *engine)
+{
+    if (PS_RARELY(ps_pool_empty(&engine->pool)) && ps_pool_reserve(&engine->pool, 1))
+        engine->failed = 1;
+    return !engine->failed;
+}
+
+/* The job that comes next arrives. */
+PS_INLINE void arrive(const struct ps_vcpu v)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    if (!has_room(engine))
+        return;
+    const uint32_t index = next_job(v);
+    struct ps_node *node = &engine->pool.nodes[index];
+    uint32_t row = node->source;
+    unsigned plane = node->plane;
+    engine->rows[row].arrived++;
+    if (!v.plain && engine->config.route == PS_ROUTE_MARKER && plane != engine->policy.marker) {
+        node->kind = PS_JOB_FORWARD;
+        node->left_ns = engine->config.forward_ns;
+        plane = engine->policy.marker;
+        row = ps_plane_row(engine, plane); /* it is not this source's latency that begins */
+    }
+    const int64_t arrival_ns = node->arrival_ns;
+    if (!v.plain)
+        ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));
+    guest->n_jobs++;
+    progress(guest);
+    queued(guest, plane, arrival_ns);
+    ps_queue_push(&engine->pool, &guest->queues[plane], index);
+    ps_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+    look_ahead(v);
+}
+
+static inline void count_end(struct ps_engine *engine, uint32_t number, uint64_t sojourn_ns)
+{
+    struct ps_row *row = &engine->rows[number];
+    row->finished++;
+    ps_wide_add(&row->sojourn_ns, sojourn_ns);
+    ps_widen(&row->sojourn_min_ns, &row->sojourn_max_ns, sojourn_ns);
+    engine->sojourn[(size_t)number * PS_N_BUCKETS + ps_bucket(sojourn_ns)]++;
+}
+
+/* The marker has handled an interrupt for another plane: that plane gets it, and the vCPU. */
+static inline void pass_on(const struct ps_vcpu v, uint32_t index)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    struct ps_node *node = &engine->pool.nodes[index];
+    const unsigned plane = node->plane;
+    node->kind = PS_JOB_INTERRUPT;
+    node->left_ns = node->service_ns;
+    engine->totals.forwarded[plane]++;
+    queued(guest, plane, guest->now_ns);
+    ps_queue_push(&engine->pool, &guest->queues[plane], index);
+    ps_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
+    if (!guest->status && guest->current == engine->policy.marker && !ps_in_transition(v))
+        ps_act(v, PS_EVENT_CALL, plane, 0, 0);
+}
+
+/* The job at the head of the current plane's queue ends. */
+PS_INLINE void end_job(const struct ps_vcpu v)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const unsigned current = guest->current;
+    const uint32_t index = ps_queue_pop(&engine->pool, &guest->queues[current]);
+    const struct ps_node *node = &engine->pool.nodes[index];
+    if (guest->queues[current].head == PS_NIL)
+        guest->work = (uint16_t)(guest->work & ~ps_bit(current));
+    progress(guest);
+    if (!v.plain && node->kind == PS_JOB_FORWARD) {
+        pass_on(v, index);
+        return;
+    }
+    if (!v.plain && node->kind == PS_JOB_CALL)
+        guest->waiting = (uint16_t)(guest->waiting & ~ps_bit((unsigned)node->service_ns));
+    const uint32_t row = node->source;
+    guest->n_jobs--;
+    count_end(engine, row, (uint64_t)(guest->now_ns - node->arrival_ns));
+    ps_pool_give(&engine->pool, index);
+    if (!v.plain && engine->talks)
+        ps_vcpu_send(engine, v.number, row);
+}
+
+/* The current plane calls; if that is accepted, its own job waits for that of the call. */
+static inline void call(const struct ps_vcpu v, uint32_t number)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const struct ps_source *source = &engine->sources[number];
+    struct ps_stream *stream = v.streams + number;
+    const unsigned caller = guest->current;
+    const unsigned callee = engine->row_planes[number];
+    const int64_t service_ns = stream->service_ns;
+    if (!has_room(engine))
+        return;
+    source->draw(source, stream);
+    progress(guest);
+    if (ps_act(v, PS_EVENT_CALL, source->callee, 0, 0))
+        return;
+    const uint32_t index = ps_pool_take(&engine->pool);
+    struct ps_node *node = &engine->pool.nodes[index];
+    node->arrival_ns = guest->now_ns;
+    node->left_ns = service_ns;
+    node->service_ns = (int64_t)caller;
+    node->source = (uint16_t)number;
+    node->plane = (uint8_t)callee;
+    node->kind = PS_JOB_CALL;
+    queued(guest, callee, guest->now_ns);
+    ps_queue_push_front(&engine->pool, &guest->queues[callee], index);
+    guest->waiting = (uint16_t)(guest->waiting | ps_bit(caller));
+    guest->n_jobs++;
+    engine->rows[number].arrived++;
+}
+
+#endif

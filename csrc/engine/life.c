@@ -1,0 +1,291 @@
+/* An engine's life and its clock. */
+#include "engine/parts.h"
+
+#include <stdlib.h>
+
+#include "core/records.h"
+
+static int config_valid(const struct ps_engine_config *config)
+{
+    const struct ps_policy *policy = config->policy;
+    if (!policy || !ps_policy_valid(policy) || config->n_planes < 1 ||
+        config->n_planes > PS_MAX_PLANES || config->n_vcpus < 1 || config->start_ns < 0 ||
+        config->start_ns == PS_NEVER_NS || config->exit_ns < 0 || config->forward_ns < 0)
+        return 0;
+    for (unsigned reason = 0; reason < PS_N_REASONS; reason++)
+        if (config->cost_ns[reason] < 0)
+            return 0;
+    const uint32_t all = (2u << (config->n_planes - 1u)) - 1u;
+    const uint16_t online = config->initial ? config->initial->online : config->online;
+    if (online & ~all || config->busy & ~all || !ps_has(online, policy->boot) ||
+        (policy->marker_bit & ~all) ||
+        (config->initial && ps_states_check(config->initial, 1, config->n_planes) != 1))
+        return 0;
+    if (config->main_plane != PS_NO_PLANE &&
+        (config->main_plane >= config->n_planes || !ps_has(online, config->main_plane)))
+        return 0;
+    /* The marker calls the plane it forwards to: it needs to exist, and a call to name a plane. */
+    return config->route == PS_ROUTE_OWN ||
+           (config->route == PS_ROUTE_MARKER && policy->marker_bit & online &&
+            policy->call != PS_CALL_NEXT);
+}
+
+/* ---- Life ---- */
+
+static unsigned plane_of_row(const struct ps_engine *engine, uint32_t row)
+{
+    if (row >= engine->n_sources)
+        return row - engine->n_sources;
+    const struct ps_source *source = &engine->sources[row];
+    if (source->arrivals != PS_ARRIVALS_CALLS)
+        return source->plane;
+    if (engine->policy.call != PS_CALL_NEXT)
+        return source->callee;
+    const struct ps_state *s = &engine->boot;
+    const uint16_t above = ps_requests(&engine->policy, s, source->plane);
+    return above ? ps_last(&engine->policy, s->locked, above) : source->plane;
+}
+
+static int take_workload(struct ps_engine *engine)
+{
+    const struct ps_workload *workload = engine->config.workload;
+    engine->n_sources = workload ? workload->n_sources : 0;
+    engine->sources = workload ? workload->sources : NULL;
+    engine->n_streams = workload ? workload->n_sources + 1 : 0;
+    const size_t n_rows = (size_t)engine->n_sources + engine->config.n_planes;
+    engine->rows = (struct ps_row *)calloc(n_rows, sizeof *engine->rows);
+    engine->scratch = (struct ps_row *)calloc(n_rows, sizeof *engine->scratch);
+    engine->row_planes = (uint8_t *)calloc(n_rows, 1);
+    engine->arriving = (uint32_t *)calloc(n_rows, sizeof *engine->arriving);
+    engine->latency = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->latency);
+    engine->sojourn = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->sojourn);
+    if (!engine->rows || !engine->scratch || !engine->row_planes || !engine->arriving ||
+        !engine->latency || !engine->sojourn)
+        return PS_ENGINE_NO_MEMORY;
+    ps_engine_clear(engine);
+    for (uint32_t row = 0; row < n_rows; row++)
+        engine->row_planes[row] = (uint8_t)plane_of_row(engine, row);
+    for (uint32_t i = 0; i < engine->n_sources; i++) {
+        if (engine->sources[i].arrivals < PS_ARRIVALS_CALLS)
+            engine->arriving[engine->n_arriving++] = i;
+        engine->talks |= engine->sources[i].arrivals == PS_ARRIVALS_IPIS;
+        if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS)
+            engine->callers = (uint16_t)(engine->callers | ps_bit(engine->sources[i].plane));
+    }
+    for (unsigned reason = 0; reason < PS_N_REASONS; reason++)
+        engine->costly |= engine->config.cost_ns[reason] > 0;
+    engine->costly |= engine->config.exit_ns > 0 ||
+                      (workload && (workload->costs || workload->exit_cost));
+    engine->plain = !engine->costly && !engine->callers && !engine->talks &&
+                    !engine->config.busy && engine->config.route == PS_ROUTE_OWN;
+    return 0;
+}
+
+int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out)
+{
+    if (!config_valid(config))
+        return PS_ENGINE_BAD_CONFIG;
+    struct ps_engine *engine = (struct ps_engine *)calloc(1, sizeof *engine);
+    if (!engine)
+        return PS_ENGINE_NO_MEMORY;
+    engine->config = *config;
+    engine->policy = *config->policy;
+    engine->boot = config->initial ? *config->initial : ps_boot(config->policy, config->online);
+    engine->config.policy = &engine->policy;
+    engine->config.initial = &engine->boot;
+    if (config->main_plane == PS_NO_PLANE)
+        engine->config.main_plane = (uint8_t)ps_highest(engine->boot.online);
+    engine->now_ns = engine->until_ns = engine->counted_ns = config->start_ns;
+    engine->pool.free = PS_NIL;
+    engine->ledger.figures = &engine->figures;
+    engine->ledger.n_planes = config->n_planes;
+    engine->automaton = ps_automaton_create(&engine->policy, config->n_planes, PS_ENGINE_EVENTS,
+                                            PS_AUTOMATON_BYTES);
+    if (!engine->automaton || take_workload(engine) ||
+        ps_engine_grow(engine, config->n_vcpus)) {
+        ps_engine_destroy(engine);
+        return PS_ENGINE_NO_MEMORY;
+    }
+    *out = engine;
+    return 0;
+}
+
+void ps_engine_destroy(struct ps_engine *engine)
+{
+    if (!engine)
+        return;
+    ps_automaton_destroy(engine->automaton);
+    free(engine->states);
+    free(engine->guests);
+    free(engine->clocks);
+    free(engine->streams);
+    free(engine->tree);
+    free(engine->pool.nodes);
+    free(engine->rows);
+    free(engine->scratch);
+    free(engine->row_planes);
+    free(engine->arriving);
+    free(engine->latency);
+    free(engine->sojourn);
+    free(engine);
+}
+
+static void begin_streams(struct ps_engine *engine, uint32_t vcpu)
+{
+    const struct ps_workload *workload = engine->config.workload;
+    const uint32_t id = workload->ids ? workload->ids[vcpu] : vcpu;
+    struct ps_stream *streams = ps_streams(engine, vcpu);
+    for (uint32_t i = 0; i < engine->n_sources; i++) {
+        const struct ps_source *source = &engine->sources[i];
+        workload->draws->begin(&streams[i], source, &workload->seed, id, source->number);
+        if (source->members && !source->members[vcpu])
+            streams[i].next_ns = PS_NEVER_NS;
+    }
+    workload->draws->begin(&streams[engine->n_sources], NULL, &workload->seed, id,
+                           engine->n_sources);
+}
+
+static void begin(struct ps_engine *engine, uint32_t vcpu)
+{
+    struct ps_guest *guest = &engine->guests[vcpu];
+    const int64_t start_ns = engine->config.start_ns;
+    memset(guest, 0, sizeof *guest);
+    guest->now_ns = guest->ready_ns = start_ns;
+    guest->left = PS_NO_PLANE;
+    guest->fed.time_ns = -1;
+    guest->input.head = PS_NIL;
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        guest->queues[plane].head = PS_NIL;
+    engine->states[vcpu] = engine->boot;
+    guest->current = (uint8_t)engine->boot.current;
+    guest->status = engine->boot.status;
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        guest->posted[PS_CLOCK_POSTED + plane] = (uint16_t)ps_plane_row(engine, plane);
+    int64_t *clock = ps_clock(&engine->ledger, vcpu);
+    for (unsigned slot = 0; slot < PS_CLOCK_SLOTS(engine->ledger.n_planes); slot++)
+        clock[slot] = PS_UNKNOWN_NS;
+    ps_figures_join(&engine->ledger, &engine->boot, clock, start_ns);
+    clock[PS_CLOCK_ROW] = PS_NO_STATE;
+    ps_figures_begin_time(&engine->ledger, &engine->boot, 1, start_ns);
+    ps_vcpu_set_state(engine, vcpu, &engine->boot);
+    if (engine->n_streams)
+        begin_streams(engine, vcpu);
+    ps_vcpu_look_ahead(engine, vcpu);
+    ps_vcpu_settle(engine, vcpu);
+}
+
+/* Give one array room for n items; what is there stays. */
+static int widen(void **array, size_t n, size_t size)
+{
+    void *wider = n > SIZE_MAX / (size + !size) ? NULL : realloc(*array, n * size + !size);
+    if (!wider)
+        return PS_ENGINE_NO_MEMORY;
+    *array = wider;
+    return 0;
+}
+
+int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
+{
+    void *states = engine->states, *guests = engine->guests, *clocks = engine->clocks;
+    void *streams = engine->streams, *tree = engine->tree;
+    const uint32_t before = engine->n_vcpus;
+    if (n_vcpus <= before)
+        return 0;
+    if (engine->talks && engine->now_ns > engine->config.start_ns)
+        return PS_ENGINE_BAD_TIME; /* what they would have sent the others is past */
+    const size_t slots = PS_CLOCK_SLOTS(engine->ledger.n_planes);
+    const int failed = widen(&states, n_vcpus, sizeof *engine->states) ||
+                       widen(&guests, n_vcpus, sizeof *engine->guests) ||
+                       widen(&clocks, n_vcpus, slots * sizeof *engine->clocks) ||
+                       widen(&streams, n_vcpus, engine->n_streams * sizeof *engine->streams) ||
+                       widen(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0);
+    engine->states = (struct ps_state *)states;
+    engine->guests = (struct ps_guest *)guests;
+    engine->clocks = engine->ledger.clocks = (int64_t *)clocks;
+    engine->streams = (struct ps_stream *)streams;
+    engine->tree = (uint32_t *)tree;
+    if (failed)
+        return PS_ENGINE_NO_MEMORY;
+    engine->n_vcpus = n_vcpus;
+    for (uint32_t vcpu = before; vcpu < n_vcpus; vcpu++)
+        begin(engine, vcpu);
+    return 0;
+}
+
+/* ---- The clock ---- */
+
+/* Go so far that the time spent in a state, summed over all vCPUs, still fits the automaton. */
+static int advance_some(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
+{
+    if (engine->talks)
+        return ps_engine_talk(engine, until_ns, patience);
+    if (until_ns != engine->until_ns)
+        engine->cursor = 0;
+    engine->until_ns = until_ns;
+    for (; engine->cursor < engine->n_vcpus; engine->cursor++)
+        if (ps_vcpu_advance(engine, engine->cursor, until_ns, patience))
+            return 1;
+    engine->cursor = 0;
+    return 0;
+}
+
+int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience)
+{
+    if (until_ns < engine->now_ns || until_ns == PS_NEVER_NS)
+        return PS_ENGINE_BAD_TIME;
+    const int64_t most_ns = PS_NEVER_NS / engine->n_vcpus;
+    do {
+        const int64_t limit_ns = ps_later(engine->counted_ns, most_ns);
+        const int64_t to_ns = until_ns < limit_ns ? until_ns : limit_ns;
+        const int more = advance_some(engine, to_ns, &patience);
+        const int stopped = engine->stopped;
+        engine->stopped = 0;
+        if (engine->failed)
+            return PS_ENGINE_NO_MEMORY;
+        if (stopped || more)
+            return stopped ? PS_ENGINE_STOPPED : 1;
+        engine->now_ns = to_ns;
+        if (to_ns == limit_ns)
+            ps_engine_fold(engine);
+    } while (engine->now_ns < until_ns);
+    return 0;
+}
+
+int64_t ps_engine_next_event_ns(const struct ps_engine *engine)
+{
+    int64_t next = PS_NEVER_NS;
+    unsigned rank;
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        const int64_t its = ps_vcpu_next_ns(engine, vcpu, &rank);
+        next = its < next ? its : next;
+    }
+    return next;
+}
+
+int64_t ps_engine_now_ns(const struct ps_engine *engine)
+{
+    return engine->now_ns;
+}
+
+uint32_t ps_engine_n_vcpus(const struct ps_engine *engine)
+{
+    return engine->n_vcpus;
+}
+
+uint32_t ps_engine_n_rows(const struct ps_engine *engine)
+{
+    return engine->n_sources + engine->config.n_planes;
+}
+
+unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row)
+{
+    assert(row < ps_engine_n_rows(engine));
+    return engine->row_planes[row];
+}
+
+const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu)
+{
+    assert(vcpu < engine->n_vcpus);
+    const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
+    return row == PS_NO_STATE ? &engine->states[vcpu] : ps_automaton_state(engine->automaton, row);
+}

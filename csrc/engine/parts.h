@@ -1,0 +1,225 @@
+/* The engine's insides, shared by its files: engine.c (life and clock), engine_input.c,
+ * engine_run.c (what happens on one vCPU), engine_step.h and .c (one step, its count and cost),
+ * engine_talk.c (IPIs, and vCPUs in one order), engine_livelock.c, engine_read.c (figures) and
+ * engine_copy.c. */
+#ifndef PLANESCHED_ENGINE_PARTS_H
+#define PLANESCHED_ENGINE_PARTS_H
+
+#include "core/automaton.h"
+#include "engine/jobs.h"
+#include "planesched/engine.h"
+#include "core/records.h"
+#include "engine/sources.h"
+
+/* Jobs are fed in the order of these, within a vCPU. */
+struct ps_fed {
+    int64_t time_ns;
+    uint16_t source;
+    uint8_t plane;
+};
+
+/* One vCPU's guests. Its clock stands in an array of its own, as figures.h wants, with the row of
+ * its state in the automaton; only where that is full is its ps_state the one in `states`. */
+struct ps_guest {
+    int64_t now_ns;
+    int64_t ready_ns;       /* later than now: a switch is under way until then */
+    int64_t arrival_ns;     /* when the next job arrives; PS_NEVER_NS: none will */
+    uint32_t arrival;       /* the number of its source; that of sources: it stands in `input` */
+    uint32_t n_jobs;        /* in queues */
+    uint32_t idle_steps;    /* since anything arrived, worked or ended; PS_NOTED: livelock told */
+    uint16_t work;          /* planes whose queue is not empty */
+    uint16_t waiting;       /* planes that called, and wait for the end of the call's job */
+    uint8_t current, status;  /* as in the state */
+    uint8_t left;           /* the plane that the marker last took the vCPU from */
+    uint8_t exit_reason;    /* of the last exit to userspace */
+    uint8_t stuck;          /* runs in circles in no time until something arrives */
+    struct ps_queue queues[PS_MAX_PLANES];
+    struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
+    int64_t time_ns[4];     /* as in ps_vcpu_report */
+    /* When a plane that has work last had none, or last ran. */
+    int64_t idle_since_ns[PS_MAX_PLANES];
+    uint16_t posted[PS_CLOCK_POSTED + PS_MAX_PLANES]; /* the row of what is pending, by slot */
+    struct ps_fed fed;      /* the last job */
+    struct ps_fed tried;    /* the last job of the feed number `batch`, if that is under way */
+    uint64_t batch;
+
+    /* To find livelocks: how things stood some steps ago (Brent's way to find a cycle). */
+    struct ps_state seen;
+    int64_t seen_ns;
+    uint32_t seen_at, lap;
+    uint16_t seen_planes;   /* current since */
+    uint8_t seen_left;
+    uint16_t livelock_planes;
+    uint32_t livelocks;
+    int64_t livelock_ns;
+};
+
+/* What an engine does to its vCPUs. */
+#define PS_ENGINE_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
+/* How much memory an engine's table of transitions may take. */
+#define PS_AUTOMATON_BYTES (UINT64_C(16) << 20)
+
+/* So many steps without progress are nothing to worry about; then a circle is looked for. */
+#define PS_PATIENT_STEPS 64u
+#define PS_NOTED UINT32_MAX
+
+struct ps_engine {
+    struct ps_engine_config config;  /* its pointers lead to the two below, or nowhere */
+    struct ps_policy policy;
+    struct ps_state boot;
+    int64_t now_ns;          /* every vCPU has come this far */
+    int64_t until_ns;        /* and is on the way to here, */
+    uint32_t cursor;         /* those below this one are there */
+    int64_t counted_ns;      /* when the automaton was last folded */
+    uint32_t n_vcpus;
+    uint64_t batch;
+    struct ps_state *states;
+    struct ps_guest *guests;
+    int64_t *clocks;
+    struct ps_pool pool;
+    struct ps_automaton *automaton;
+    struct ps_ledger ledger;
+    struct ps_figures figures;
+    struct ps_totals totals;
+    struct {
+        struct ps_outcome_record *next;
+        struct ps_outcome_record *costs; /* of this step, if it may take time, or NULL */
+        uint64_t left;
+    } log;                   /* where outcomes worth it go */
+    int costly;              /* any switch or exit costs */
+    int plain;               /* see struct ps_vcpu */
+    int failed;              /* no memory for a job */
+    int stopped;             /* the userspace scheduler gave no plane */
+
+    const struct ps_source *sources;
+    uint32_t n_sources;
+    uint32_t n_arriving;     /* sources of arrivals, */
+    uint32_t *arriving;      /* which, by plane */
+    uint32_t n_streams;      /* of a vCPU: one a source, one for costs */
+    struct ps_stream *streams;
+    uint16_t callers;        /* planes that have a source of calls */
+    int talks;               /* there is a source of IPIs */
+    struct ps_row *rows;     /* [n_sources + n_planes] */
+    struct ps_row *scratch;  /* as many, for reading */
+    uint8_t *row_planes;     /* the plane that serves each */
+    uint64_t *latency, *sojourn;
+
+    /* With IPIs, the next event of each vCPU, and a tree of matches for the first of them. */
+    uint32_t *tree;
+};
+
+/* One vCPU while something happens to it: where its things stand, looked up once. In an engine that
+ * is `plain` nothing costs, no plane calls, is busy or forwards, and no vCPU sends: a loop that
+ * knows this from the start asks less. */
+struct ps_vcpu {
+    struct ps_engine *engine;
+    struct ps_guest *guest;
+    int64_t *clock;
+    struct ps_stream *streams;
+    uint32_t number;
+    int plain;
+};
+
+static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
+{
+    return engine->streams + (size_t)vcpu * engine->n_streams;
+}
+
+static inline int ps_in_transition(const struct ps_vcpu v)
+{
+    return !v.plain && v.guest->ready_ns > v.guest->now_ns;
+}
+
+/* Planes that can get on with a job, and with that or with computing. */
+static inline uint16_t ps_able(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    return v.plain ? guest->work : (uint16_t)(guest->work & ~guest->waiting);
+}
+
+static inline uint16_t ps_eager(const struct ps_vcpu v)
+{
+    return v.plain ? v.guest->work
+                   : (uint16_t)((v.guest->work | v.engine->config.busy) & ~v.guest->waiting);
+}
+
+/* The job that the current plane works on, or NULL. */
+static inline struct ps_node *ps_works(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    if (guest->status || !ps_has(ps_able(v), guest->current) || ps_in_transition(v))
+        return NULL;
+    return &v.engine->pool.nodes[guest->queues[guest->current].head];
+}
+
+/* Whether it works, or computes at least. */
+static inline int ps_computes(const struct ps_vcpu v)
+{
+    return !v.guest->status && ps_has(ps_eager(v), v.guest->current) && !ps_in_transition(v);
+}
+
+static inline int ps_calls(const struct ps_vcpu v)
+{
+    return !v.plain && ps_has(v.engine->callers, v.guest->current);
+}
+
+static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu, int plain)
+{
+    const struct ps_vcpu v = {engine, &engine->guests[vcpu], ps_clock(&engine->ledger, vcpu),
+                              ps_streams(engine, vcpu), vcpu, plain};
+    return v;
+}
+
+static inline uint32_t ps_plane_row(const struct ps_engine *engine, unsigned plane)
+{
+    return engine->n_sources + plane;
+}
+
+/* In the input, an IPI stands beside what was fed. */
+#define PS_JOB_IPI PS_N_JOB_KINDS
+
+/* The row of a job in the input; where it has arrived, its node's `source` says. */
+static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct ps_node *node)
+{
+    return node->kind == PS_JOB_IPI ? node->source : ps_plane_row(engine, node->plane);
+}
+
+/* Take note of a step without progress. */
+void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s);
+/* Find what arrives next. */
+void ps_vcpu_look_ahead(struct ps_engine *engine, uint32_t vcpu);
+/* Let a vCPU do what takes no time: end jobs, give up, be entered. */
+void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu);
+/* Let time pass, and let the next event of a vCPU happen. */
+void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
+void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu);
+/* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
+int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
+/* When the next event happens; `*rank`: what comes first at equal times (rules, 7). */
+int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank);
+
+/* The end of a job of a source that may send IPIs; and all vCPUs in one order. */
+void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin);
+int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
+
+/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED, _CHANGED and _EXIT
+ * count. */
+struct ps_done {
+    uint8_t was, bits;
+    uint8_t reason; /* of an exit; where something costs, of a switch too */
+};
+
+/* A vCPU whose state the automaton does not hold. */
+struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
+                                   unsigned plane, int64_t posted_ns, uint32_t row);
+void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
+            struct ps_outcome out, uint8_t before);
+/* What this step logged takes time. */
+void ps_log_took(struct ps_engine *engine, int64_t took_ns);
+/* Give a vCPU another state than a step would. */
+void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
+/* Figures begin from zero. What was counted per transition goes to the figures. */
+void ps_engine_clear(struct ps_engine *engine);
+void ps_engine_fold(struct ps_engine *engine);
+
+#endif

@@ -1,0 +1,73 @@
+/* Snapshots: an engine that goes on as another would have. */
+#include "engine/parts.h"
+
+#include <stdlib.h>
+
+/* A copy of n items in memory of its own; counts what fails. */
+static void *copied(const void *from, size_t n, size_t size, int *failed)
+{
+    void *out = malloc(n ? n * size : 1);
+    if (!out)
+        ++*failed;
+    else if (n)
+        memcpy(out, from, n * size);
+    return out;
+}
+
+int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
+{
+    int failed = 0;
+    struct ps_engine *copy = (struct ps_engine *)copied(engine, 1, sizeof *engine, &failed);
+    if (!copy)
+        return PS_ENGINE_NO_MEMORY;
+    const size_t n = engine->n_vcpus, n_rows = ps_engine_n_rows(engine);
+    const size_t slots = n * PS_CLOCK_SLOTS(engine->ledger.n_planes);
+    const size_t buckets = n_rows * PS_N_BUCKETS;
+    const size_t streams = n * engine->n_streams, leaves = engine->talks ? 2 * n : 0;
+#define PS_COPY(type, field, count) \
+    copy->field = (type *)copied(engine->field, count, sizeof(type), &failed)
+    PS_COPY(struct ps_state, states, n);
+    PS_COPY(struct ps_guest, guests, n);
+    PS_COPY(int64_t, clocks, slots);
+    PS_COPY(struct ps_node, pool.nodes, engine->pool.used);
+    PS_COPY(struct ps_stream, streams, streams);
+    PS_COPY(uint32_t, tree, leaves);
+    PS_COPY(uint32_t, arriving, engine->n_arriving);
+    PS_COPY(struct ps_row, rows, n_rows);
+    PS_COPY(struct ps_row, scratch, n_rows);
+    PS_COPY(uint8_t, row_planes, n_rows);
+    PS_COPY(uint64_t, latency, buckets);
+    PS_COPY(uint64_t, sojourn, buckets);
+#undef PS_COPY
+    copy->automaton = ps_automaton_clone(engine->automaton);
+    failed += !copy->automaton;
+    copy->pool.capacity = engine->pool.used;
+    copy->ledger.clocks = copy->clocks;
+    copy->ledger.figures = &copy->figures;
+    copy->config.policy = &copy->policy;
+    copy->config.initial = &copy->boot;
+    ps_engine_log(copy, NULL, 0); /* two do not write to one log */
+    if (failed) {
+        ps_engine_destroy(copy);
+        return PS_ENGINE_NO_MEMORY;
+    }
+    *out = copy;
+    return 0;
+}
+
+int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot)
+{
+    struct ps_engine *copy;
+    if (engine == snapshot)
+        return 0;
+    if (ps_engine_clone(snapshot, &copy))
+        return PS_ENGINE_NO_MEMORY;
+    const struct ps_engine before = *engine;
+    *engine = *copy;
+    *copy = before;
+    engine->ledger.figures = &engine->figures;
+    engine->config.policy = &engine->policy;
+    engine->config.initial = &engine->boot;
+    ps_engine_destroy(copy);
+    return 0;
+}

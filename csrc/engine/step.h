@@ -1,0 +1,143 @@
+/* One step of a vCPU, what it adds to the figures and what it costs. */
+#ifndef PLANESCHED_ENGINE_STEP_H
+#define PLANESCHED_ENGINE_STEP_H
+
+#include "core/compiler.h"
+#include "engine/parts.h"
+
+static inline void ps_widen(uint64_t *least, uint64_t *greatest, uint64_t value)
+{
+    if (PS_RARELY(value < *least))
+        *least = value;
+    if (PS_RARELY(value > *greatest))
+        *greatest = value;
+}
+
+static inline void ps_row_inject(struct ps_engine *engine, uint32_t number, uint64_t latency_ns)
+{
+    struct ps_row *row = &engine->rows[number];
+    row->injected++;
+    ps_wide_add(&row->latency_ns, latency_ns);
+    ps_widen(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
+    engine->latency[(size_t)number * PS_N_BUCKETS + ps_bucket(latency_ns)]++;
+}
+
+/* The automaton's way: count the pair, note what was posted, count what was injected. The loop
+ * wants one for each event: it is known there, and costs less then. */
+PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event,
+                                   const struct ps_edge *edge, int64_t posted_ns, uint32_t row)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    int64_t *clock = v.clock;
+    const uint64_t now_ns = (uint64_t)guest->now_ns;
+    const unsigned now = edge->planes & 15u, bits = edge->bits;
+    const struct ps_done done = {(uint8_t)(edge->planes >> 4), edge->bits, 0};
+    clock[PS_CLOCK_ROW] = edge->next;
+    if (event == PS_EVENT_IRQ) {
+        clock[edge->post] = posted_ns;
+        guest->posted[edge->post] = (uint16_t)row;
+    }
+    if (PS_RARELY(edge->notify != PS_CLOCK_NOWHERE)) {
+        clock[edge->notify] = (int64_t)now_ns;
+        guest->posted[edge->notify] = (uint16_t)ps_plane_row(engine, now);
+    }
+    if (bits & PS_EDGE_INJECTED)
+        ps_row_inject(engine, guest->posted[PS_CLOCK_POSTED + now],
+                      now_ns - (uint64_t)clock[PS_CLOCK_POSTED + now]);
+    if (bits & PS_EDGE_SWITCHED)
+        ps_count_interval(&engine->figures, done.was, 1, now_ns, clock);
+    guest->current = (uint8_t)now;
+    guest->status = (uint8_t)(bits >> PS_EDGE_STATUS_SHIFT);
+    return done;
+}
+
+PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, unsigned plane,
+                                      int64_t posted_ns, uint32_t row)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_automaton *automaton = engine->automaton;
+    const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
+    if (PS_RARELY(from == PS_NO_STATE))
+        return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
+    const uint32_t at = ps_automaton_at(automaton, from, event, plane);
+    if (PS_RARELY(automaton->edges[at].next == PS_NO_STATE) &&
+        ps_automaton_fill(automaton, from, event, plane) != 0)
+        return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
+    assert(ps_automaton_agrees(automaton, from, event, plane));
+    const struct ps_edge *edge = &automaton->edges[at];
+    ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
+    struct ps_done done = ps_follow(v, event, edge, posted_ns, row);
+    if ((!v.plain && engine->costly) || PS_RARELY(edge->bits & PS_EDGE_EXIT))
+        done.reason = automaton->outcomes[at].reason;
+    if (PS_RARELY(engine->log.left) && edge->bits & PS_EDGE_LOGGED)
+        ps_log(engine, v.number, event, plane, automaton->outcomes[at],
+               ps_automaton_state(automaton, at)->status);
+    return done;
+}
+
+/* What a switch or an exit takes. */
+static inline int64_t ps_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
+{
+    const struct ps_engine *engine = v.engine;
+    const struct ps_workload *workload = engine->config.workload;
+    struct ps_stream *stream = engine->n_streams ? v.streams + engine->n_sources : NULL;
+    int64_t cost_ns = 0;
+    if (done->bits & PS_EDGE_SWITCHED) {
+        cost_ns = engine->config.cost_ns[done->reason];
+        if (workload && workload->costs)
+            cost_ns = workload->costs[((size_t)done->reason * PS_MAX_PLANES + done->was) *
+                                          PS_MAX_PLANES + v.guest->current];
+        if (cost_ns < 0)
+            cost_ns = workload->draws->time(&workload->spreads[-1 - cost_ns], stream);
+    }
+    if (done->bits & PS_EDGE_EXIT) {
+        const int64_t exit_ns = workload && workload->exit_cost
+                                    ? workload->draws->time(workload->exit_cost, stream)
+                                    : engine->config.exit_ns;
+        cost_ns = ps_later(cost_ns, exit_ns);
+    }
+    return cost_ns;
+}
+
+/* Another plane works, or none: how long did those with work go without? Of those that have none
+ * nobody asks since when. */
+PS_INLINE void ps_count_starved(const struct ps_vcpu v, unsigned current, unsigned status)
+{
+    struct ps_guest *guest = v.guest;
+    if (!status)
+        guest->idle_since_ns[current] = guest->now_ns;
+    if (!guest->status && ps_has(guest->work, guest->current)) {
+        const int64_t begins_ns = v.plain ? guest->now_ns : guest->ready_ns;
+        const uint64_t length = (uint64_t)(begins_ns - guest->idle_since_ns[guest->current]);
+        if (length > v.engine->totals.starved_ns[guest->current])
+            v.engine->totals.starved_ns[guest->current] = length;
+    }
+}
+
+/* Let an event happen. `posted_ns` and `row`: of the job behind an irq. Returns its fault. */
+PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane, int64_t posted_ns,
+                          uint32_t row)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const unsigned status = guest->status;
+    const struct ps_done done = ps_take_step(v, event, plane, posted_ns, row);
+    if (!v.plain)
+        guest->ready_ns = guest->now_ns;
+    if (!v.plain && engine->costly && done.bits & (PS_EDGE_SWITCHED | PS_EDGE_EXIT)) {
+        guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(v, &done));
+        if (engine->log.costs)
+            ps_log_took(engine, guest->ready_ns - guest->now_ns);
+    }
+    if (PS_RARELY(done.bits & PS_EDGE_EXIT))
+        guest->exit_reason = done.reason;
+    if (done.bits & PS_EDGE_CHANGED) {
+        if (done.bits & PS_EDGE_SWITCHED && guest->current == engine->policy.marker)
+            guest->left = done.was;
+        ps_count_starved(v, done.was, status);
+    }
+    return done.bits & PS_EDGE_FAULT;
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* What happens on one vCPU, in order of time. Sections are those of the rules. */
+#include "engine/jobs_at.h"
+
+/* ---- Nothing to do ---- */
+
+/* The plane that an idle marker hands the vCPU to, or PS_NO_PLANE where it halts. */
+static unsigned handed_to(const struct ps_vcpu v)
+{
+    const struct ps_engine *engine = v.engine;
+    const struct ps_guest *guest = v.guest;
+    const struct ps_state *s = ps_engine_state(engine, v.number);
+    const struct ps_policy *policy = &engine->policy;
+    const uint16_t work = (uint16_t)(ps_eager(v) & s->online & ~policy->marker_bit);
+    if (work)
+        return ps_first(policy, s->locked, work);
+    if (policy->idle != PS_IDLE_KEEP)
+        return PS_NO_PLANE;
+    return guest->left != PS_NO_PLANE ? guest->left : engine->config.main_plane;
+}
+
+/* The current plane has nothing to do. Where what it tries is refused, it halts. */
+PS_INLINE void give_up(const struct ps_vcpu v)
+{
+    const struct ps_policy *policy = &v.engine->policy;
+    if (policy->call == PS_CALL_NEXT) {
+        if (!ps_act(v, PS_EVENT_RETURN, 0, 0, 0))
+            return;
+    } else if (v.guest->current == policy->marker) {
+        const unsigned plane = handed_to(v);
+        if (plane != PS_NO_PLANE && !ps_act(v, PS_EVENT_CALL, plane, 0, 0))
+            return;
+    }
+    ps_act(v, PS_EVENT_HALT, 0, 0, 0);
+}
+
+/* Userspace looks at a vCPU that exited (3.5). Returns 0 where it finds no plane and waits. */
+static int answer(const struct ps_vcpu v)
+{
+    struct ps_engine *engine = v.engine;
+    const struct ps_guest *guest = v.guest;
+    const uint32_t vcpu = v.number;
+    const struct ps_workload *workload = engine->config.workload;
+    const uint32_t id = workload && workload->ids ? workload->ids[vcpu] : vcpu;
+    struct ps_state s = *ps_engine_state(engine, vcpu);
+    if (engine->stopped)
+        return 0;
+    const int plane = ps_userspace_ask(&engine->config.userspace, &engine->policy, &s,
+                                       guest->now_ns, id, guest->exit_reason, &s.req_exit);
+    engine->stopped = plane != PS_SCHEDULER_WAIT && (plane < 0 || plane >= engine->config.n_planes);
+    if (engine->stopped || plane == PS_SCHEDULER_WAIT)
+        return 0;
+    ps_vcpu_set_state(engine, vcpu, &s);
+    ps_act(v, PS_EVENT_ENTER, (unsigned)plane, 0, 0);
+    return 1;
+}
+
+/* ---- The order of things (7) ---- */
+
+/* Do what takes no time. Gives the job that the current plane works on then, or NULL. */
+PS_INLINE struct ps_node *settle(const struct ps_vcpu v)
+{
+    struct ps_guest *guest = v.guest;
+    while (!ps_in_transition(v) && !guest->stuck) {
+        if (guest->status) {
+            if (guest->status == PS_STATUS_BLOCKED || !answer(v))
+                return NULL;
+        } else if (ps_has(ps_able(v), guest->current)) {
+            struct ps_node *job = ps_works(v);
+            if (job->left_ns)
+                return job;
+            end_job(v);
+            continue;
+        } else if (ps_has(ps_eager(v), guest->current)) {
+            return NULL;
+        } else {
+            give_up(v);
+        }
+        /* What ps_guest_watch begins with, without the call. */
+        if (PS_RARELY(guest->idle_steps >= PS_PATIENT_STEPS - 1u))
+            ps_guest_watch(guest, ps_engine_state(v.engine, v.number));
+        else
+            guest->idle_steps++;
+    }
+    return ps_works(v);
+}
+
+void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns)
+{
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    pass(v, ps_works(v), to_ns);
+}
+
+void ps_vcpu_look_ahead(struct ps_engine *engine, uint32_t vcpu)
+{
+    look_ahead(ps_vcpu_of(engine, vcpu, 0));
+}
+
+void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu)
+{
+    settle(ps_vcpu_of(engine, vcpu, 0));
+}
+
+/* How long until the current plane calls if it runs on, and from which source; or never. */
+static inline int64_t call_left(const struct ps_vcpu v, uint32_t *number)
+{
+    if (!ps_calls(v) || !ps_computes(v))
+        return PS_NEVER_NS;
+    *number = next_call(v, v.guest->current);
+    return *number == v.engine->n_sources ? PS_NEVER_NS : v.streams[*number].next_ns;
+}
+
+/* The end of a transition: what arrived during it happens now, unless it begins another one. */
+static void end_transition(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    pass(v, NULL, guest->ready_ns);
+    while (!ps_in_transition(v) && guest->arrival_ns < guest->now_ns && !v.engine->failed)
+        arrive(v);
+}
+
+/* Let the next event happen if it is not later than `until_ns`. Returns whether it did. `*job` is
+ * what the current plane works on, before and after. */
+PS_INLINE int happen(const struct ps_vcpu v, struct ps_node **job, int64_t until_ns)
+{
+    const struct ps_guest *guest = v.guest;
+    if (ps_in_transition(v)) {
+        if (guest->ready_ns > until_ns)
+            return 0;
+        end_transition(v);
+    } else {
+        uint32_t number = 0;
+        const int64_t now_ns = guest->now_ns;
+        const int64_t end = *job ? (*job)->left_ns : PS_NEVER_NS;
+        const int64_t calls = call_left(v, &number);
+        const int64_t own = end <= calls ? end : calls;
+        const int64_t arrival = guest->arrival_ns - now_ns;
+        const int64_t next = own <= arrival ? own : arrival;
+        if (next > until_ns - now_ns)
+            return 0;
+        pass(v, *job, now_ns + next);
+        if (own > arrival)
+            arrive(v);
+        else if (end > calls)
+            call(v, number);
+        else
+            end_job(v);
+    }
+    *job = settle(v);
+    return 1;
+}
+
+void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu)
+{
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    struct ps_node *job = ps_works(v);
+    happen(v, &job, PS_NEVER_NS - 1);
+}
+
+PS_INLINE int advance(const struct ps_vcpu v, int64_t until_ns, uint64_t *patience)
+{
+    uint64_t left = *patience;
+    struct ps_node *job = ps_works(v);
+    while (left && happen(v, &job, until_ns))
+        left--;
+    *patience = left;
+    if (!left)
+        return 1;
+    if (v.guest->now_ns < until_ns)
+        pass(v, job, until_ns);
+    return 0;
+}
+
+int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
+{
+    return engine->plain ? advance(ps_vcpu_of(engine, vcpu, 1), until_ns, patience)
+                         : advance(ps_vcpu_of(engine, vcpu, 0), until_ns, patience);
+}
+
+int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank)
+{
+    /* Nothing is written to through it. */
+    const struct ps_vcpu v = ps_vcpu_of((struct ps_engine *)(uintptr_t)engine, vcpu, 0);
+    const struct ps_guest *guest = v.guest;
+    uint32_t number;
+    *rank = 0;
+    if (ps_in_transition(v))
+        return guest->ready_ns;
+    const struct ps_node *job = ps_works(v);
+    const int64_t end = job ? job->left_ns : PS_NEVER_NS;
+    const int64_t calls = call_left(v, &number);
+    const int64_t own = ps_later(guest->now_ns, end <= calls ? end : calls);
+    *rank = own <= guest->arrival_ns ? 1 : 2;
+    return own <= guest->arrival_ns ? own : guest->arrival_ns;
+}

@@ -1,0 +1,80 @@
+# The checker's C code of csrc/, for planesched.checker only.
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from planesched.csched cimport ps_outcome, ps_policy, ps_state
+
+cdef extern from "checker/search.h" nogil:
+    enum:
+        PS_WORLD_VCPUS
+        PS_SHARDS
+        PS_MAX_ACTS
+        PS_NO_ID
+        PS_N_LOCAL
+        PS_ACT_ANSWER
+        PS_ACT_IPI
+        PS_ACT_LOCK
+        PS_OF_SELF
+
+    struct ps_act:
+        uint8_t kind, vcpu, plane, target, how
+
+    struct ps_world:
+        ps_state vcpus[5]
+        uint16_t locks[5]
+        uint16_t waits[5]
+
+    struct ps_system:
+        ps_policy policies[2]
+        unsigned n_vcpus, n_planes
+        int lockstep, locks
+        unsigned words
+        uint16_t planes
+
+    struct ps_find:
+        uint32_t id
+        uint16_t act
+
+    struct ps_shard:
+        uint32_t n
+
+    struct ps_seen:
+        uint64_t states, transitions, slots
+        uint32_t depth, sweeping
+
+    struct ps_search:
+        ps_system sys
+        ps_shard shards[64]
+        uint32_t (*levels)[64]
+        unsigned n_levels
+        uint64_t n_states, transitions, differing
+        ps_find finds[6]
+        int failed, swept
+
+    int ps_system_layout(ps_system *sys) noexcept
+    int ps_search_open(
+        ps_search *search, const ps_act *acts, unsigned n_acts, unsigned wanted
+    ) noexcept
+    void ps_search_close(ps_search *search) noexcept
+    int ps_search_root(ps_search *search, const ps_world *world) noexcept
+    void ps_search_crew(
+        ps_search *search, unsigned n_threads, uint64_t most, int early
+    ) noexcept
+    void ps_search_join(ps_search *search) noexcept
+    void ps_search_stop(ps_search *search) noexcept
+    ps_seen ps_search_look(const ps_search *search) noexcept
+    int ps_search_exhausted(const ps_search *search) noexcept
+    unsigned ps_search_deepest(const ps_search *search) noexcept
+    unsigned ps_search_depth(const ps_search *search, uint32_t id) noexcept
+    uint64_t ps_search_bytes(const ps_search *search) noexcept
+    uint32_t ps_search_first(const ps_search *search, unsigned number) noexcept
+    int ps_search_stuck(const ps_search *search, uint32_t id) noexcept
+    ps_find ps_search_idle(const ps_search *search, uint32_t id) noexcept
+    uint32_t ps_search_missing(const ps_search *search, uint32_t id) noexcept
+    void ps_search_world(const ps_search *search, uint32_t id, ps_world *world) noexcept
+    uint32_t ps_search_parent(const ps_search *search, uint32_t id, unsigned *act) noexcept
+    uint32_t ps_id(unsigned shard, uint32_t index) noexcept
+    unsigned ps_world_act(
+        const ps_system *sys, ps_world *world, const ps_act *act, ps_outcome *out,
+        unsigned *stepped
+    ) noexcept

@@ -1,0 +1,221 @@
+"""Counterexamples: the steps that lead to what goes wrong, as a table and as a scenario file."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import Outcome
+from ..events import MASKS, Event, Flags, takes_plane
+from ..policy import Policy
+from .alphabet import ANSWER, IPI, KINDS, TLB_LOCK
+from .search import Search
+
+__all__ = ["Trace", "TraceStep", "make_trace"]
+
+_SHOWN = ("runnable", "halted", "irq", "masked", "noint", "nmi", "trap", "held", "edge")
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """One step: what was done on which vCPU, what it did, and the states after it.
+
+    Attributes
+    ----------
+    vcpu : int
+        The vCPU that was stepped; in a `diff`, 0 is under the first policy and 1 the second.
+    do : str
+        The event, as scenario files and ``planesched step`` write it.
+    who : str
+        What else is to be known of it, such as who sent an interrupt.
+    outcome : Outcome
+        What `ps_step` gave; of a lock, one in which nothing happened.
+    states : ndarray, shape (vcpus,), dtype STATE
+        All vCPUs after the step.
+    waits : tuple of int
+        For each vCPU the planes that wait for a TLB lock, as a mask.
+    """
+
+    vcpu: int
+    do: str
+    who: str
+    outcome: Outcome
+    states: NDArray[np.void]
+    waits: tuple[int, ...]
+
+    @property
+    def is_event(self) -> bool:
+        """Whether the step is an event of the rules, and no matter of locks."""
+        return not self.do.startswith("tlb")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A start state and the steps from there.
+
+    Attributes
+    ----------
+    policies : tuple of Policy
+        One; in a `diff`, one for each of the two vCPUs.
+    start : ndarray, shape (vcpus,), dtype STATE
+        The states before the first step.
+    steps : tuple of TraceStep
+        What happened.
+    loop : int or None
+        The step from which on everything repeats for ever, if it does.
+    """
+
+    policies: tuple[Policy, ...]
+    planes: int
+    start: NDArray[np.void]
+    steps: tuple[TraceStep, ...]
+    loop: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def text(self) -> str:
+        """The steps as a table."""
+        many = len(self.start) > 1
+        head = ["step", *(["vCPU"] if many else []), "event", "runs", "what it did", "state after"]
+        rows = [["", *([""] if many else []), "", _runs(self.start[0]), "", _state(self.start[0])]]
+        if many:
+            rows = []
+        for number, step in enumerate(self.steps, 1):
+            state = step.states[step.vcpu]
+            event = f"{step.do} {step.who}".rstrip()
+            row = [str(number), *([str(step.vcpu)] if many else []), event, _runs(state)]
+            if step.waits[step.vcpu]:
+                row[-1] += ", waits for a TLB lock"
+            rows.append([*row, _outcome(step.outcome), _state(state)])
+        lines = table([head, *rows])
+        if self.loop is not None:
+            lines.append(
+                f"and so on from step {self.loop + 1}: no plane executes between the steps"
+            )
+        return "\n".join(lines)
+
+    def scenarios(self, name: str, title: str = "", source: str = "planesched check") -> list[Any]:
+        """Give the steps of each vCPU as a scenario (`planesched.conformance.Scenario`).
+
+        Raises
+        ------
+        ValueError
+            If the trace begins in userspace, which no scenario file can say.
+        """
+        from .. import conformance
+
+        found = []
+        for vcpu, start in enumerate(self.start):
+            steps = [step for step in self.steps if step.vcpu == vcpu and step.is_event]
+            if not steps:
+                continue
+            if start["status"] & 1:
+                raise ValueError(f"vCPU {vcpu} begins in userspace: no scenario file can say that")
+            policy = self.policies[vcpu % len(self.policies)]
+            preset, fields = conformance.nearest(policy, self.planes)
+            found.append(
+                conformance.Scenario(
+                    id=name if len(self.start) == 1 else f"{name}-{vcpu}",
+                    title=title,
+                    preset=preset,
+                    policy=fields,
+                    planes=self.planes,
+                    online=_planes(start["online"]),
+                    current=int(start["current"]),
+                    masks={mask: _planes(start[mask]) for mask in MASKS[1:]},
+                    steps=tuple(_expected(start, steps, conformance)),
+                    source=source,
+                )
+            )
+        return found
+
+    def save(self, path: str | os.PathLike[str], name: str, title: str = "") -> None:
+        """Write the scenario file that ``planesched conform`` replays."""
+        from .. import conformance
+
+        conformance.dump(self.scenarios(name, title), path)
+
+
+def make_trace(
+    search: Search,
+    policies: Sequence[Policy],
+    planes: int,
+    state: int,
+    acts: Sequence[int] = (),
+    loop: int | None = None,
+) -> Trace:
+    """Give the steps to a state, and beyond it those of `acts`; `loop` counts from there."""
+    root, path = search.path(state)
+    steps = []
+    for vcpu, kind, plane, outcome, states, _, waits in search.replay(root, [*path, *acts]):
+        policy = policies[vcpu % len(policies)]
+        do, who = KINDS[kind], ""
+        if kind == IPI:
+            do, who = f"irq {plane}", "(sent by that plane of another vCPU)"
+        elif kind >= TLB_LOCK:
+            who = f"(plane {plane})"
+        elif kind == ANSWER:
+            who = f"(enter {plane})"
+        elif takes_plane(Event(kind), call_takes_plane=policy.hands_over):
+            do = f"{do} {plane}"
+        steps.append(TraceStep(vcpu, do, who, outcome, states, tuple(waits)))
+    start = search.states_of(root)
+    repeats = None if loop is None else len(path) + loop
+    return Trace(tuple(policies), planes, start, tuple(steps), repeats)
+
+
+def _planes(mask: Any) -> list[int]:
+    return [plane for plane in range(16) if int(mask) >> plane & 1]
+
+
+def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[Any]:
+    """Say of every step what it did and which masks it changed, of the last one all masks."""
+    rows, before = [], start
+    for number, step in enumerate(steps, 1):
+        out, after = step.outcome, step.states[step.vcpu]
+        masks = MASKS if number == len(steps) else [m for m in MASKS if before[m] != after[m]]
+        shown = [str(flag.name).lower() for flag in Flags if flag & out.flags]
+        expect = {
+            "run": int(out.now),
+            "reason": out.reason.name.lower(),
+            "fault": out.fault.name.lower() if out.fault else "",
+            "blocked": bool(after["status"] & 2),
+            "user": bool(after["status"] & 1),
+            "flags": shown,
+            "not_flags": [str(f.name).lower() for f in Flags if not f & out.flags],
+            **{mask: _planes(after[mask]) for mask in masks},
+        }
+        rows.append(conformance.Step(step.do, expect))
+        before = after
+    return rows
+
+
+def _runs(state: Any) -> str:
+    how = {0: "", 1: ", in userspace", 2: ", blocked"}[int(state["status"])]
+    return f"{int(state['current'])}{how}"
+
+
+def _outcome(out: Outcome) -> str:
+    if out.fault:
+        return f"refused: {out.fault.name.lower()}"
+    words = [out.reason.name.lower()] if out.reason else []
+    hidden = Flags.BLOCKED | Flags.USER
+    words += [str(flag.name).lower() for flag in Flags if flag & out.flags & ~hidden]
+    return " ".join(words) or "-"
+
+
+def _state(state: Any) -> str:
+    shown = [(mask, _planes(state[mask])) for mask in _SHOWN]
+    return " ".join(f"{mask}={','.join(map(str, planes))}" for mask, planes in shown if planes)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out rows of cells in columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    cells = (zip(row, widths, strict=True) for row in rows)
+    return ["  ".join(cell.ljust(width) for cell, width in row).rstrip() for row in cells]

@@ -1,0 +1,1 @@
+"""Figures that drivers answer with: planes, jobs and sources, of one run and of several."""

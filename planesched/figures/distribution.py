@@ -1,0 +1,145 @@
+"""Reading the histograms of csrc/core/histogram.h: 64 buckets an octave, exact below 64."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .equal import Alike
+
+__all__ = ["Times", "bucket_floor", "bucket_of", "by_plane", "histogram_quantile"]
+
+_SUB_BITS = 6
+
+
+def bucket_of(value: int) -> int:
+    """Give the histogram bucket of a time in ns (csrc/core/histogram.h)."""
+    shift = max(value.bit_length() - 1 - _SUB_BITS, 0)
+    return (shift << _SUB_BITS) + (value >> shift)
+
+
+def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
+    """Give the least value, in ns, of histogram buckets (csrc/core/histogram.h)."""
+    bucket = np.asarray(bucket, dtype=np.uint64)
+    octave = bucket >> np.uint64(_SUB_BITS)
+    shift = octave - (octave > 0)
+    floor: NDArray[np.uint64] = (bucket - (shift << np.uint64(_SUB_BITS))) << shift
+    return floor
+
+
+def by_plane(
+    histograms: NDArray[np.uint64], row_planes: Sequence[int], planes: int
+) -> NDArray[np.uint64]:
+    """Give one histogram a plane: the sum over the rows whose jobs that plane serves.
+
+    Parameters
+    ----------
+    histograms : ndarray of uint64, shape (rows, buckets)
+        One a row.
+    row_planes : sequence of int
+        The plane of each row.
+    planes : int
+        How many planes there are.
+
+    Returns
+    -------
+    ndarray of uint64, shape (planes, buckets)
+    """
+    out = np.zeros((planes, histograms.shape[1]), dtype=np.uint64)
+    for histogram, plane in zip(histograms, row_planes, strict=True):
+        out[plane] += histogram
+    return out
+
+
+def histogram_quantile(
+    counts: NDArray[np.uint64], quantile: float, low: int | None, high: int | None
+) -> float | None:
+    """Give a quantile of a histogram of times, off by at most 1/128 of itself.
+
+    Parameters
+    ----------
+    counts : ndarray of uint64, shape (buckets,)
+        How many there are in each bucket.
+    quantile : float
+        In 0..1.
+    low, high : int or None
+        The exact extremes, in ns; None where nothing was counted.
+
+    Returns
+    -------
+    float or None
+        Nanoseconds, between `low` and `high`; None where nothing was counted.
+
+    Raises
+    ------
+    ValueError
+        If `quantile` is not in 0..1.
+    """
+    if not 0 <= quantile <= 1:
+        raise ValueError(f"quantile={quantile} is not in 0..1")
+    if low is None or high is None:
+        return None
+    cumulated = np.cumsum(counts)
+    rank = quantile * int(cumulated[-1])
+    if quantile == 0:
+        return float(low)
+    if quantile == 1:
+        return float(high)
+    bucket = int(np.searchsorted(cumulated, rank))
+    floor = int(bucket_floor(bucket))
+    shift = max(0, (bucket >> _SUB_BITS) - 1)
+    middle = floor + (2**shift - 1) / 2
+    return float(min(max(middle, low), high))
+
+
+@dataclass(frozen=True, eq=False)
+class Times(Alike):
+    """Latencies or sojourn times of one plane.
+
+    Attributes
+    ----------
+    count, sum_ns : int
+        How many, and all together.
+    low, high : int
+        The extremes, in ns, where there are any.
+    buckets : ndarray of uint64, shape (buckets,)
+        How many there are in each bucket.
+    """
+
+    count: int
+    sum_ns: int
+    low: int
+    high: int
+    buckets: NDArray[np.uint64]
+
+    @property
+    def mean_ns(self) -> float:
+        """The mean; NaN where nothing was counted."""
+        return self.sum_ns / self.count if self.count else float("nan")
+
+    @property
+    def min_ns(self) -> int | None:
+        """The least; None where nothing was counted."""
+        return self.low if self.count else None
+
+    @property
+    def max_ns(self) -> int | None:
+        """The greatest; None where nothing was counted."""
+        return self.high if self.count else None
+
+    def quantile_ns(self, quantile: float) -> float | None:
+        """Give a quantile as `histogram_quantile` does."""
+        return histogram_quantile(self.buckets, quantile, self.min_ns, self.max_ns)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give count, mean, min, p50, p99, p99_9 and max, as JSON holds them."""
+        quantiles = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
+        return {
+            "count": self.count,
+            "mean": self.mean_ns if self.count else None,
+            "min": self.min_ns,
+            **{name: self.quantile_ns(q) for name, q in quantiles.items()},
+            "max": self.max_ns,
+        }

@@ -1,0 +1,1 @@
+"""Replay a trace under policies."""

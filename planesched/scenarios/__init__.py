@@ -1,0 +1,58 @@
+"""Scenario files: a workload, its machine and some policies in TOML."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..policy import Policy
+from .reader import read_scenario
+
+__all__ = ["Scenario", "load_scenario", "scenarios"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a scenario file holds.
+
+    Attributes
+    ----------
+    name, title, origin : str
+        `origin` says which real situation it is, with its source, and what in it is assumed.
+    policies : dict of str to Policy
+        By their names in the file; the first is what others are compared with.
+    arguments : dict
+        The other arguments of `planesched.simulate`.
+    """
+
+    name: str
+    title: str
+    origin: str
+    policies: dict[str, Policy]
+    arguments: dict[str, Any]
+
+
+def scenarios() -> dict[str, Path]:
+    """Give the scenario files of the package by their names."""
+    folder = Path(__file__).parents[1] / "data" / "scenarios"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load_scenario(path: str | os.PathLike[str]) -> Scenario:
+    """Read a scenario file, or one of the package's by its name.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    TraceError
+        If it is not TOML, or a key, unit or value is wrong: file, line, what stands there and what
+        was expected.
+    """
+    name = os.fspath(path)
+    known = scenarios()
+    if not name.endswith(".toml") and os.sep not in name:
+        if name not in known:
+            raise ValueError(f"scenario {name!r} is no .toml file and none of {', '.join(known)}")
+        path = known[name]
+    return Scenario(Path(path).stem, **read_scenario(path))

@@ -1,0 +1,1 @@
+"""Guests in time: workloads run through the engine, once, compared, and over grids."""

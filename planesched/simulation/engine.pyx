@@ -1,0 +1,519 @@
+"""The timed engine (rules, section 7) as Python sees it: check, let go of the GIL, report.
+
+Longer than 300 lines because it is one class over one C struct.
+"""
+
+import time
+
+import numpy as np
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from planesched.simulation cimport _cengine as engine
+from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
+from planesched.core cimport fill_policy
+from planesched.simulation.guests cimport Guests
+from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
+
+from ..userspace import as_user_scheduler
+from ..core import _as_policy, _online_mask
+from ..events import JOB, STATE
+from ..figures.distribution import by_plane
+from ..checks import (
+    cost_table,
+    job_mistake,
+    job_route,
+    log_array,
+    plane_mask,
+    record_array,
+    vcpu_count,
+    whole_ns,
+)
+from ..figures.jobs import ROW, TOTALS, JobStats
+from ..policy import plane_count, plane_id
+from ..figures.planes import FIGURES, Stats
+
+__all__ = ["Engine"]
+
+# Between two looks for signals; the clock says how many make up some 20 ms.
+cdef uint64_t PATIENCE = 1 << 20
+
+
+cdef class Engine:
+    """Guests in time: vCPUs whose planes serve the jobs that arrive for them.
+
+    Parameters
+    ----------
+    policy : Policy or str
+        How planes are scheduled; a str names a preset.
+    planes : int
+        How many planes each vCPU has, 1..16.
+    vcpus : int
+        How many vCPUs, 1 to 2**32 - 1.
+    online : iterable of int, optional
+        The planes that exist; all by default.
+    costs : mapping of str to int, optional
+        What a switch takes, in ns, by the name of its reason; ``"exit"``: what an exit to
+        userspace takes. 0 for those not named.
+    route : {"own", "marker"}
+        Whether a job goes to its plane, or first to the marker, which forwards it.
+    forward_ns : int
+        How long the marker works to forward a job.
+    main : int, optional
+        The plane that an idle marker calls if none has work and it took the vCPU from none; the
+        highest-numbered online plane by default.
+    busy : iterable of int
+        Planes that compute whenever they run and have no job.
+    initial : ndarray, shape (), dtype STATE, optional
+        The state in which every vCPU begins; `online` is then not looked at.
+    start_ns : int
+        The time at which everything begins.
+    guests : Guests, optional
+        What guests do of themselves; its sources begin at `start_ns`. It is for no fewer vCPUs.
+    userspace : UserScheduler, or what that takes, optional
+        Answers exits to userspace; the default userspace scheduler unless given.
+
+    Raises
+    ------
+    ValueError
+        If a number or name is out of range, or the policy lacks what `route` needs.
+    TypeError
+        If an argument is of the wrong type.
+    MemoryError
+        If there is no memory for so many vCPUs.
+    """
+
+    def __cinit__(self):
+        self.c = NULL
+
+    def __init__(
+        self, policy, planes=2, vcpus=1, *, online=None, costs=None, route="own", forward_ns=0,
+        main=None, busy=(), initial=None, start_ns=0, Guests guests=None, userspace=None,
+    ):
+        if self.c is not NULL:
+            raise TypeError("an Engine is initialised once")
+        cdef ps_policy c_policy
+        cdef ps_state c_initial
+        cdef engine.ps_engine_config config
+        planes = plane_count(planes)
+        policy = _as_policy(policy, planes)
+        fill_policy(&c_policy, policy)
+        self._policy = policy
+        self.planes = planes
+        config.policy = &c_policy
+        config.n_vcpus = vcpu_count(vcpus)
+        config.n_planes = <uint8_t>self.planes
+        config.route = <uint8_t><int>job_route(route, policy)
+        config.online = <uint16_t>_online_mask(online, planes, policy.boot)
+        config.initial = NULL
+        if initial is not None:
+            initial = np.array(initial, dtype=STATE)
+            if initial.shape != ():
+                raise ValueError(f"initial has shape {initial.shape}, expected ()")
+            c_initial = (<ps_state *><size_t>initial.ctypes.data)[0]
+            config.initial = &c_initial
+            config.online = c_initial.online
+        config.main_plane = PS_NO_PLANE
+        if main is not None:
+            config.main_plane = <uint8_t>plane_id("main", main)
+            if not config.online >> config.main_plane & 1:
+                raise ValueError(f"main={main} is not an online plane")
+        config.busy = plane_mask("busy", busy, planes)
+        self._start_ns = config.start_ns = whole_ns("start_ns", start_ns)
+        config.forward_ns = whole_ns("forward_ns", forward_ns)
+        table, exit_ns = cost_table(costs)
+        cdef int reason
+        for reason in range(PS_N_REASONS):
+            config.cost_ns[reason] = table[reason]
+        config.exit_ns = exit_ns
+        check_guests(guests, config.n_vcpus)
+        self._guests = guests
+        self._began_ns = start_ns
+        config.workload = NULL if guests is None else &guests.c
+        self._userspace = as_user_scheduler(userspace)
+        config.userspace = self._userspace.c
+        cdef int error
+        with nogil:
+            error = engine.ps_engine_create(&config, &self.c)
+        if error == engine.PS_ENGINE_NO_MEMORY:
+            raise MemoryError(f"no memory for vcpus={vcpus}")
+        if error:
+            raise ValueError(f"initial={initial} is not the state of a vCPU with {planes} planes")
+
+    def __dealloc__(self):
+        engine.ps_engine_destroy(self.c)
+
+    def copy(self):
+        """Give an engine that goes on exactly as this one would: a snapshot, or a way not taken.
+
+        It shares nothing that changes but the userspace scheduler, which is asked by both, and it
+        writes to no log.
+
+        Returns
+        -------
+        Engine
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for it.
+        """
+        cdef Engine other = Engine.__new__(Engine)
+        cdef int error = 0
+        with Turn(self):
+            with nogil:
+                error = engine.ps_engine_clone(self.c, &other.c)
+        if error:
+            raise MemoryError(f"no memory for another {self!r}")
+        other._share(self)
+        return other
+
+    def restore(self, Engine snapshot not None):
+        """Become what another engine is, whatever this one was before; the other stays.
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for it; nothing has changed then.
+        """
+        if snapshot is self:
+            return
+        cdef int error = 0
+        with Turn(self), Turn(snapshot):
+            with nogil:
+                error = engine.ps_engine_restore(self.c, snapshot.c)
+        if error:
+            raise MemoryError(f"no memory for another {snapshot!r}")
+        self._share(snapshot)
+
+    cdef int _share(self, Engine other) except -1:
+        """Take over what stands outside the C engine."""
+        self.planes = other.planes
+        self._policy = other._policy
+        self._start_ns = other._start_ns
+        self._guests = other._guests
+        self._began_ns = other._began_ns
+        self._userspace = other._userspace
+        self._log = None
+        return 0
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __reduce__(self):
+        raise TypeError(f"{self!r} cannot be pickled: copy() makes another in this process")
+
+    @property
+    def policy(self):
+        """The policy."""
+        return self._policy
+
+    @property
+    def start_ns(self):
+        """The time at which everything began."""
+        return self._start_ns
+
+    @property
+    def now_ns(self):
+        """The time up to which everything has happened."""
+        return engine.ps_engine_now_ns(self.c)
+
+    @property
+    def vcpus(self):
+        """How many vCPUs there are."""
+        return engine.ps_engine_n_vcpus(self.c)
+
+    @property
+    def next_event_ns(self):
+        """When something happens next, of itself or by a job that was fed; None: never."""
+        cdef int64_t next_ns
+        with nogil:
+            next_ns = engine.ps_engine_next_event_ns(self.c)
+        return None if next_ns == engine.PS_NEVER_NS else next_ns
+
+    @property
+    def state(self):
+        """A copy of the states of all vCPUs, shape (vcpus,), dtype STATE."""
+        out = np.empty(self.vcpus, dtype=STATE)
+        cdef ps_state *states = <ps_state *><size_t>out.ctypes.data
+        cdef uint32_t vcpu
+        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
+            states[vcpu] = engine.ps_engine_state(self.c, vcpu)[0]
+        return out
+
+    def grow(self, vcpus):
+        """Have at least so many vCPUs; new ones have been there since the start.
+
+        Raises
+        ------
+        ValueError
+            If its guests are for fewer, or vCPUs send each other interrupts and time has passed.
+        MemoryError
+            If there is no memory for them.
+        """
+        cdef uint32_t count = vcpu_count(vcpus)
+        cdef int code
+        check_guests(self._guests, count)
+        with Turn(self):
+            code = engine.ps_engine_grow(self.c, count)
+        if code == engine.PS_ENGINE_BAD_TIME:
+            raise ValueError(
+                f"vcpus={vcpus}: the vCPUs send each other interrupts and are at {self.now_ns} ns, "
+                "where no more of them can begin"
+            )
+        if code:
+            raise MemoryError(f"no memory for vcpus={vcpus}")
+
+    def feed(self, jobs):
+        """Take in jobs that are yet to arrive.
+
+        Parameters
+        ----------
+        jobs : ndarray, shape (n,), dtype JOB
+            Sorted within each vCPU by time, plane and source; not before the jobs fed earlier,
+            and not before `now_ns`.
+
+        Raises
+        ------
+        ValueError
+            If a job is not in order, or has a vCPU, plane, kind or time that cannot be; it says
+            which one, and none was taken in.
+        TypeError
+            If `jobs` is of another dtype.
+        MemoryError
+            If there is no memory for them.
+        """
+        jobs = record_array("jobs", jobs, JOB)
+        cdef const engine.ps_job *records = <const engine.ps_job *><size_t>jobs.ctypes.data
+        cdef uint64_t n = len(jobs), bad = 0
+        cdef engine.ps_job_mistake mistake = engine.PS_JOB_FINE
+        cdef int error
+        with Turn(self):
+            with nogil:
+                error = engine.ps_engine_feed(self.c, records, n, &bad, &mistake)
+        if error == engine.PS_ENGINE_NO_MEMORY:
+            raise MemoryError(f"no memory for {n} jobs")
+        if error:
+            raise ValueError(f"jobs[{bad}]: {job_mistake(mistake, jobs[bad])}")
+
+    def advance(self, until_ns, stop=None):
+        """Let everything up to and including `until_ns` happen.
+
+        Parameters
+        ----------
+        until_ns : int
+            A time, not before `now_ns`.
+        stop : callable, optional
+            Asked some hundred times a second whether to stop.
+
+        Returns
+        -------
+        bool
+            Whether that time was reached; a later call goes on where this one stopped.
+
+        Raises
+        ------
+        ValueError
+            If that time is over, or is not below 2**63 - 1.
+        MemoryError
+            If there is no memory for the jobs in queues; an engine is of no use after that.
+        Exception
+            What a userspace scheduler raised, or ValueError where it answered with no plane.
+        KeyboardInterrupt
+            On Ctrl-C in the main thread; a later call goes on where this one stopped.
+        RuntimeError
+            If another thread is at work with this engine, or its own userspace scheduler or `stop`
+            calls back. So do all methods that change something or read figures.
+        """
+        cdef int64_t until = whole_ns("until_ns", until_ns)
+        with Turn(self):
+            return self._advance(until, stop)
+
+    cdef bint _advance(self, int64_t until, stop) except *:
+        cdef uint64_t patience = 1 << 16
+        cdef int more = 1
+        if until < engine.ps_engine_now_ns(self.c):
+            raise ValueError(f"until_ns={until} is before now_ns={self.now_ns}")
+        while more > 0:
+            began = time.perf_counter()
+            with nogil:
+                more = engine.ps_engine_advance(self.c, until, patience)
+            # Steer for looks that are some 10 ms apart.
+            if time.perf_counter() - began < 0.01 and patience < PATIENCE:
+                patience *= 2
+            PyErr_CheckSignals()
+            if more > 0 and stop is not None and stop():
+                return False
+        if more == engine.PS_ENGINE_STOPPED:
+            self._userspace.raise_stop()
+        if more < 0:
+            raise MemoryError("no memory for the jobs in queues")
+        return True
+
+    def log_to(self, log):
+        """Write outcomes from now on to an array, until it is full: those that `VM.run` logs.
+
+        Parameters
+        ----------
+        log : ndarray of dtype OUTCOME, or None
+            Contiguous and writable; ``record`` is -1 in what is written. None ends it.
+        """
+        cdef engine.ps_outcome_record *records = NULL
+        cdef uint64_t n = 0
+        if log is not None:
+            n = len(log_array(log))
+            records = <engine.ps_outcome_record *><size_t>log.ctypes.data
+        with Turn(self):
+            engine.ps_engine_log(self.c, records, n)
+            self._log = log
+
+    @property
+    def logged(self):
+        """How many outcomes stand in the log."""
+        return len(self._log) - engine.ps_engine_log_left(self.c) if self._log is not None else 0
+
+    def restart(self):
+        """Forget what was counted so far: figures begin at `now_ns`."""
+        with Turn(self):
+            with nogil:
+                engine.ps_engine_restart(self.c)
+        self._began_ns = self.now_ns
+
+    def stats(self):
+        """Give the figures of planes up to now, as `planesched.Stats`."""
+        figures, _, _, latency, _ = self.read()
+        elapsed = self.now_ns - self._began_ns
+        latency = by_plane(latency, self.row_planes, self.planes)
+        return Stats(figures, latency, elapsed_ns=elapsed, vcpus=self.vcpus)
+
+    def jobs(self):
+        """Give the figures of jobs up to now, as `planesched.JobStats`."""
+        _, totals, _, _, sojourn = self.read()
+        return JobStats(totals, by_plane(sojourn, self.row_planes, self.planes))
+
+    @property
+    def row_planes(self):
+        """The plane that serves the jobs of each row of `read`."""
+        cdef uint32_t row
+        n_rows = engine.ps_engine_n_rows(self.c)
+        return [engine.ps_engine_row_plane(self.c, row) for row in range(n_rows)]
+
+    def read(self, into=None):
+        """Give the bare figures up to now.
+
+        There is a row for every source of the guests, then one for every plane: what was fed, and
+        what VINA posted.
+
+        Parameters
+        ----------
+        into : tuple of ndarray, optional
+            An earlier reading, which is overwritten: so one who reads often needs no new memory.
+
+        Returns
+        -------
+        tuple of ndarray
+            Figures, dtype FIGURES; totals, dtype TOTALS; rows, shape (rows,), dtype ROW; histograms
+            of latency and of sojourn, shape (rows, buckets), uint64.
+
+        Raises
+        ------
+        ValueError
+            If `into` is no reading of an engine with as many rows.
+        """
+        cdef engine.ps_reading reading
+        figures, totals, rows, latency, sojourn = _room(engine.ps_engine_n_rows(self.c), into)
+        reading.figures = <ps_figures *><size_t>figures.ctypes.data
+        reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
+        reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
+        reading.latency = <uint64_t *><size_t>latency.ctypes.data
+        reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
+        with Turn(self):
+            with nogil:
+                engine.ps_engine_read_rows(self.c, &reading)
+        return figures, totals, rows, latency, sojourn
+
+    def time_ns(self):
+        """Give what each vCPU did with its time.
+
+        Returns
+        -------
+        ndarray of int64, shape (vcpus, 4)
+            Running, in userspace, blocked, in transitions; rows sum to what has elapsed.
+        """
+        cdef engine.ps_vcpu_report report
+        out = np.empty((self.vcpus, 4), dtype=np.int64)
+        cdef int64_t[:, ::1] rows = out
+        cdef uint32_t vcpu
+        cdef unsigned kind
+        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
+            engine.ps_engine_report(self.c, vcpu, &report)
+            for kind in range(4):
+                rows[vcpu, kind] = report.time_ns[kind]
+        return out
+
+    def livelocks(self):
+        """Give the vCPUs whose planes handed them round and round and never worked.
+
+        Returns
+        -------
+        list of tuple
+            (vCPU, how often, time in ns of the first, planes that took part).
+        """
+        cdef engine.ps_vcpu_report report
+        cdef uint32_t vcpu
+        out = []
+        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
+            engine.ps_engine_report(self.c, vcpu, &report)
+            if report.livelocks:
+                mask = report.livelock_planes
+                planes = tuple(plane for plane in range(PS_MAX_PLANES) if mask >> plane & 1)
+                out.append((vcpu, report.livelocks, report.livelock_ns, planes))
+        return out
+
+    def __repr__(self):
+        many = f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}"
+        return f"<Engine of {many} with {self.planes} planes at {self.now_ns} ns>"
+
+
+cdef class Turn:
+    """Has an engine to itself: two threads in one, or a call back, would break its memory."""
+
+    cdef Engine owner
+
+    def __init__(self, Engine owner not None):
+        self.owner = owner
+
+    def __enter__(self):
+        with cython.critical_section(self.owner):
+            if self.owner.busy:
+                raise RuntimeError(f"{self.owner!r} is at work already, for one caller at a time")
+            self.owner.busy = True
+
+    def __exit__(self, *error):
+        self.owner.busy = False
+
+
+cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
+    if guests is not None and guests.vcpus < vcpus:
+        raise ValueError(f"vcpus={vcpus}, but guests are for {guests.vcpus}")
+    return 0
+
+
+def _room(n_rows, into):
+    """Give the arrays of a reading: new ones, or those of an earlier one."""
+    histograms = (n_rows, PS_N_BUCKETS)
+    wanted = (
+        ((), FIGURES), ((), TOTALS), ((n_rows,), ROW), (histograms, np.dtype("u8")),
+        (histograms, np.dtype("u8")),
+    )
+    if into is None:
+        return tuple(np.zeros(shape, dtype) for shape, dtype in wanted)
+    for array, (shape, dtype) in zip(into, wanted, strict=True):
+        if array.shape != shape or array.dtype != dtype or not array.flags.carray:
+            raise ValueError(f"into: {array.dtype} of shape {array.shape} is none of a reading's")
+    return into

@@ -1,0 +1,282 @@
+"""A cell: some vCPUs in one engine, and its figures by batches."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..figures.batches import Batches
+from ..figures.distribution import bucket_of
+from ..figures.jobs import merge_rows, merge_totals
+from ..figures.planes import exits, merge_figures, switches
+from ..workload import Times
+from ..workload.numbered import Resolved, calm_ns
+from .engine import Engine
+from .guests import Guests
+
+__all__ = ["Cell", "Reading"]
+
+# So many jobs of a source take the engine some milliseconds.
+_JOBS_IN_A_STRIDE = 50_000
+
+
+@dataclass
+class Reading:
+    """The figures of some vCPUs at one time; `ids` and `time_ns` in pieces, of each cell one.
+
+    The rows of `batches` are in the order of the result, the others in that of the engine.
+    """
+
+    now_ns: int
+    ids: list[NDArray[np.uint32]]
+    time_ns: list[NDArray[np.int64]]
+    figures: NDArray[np.void]
+    totals: NDArray[np.void]
+    rows: NDArray[np.void]
+    latency: NDArray[np.uint64]
+    sojourn: NDArray[np.uint64]
+    row_planes: list[int]
+    livelocks: list[tuple[int, int, int, tuple[int, ...]]]
+    batches: Batches | None = None
+
+    def beside(self, other: "Reading") -> "Reading":
+        """Give the figures of both, of other vCPUs at the same time: sums of integers."""
+        assert self.now_ns == other.now_ns
+        assert self.batches is not None
+        assert other.batches is not None
+        return Reading(
+            self.now_ns,
+            self.ids + other.ids,
+            self.time_ns + other.time_ns,
+            merge_figures(self.figures, other.figures),
+            merge_totals(self.totals, other.totals),
+            merge_rows(self.rows, other.rows),
+            self.latency + other.latency,
+            self.sojourn + other.sojourn,
+            self.row_planes,
+            self.livelocks + other.livelocks,
+            self.batches.beside(other.batches),
+        )
+
+
+class Cell:
+    """Some vCPUs that are simulated together.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        What they do, under which policy.
+    ids : ndarray of uint32
+        Their numbers.
+    start_ns : int
+        When counting begins.
+    recorded : ndarray of dtype JOB
+        Jobs of recorded traces; those of other vCPUs are left alone.
+    log : ndarray of dtype OUTCOME, optional
+        Takes outcomes from `start_ns` on.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        ids: NDArray[np.uint32],
+        start_ns: int,
+        recorded: NDArray[np.void],
+        log: NDArray[np.void] | None = None,
+        userspace: object = None,
+    ) -> None:
+        self._log = log
+        self._userspace = userspace
+        self.logged = 0
+        self.resolved = resolved
+        self.ids = ids
+        self.start_ns = start_ns
+        self.now_ns = 0
+        self.reading: Reading | None = None
+        self.finished = self.events = 0
+        self._order = resolved.order
+        self._fed = self._mine(recorded)
+        self._calm_ns = calm_ns(resolved.workload, len(ids), _JOBS_IN_A_STRIDE)
+        # Times that are known, and how many of them make a stride.
+        self._known = [(self._fed["time_ns"].copy(), _JOBS_IN_A_STRIDE)] + [
+            (source.times, max(1, _JOBS_IN_A_STRIDE // len(ids)))
+            for source in resolved.workload.sources
+            if isinstance(source, Times)
+        ]
+        self._stride_ns = 1000
+        self._engine: Engine | None = None
+        self._batches: list[Batches] = []
+        self._before: Batches | None = None
+        # What the last reading is in; the next one overwrites it.
+        self._arrays: Any = None
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def run(
+        self,
+        ends: list[int],
+        stop: Callable[[], bool],
+        *,
+        keep: bool,
+        told: Callable[[], object] | None = None,
+    ) -> bool:
+        """Go on to the end of each of the next batches; returns whether it came there.
+
+        Parameters
+        ----------
+        ends : list of int
+            Times.
+        stop : callable
+            Asked often whether to stop; then `reading` is what was simulated so far.
+        keep : bool
+            Whether there will be a next time.
+        told : callable, optional
+            Called after each batch.
+        """
+        engine = self._begin(stop)
+        if engine is None:
+            return False
+        for end_ns in ends:
+            if not self._reach(engine, end_ns, stop):
+                return False
+            self._read(engine)
+            if told is not None:
+                told()
+        self._engine = engine if keep else None
+        return True
+
+    def _reach(self, engine: Engine, end_ns: int, stop: Callable[[], bool]) -> bool:
+        """Go on in strides of some 8 ms, so that all vCPUs are at one time when it is to stop."""
+        while engine.now_ns < end_ns:
+            if stop():
+                self._whole(engine)
+                return False
+            to_ns = self._stride_end(engine.now_ns, end_ns)
+            began_s = time.perf_counter()
+            try:
+                engine.advance(to_ns)
+            except KeyboardInterrupt:
+                engine.advance(to_ns)
+                self._whole(engine)
+                raise
+            took_s = time.perf_counter() - began_s
+            if took_s < 0.004 and self._stride_ns < self._calm_ns:
+                self._stride_ns *= 2
+            elif took_s > 0.012:
+                self._stride_ns = max(1, self._stride_ns // 2)
+        return True
+
+    def _stride_end(self, now_ns: int, end_ns: int) -> int:
+        """Say how far to go; what grew in quiet times must not hold a burst that takes seconds."""
+        to_ns = min(end_ns, now_ns + min(self._stride_ns, self._calm_ns))
+        for times, count in self._known:
+            last = int(np.searchsorted(times, now_ns, side="right")) + count
+            if last < len(times):
+                to_ns = min(to_ns, int(times[last]))
+        return to_ns
+
+    def _begin(self, stop: Callable[[], bool]) -> Engine | None:
+        if stop():
+            return None
+        if self._engine is not None:
+            return self._engine
+        resolved = self.resolved
+        guests = Guests(**resolved.guests(self.ids))
+        engine = Engine(
+            resolved.policy,
+            resolved.planes,
+            len(self.ids),
+            guests=guests,
+            userspace=self._userspace,
+            **resolved.engine(),
+        )
+        engine.feed(self._fed)
+        if self.start_ns:
+            if not engine.advance(self.start_ns, stop):
+                return None
+            engine.restart()
+        if self._log is not None:
+            engine.log_to(self._log)
+        self._before = self._whole(engine)
+        self._engine = engine
+        return engine
+
+    def _mine(self, recorded: NDArray[np.void]) -> NDArray[np.void]:
+        """Give the recorded jobs that are for these vCPUs, by the engine's numbers."""
+        mine = recorded[np.isin(recorded["vcpu"], self.ids)]
+        mine["vcpu"] = np.searchsorted(self.ids, mine["vcpu"])
+        return mine
+
+    def _read(self, engine: Engine) -> None:
+        now = self._whole(engine)
+        assert self._before is not None
+        self._batches.append(now.since(self._before))
+        self._before = now
+
+    def _whole(self, engine: Engine) -> Batches:
+        """Read everything; give what counts for batches as one from the start."""
+        self._arrays = figures, totals, rows, latency, sojourn = engine.read(self._arrays)
+        livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
+        if engine.logged > self.logged and self._log is not None:
+            fresh = self._log[self.logged : engine.logged]
+            fresh["vcpu"] = self.ids[fresh["vcpu"]]
+            self.logged = engine.logged
+        self.reading = Reading(
+            engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows,
+            latency, sojourn, engine.row_planes, livelocks,
+        )  # fmt: skip
+        self.now_ns = engine.now_ns
+        self.finished = int(rows["finished"].sum())
+        self.events = self.finished + int(rows["arrived"].sum())
+        order, used = self._order, _used(rows)
+        counts = [rows[name][order] for name in ("arrived", "finished", "injected")]
+        sums = [rows[name]["lo"][order] for name in ("latency_ns", "sojourn_ns")]
+        kinds = range(len(figures["time_ns"]))
+        times = [figures["time_ns"][kind]["lo"][: engine.planes] for kind in kinds]
+        return Batches(
+            np.stack([*counts, *sums], axis=-1)[np.newaxis],
+            np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
+            np.array([[switches(figures), exits(figures)]], dtype=np.int64),
+            latency[order, used][np.newaxis],
+            sojourn[order, used][np.newaxis],
+            used.start,
+        )
+
+    def pair(self) -> None:
+        """Make batches twice as long."""
+        pairs = zip(self._batches[::2], self._batches[1::2], strict=True)
+        self._batches = [one.beside(other) for one, other in pairs]
+
+    def read(self) -> Reading:
+        """Give the figures so far, with the batches."""
+        assert self.reading is not None
+        return replace(self.reading, batches=self._joined())
+
+    def forget(self) -> None:
+        """Keep nothing but how far it came: others have the figures."""
+        self.reading = self._before = self._arrays = None
+        self._batches = []
+        self._fed, self._known = self._fed[:0], []
+
+    def _joined(self) -> Batches:
+        if not self._batches:
+            assert self._before is not None
+            whole = self._before
+            return Batches.of(a[:0] for a in whole.arrays().values()).trimmed()
+        first = min(batch.first for batch in self._batches)
+        count = max(batch.first + batch.latency.shape[2] for batch in self._batches) - first
+        wide = [batch.widened(first, count).arrays() for batch in self._batches]
+        joined = (np.concatenate([arrays[name] for arrays in wide]) for name in wide[0])
+        return Batches.of(joined, first)
+
+
+def _used(rows: NDArray[np.void]) -> slice:
+    """Give the buckets that the extremes of all rows span; where nothing is, the first one."""
+    kinds = ("latency", "sojourn")
+    low = min(int(rows[f"{kind}_min_ns"].min()) for kind in kinds)
+    high = max(int(rows[f"{kind}_max_ns"].max()) for kind in kinds)
+    return slice(bucket_of(low), bucket_of(high) + 1) if low <= high else slice(0, 1)

@@ -1,0 +1,192 @@
+"""Cells from round to round, on some threads, to the end or to Ctrl-C, and put together."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..figures.result import Result
+from ..workload.numbered import Resolved
+from .group import Cell, Reading
+from .stopping import BATCHES, Plan
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+__all__ = ["Rounds"]
+
+
+class Rounds:
+    """Brings all cells from round to round.
+
+    Parameters
+    ----------
+    name : str
+        What the result is called.
+    resolved : Resolved
+    cells : list of Cell
+    workers : int
+        How many threads.
+    plan : Plan
+    progress : callable or None
+        As `planesched.simulate` takes it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        resolved: Resolved,
+        cells: list[Cell],
+        workers: int,
+        plan: Plan,
+        progress: Callable[[float, int], object] | None,
+    ) -> None:
+        self.name = name
+        self.resolved = resolved
+        self.cells = cells
+        self.workers = min(workers, len(cells))
+        self.plan = plan
+        self.progress = progress
+        self._stop = threading.Event()
+        self._done = 0
+        self._over: Reading | None = None
+
+    def result(self) -> Result:
+        """Simulate to the end, or to Ctrl-C, and put together what there is then."""
+        with _ctrl_c_sets(self._stop):
+            try:
+                self._go()
+            except KeyboardInterrupt:
+                self._stop.set()
+            found = self._assemble()
+        found.partial = self._stop.is_set()
+        return found
+
+    def _go(self) -> None:
+        while ends := self.plan.boundaries(self._done):
+            self._round(ends)
+            if self._stop.is_set():
+                return
+            self._done += len(ends)
+            if self._done == 2 * BATCHES:
+                # Batches that grow with what is simulated: their number, and memory, stay bounded.
+                for cell in self.cells:
+                    cell.pair()
+                self._done //= 2
+                self.plan.each_ns *= 2
+            if self._enough():
+                return
+
+    def _round(self, ends: list[int]) -> None:
+        keep, stop = not self.plan.whole, self._stop.is_set
+        if self.workers == 1:
+            for cell in self.cells:
+                self._finish(cell, cell.run(ends, stop, keep=keep, told=self._tell))
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self.workers) as pool:
+            futures = {pool.submit(cell.run, ends, stop, keep=keep): cell for cell in self.cells}
+            try:
+                self._wait(futures)
+            except BaseException:
+                self._stop.set()
+                raise
+            finally:
+                for future in futures:
+                    future.cancel()
+
+    def _wait(self, futures: "dict[Future[bool], Cell]") -> None:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        left = set(futures)
+        while left and not self._stop.is_set():
+            # With a timeout, or progress would not be told, nor Ctrl-C be seen on every system.
+            over, left = wait(left, timeout=0.05, return_when=FIRST_COMPLETED)
+            for future in over:
+                self._finish(futures[future], future.result())
+            self._tell()
+
+    def _finish(self, cell: Cell, came: bool) -> None:
+        """Take the figures of a cell that is at the end, so that it need not keep them."""
+        if came and self.plan.whole:
+            read = cell.read()
+            self._over = read if self._over is None else self._over.beside(read)
+            cell.forget()
+
+    def _tell(self) -> None:
+        if self.progress is None:
+            return
+        reached = sum(max(cell.now_ns - self.plan.start_ns, 0) for cell in self.cells)
+        part = reached / (self.plan.expected_ns * len(self.cells))
+        self.progress(min(part, 1.0), sum(cell.events for cell in self.cells))
+
+    def _enough(self) -> bool:
+        """Whether what was simulated will do."""
+        jobs, precision = self.plan.jobs, self.plan.precision
+        if jobs is not None and sum(cell.finished for cell in self.cells) >= jobs:
+            return True
+        return precision is not None and self._done >= BATCHES and self._precise(precision)
+
+    def _precise(self, precision: float) -> bool:
+        result, found = self._assemble(), False
+        for plane in range(result.planes):
+            for metric in ("latency_mean", "sojourn_mean"):
+                interval = result.interval(metric, plane)
+                if not interval.value > 0:
+                    continue
+                found = True
+                if not interval.half <= precision * interval.value:
+                    return False
+        return found
+
+    def _assemble(self) -> Result:
+        """Put together the cells that are at the end, or else those that got furthest."""
+        read = self._over
+        if read is None:
+            furthest_ns = max(cell.now_ns for cell in self.cells)
+            if furthest_ns <= self.plan.start_ns:
+                raise KeyboardInterrupt
+            cells = [cell for cell in self.cells if cell.now_ns == furthest_ns]
+            read = reduce(Reading.beside, (cell.read() for cell in cells))
+        assert read.batches is not None
+        order = self.resolved.order
+        ids, times = np.concatenate(read.ids), np.concatenate(read.time_ns)
+        by_id = np.argsort(ids, kind="stable")
+        return Result(
+            self.name, self.resolved.policy, self.resolved.planes, self.resolved.seed,
+            self.plan.start_ns, read.now_ns - self.plan.start_ns, self.resolved.names,
+            tuple(read.row_planes[row] for row in order), ids[by_id], read.figures.copy(),
+            read.totals.copy(), read.rows[order], read.latency[order], read.sojourn[order],
+            times[by_id], read.batches.trimmed(), sorted(read.livelocks),
+        )  # fmt: skip
+
+
+@contextmanager
+def _ctrl_c_sets(stop: threading.Event) -> Iterator[None]:
+    """Have Ctrl-C set `stop` meanwhile, so that it never comes between two figures.
+
+    A second one raises. Nothing changes where another handler than Python's own is in place, and
+    elsewhere than in the main thread.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not main or before is not signal.default_int_handler:
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

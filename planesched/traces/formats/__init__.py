@@ -1,0 +1,1 @@
+"""The formats in which kernels and tools print trace events: one module each."""

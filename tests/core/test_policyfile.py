@@ -1,0 +1,92 @@
+"""Policies as people name them."""
+
+import json
+import re
+
+import pytest
+
+from planesched import Policy, TraceError
+from planesched.policytext import load_policy, parse_policy, with_settings
+
+
+def test_presets_and_changes():
+    vsm = Policy.preset("vsm", planes=3)
+    assert parse_policy("vsm", 3) == vsm
+    assert parse_policy("vsm:ret=resume, vina=off", 3) == vsm.replace(ret="resume", vina="off")
+    assert parse_policy("vsm_relay", 4).marker == 3
+
+
+def test_settings():
+    policy = with_settings(
+        Policy.preset("kvm_user"),
+        ["accelerated=call+return", "rearm=false", "boot=1", "refuse_pending=true"],
+    )
+    assert policy == Policy.preset("kvm_user").replace(
+        accelerated=["call", "return"], rearm=False, boot=1, refuse_pending=True
+    )
+    assert with_settings(Policy(marker=1), ["marker=none"]).marker is None
+    assert with_settings(policy, ["accelerated="]).accelerated == frozenset()
+
+
+def test_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('preset = "vsm_relay"\nret = "next_online"\n')
+    expected = Policy.preset("vsm_relay", 3).replace(ret="next_online")
+    assert load_policy(path, 3) == parse_policy(str(path), 3) == expected
+    assert parse_policy(f"{path}:vina=off", 3) == expected.replace(vina="off")
+    path.write_text('[policy]\naccelerated = ["call"]\nscheduler = "user"\n')
+    assert load_policy(path) == Policy(accelerated=["call"], scheduler="user")
+
+
+@pytest.mark.parametrize("name", ["vsm", "kvm_user", "tdx", "cca", "vsm_locked"])
+def test_what_as_dict_gives_can_be_read_again(name, tmp_path):
+    path = tmp_path / "x.toml"
+    fields = Policy.preset(name).as_dict()
+    # A JSON value is a TOML value here; TOML has no word for "none".
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in fields.items() if value is not None)
+    path.write_text("".join(lines))
+    assert load_policy(path) == Policy.preset(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("vms", "preset 'vms' is none of kvm_planes"),
+        ("vsm:ret", "policy 'vsm:ret': 'ret' is not field=value"),
+        ("vsm:ret=back", "policy 'vsm:ret=back': ret='back' is none of resume, next_online"),
+        ("vsm:retn=resume", "'retn' is no field of a policy: direction"),
+        ("vsm:marker=x", "marker='x' is not a plane id"),
+        ("vsm:rearm=yes", "rearm='yes' is neither true nor false"),
+        ("vsm:accelerated=call+no", "accelerated holds 'no'"),
+        ("vsm:preempt=relay", "preempt='relay' needs a marker"),
+        ("vsm:marker=2", "marker=2 is not below planes=2"),
+        ("vsm:", "'' is not field=value"),
+    ],
+)
+def test_wrong_words(text, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_policy(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('preset = "vms"\n', "x.toml:1: found preset='vms', expected one of kvm_planes"),
+        ('\nrte = "resume"\n', "x.toml:2: found 'rte', expected one of preset, direction"),
+        ('\n\nret = "back"\n', "x.toml:3: found ret='back' is none of resume"),
+        ("rearm = 1\n", "x.toml:1: found rearm=1 is not a bool, expected a valid policy"),
+        ("boot = 2\n", "x.toml:1: found boot=2 is not below planes=2"),
+        ("policy = 1\n", "x.toml:1: found policy=1, expected a table [policy]"),
+        ("ret =\n", "x.toml:1: found"),
+    ],
+)
+def test_wrong_files(text, said, tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(TraceError, match=re.escape(said)):
+        load_policy(path)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        parse_policy(str(tmp_path / "none.toml"))

@@ -1,0 +1,208 @@
+"""compare, sweep, and the tables that both give."""
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from planesched import compare, simulate, sweep
+from planesched.figures.batches import student
+from planesched.workload import Constant, Exponential, Poisson, Workload
+
+WORK = Workload(
+    [
+        Poisson("level1", Exponential("10 us"), rate="4 kHz", name="middle"),
+        Poisson("level0", Constant("20 us"), rate="4 kHz", name="guest"),
+    ]
+)
+GRID = {"policy": ["vsm", "vsm_relay"], "workload.scale": [0.5, 1], "costs.call": ["1 us"]}
+BASE = {"planes": 3, "workload": WORK, "duration": "50 ms", "seed": 3}
+
+
+def test_relay_costs_one_switch_an_interrupt_more_and_its_time():
+    # A vCPU that idles at plane 0, seldom two at once: vsm (ret resume) goes 0 -> 1 -> 0, relay
+    # 0 -> 2 -> 1 -> 0, and the switch to plane 2 takes 3 us before plane 1 is entered.
+    quiet = Workload([Poisson("level1", "1 us", rate="50 Hz", name="irq")])
+    found = compare(
+        {"direct": _vsm(), "relay": "vsm_relay"},
+        3, 1, quiet, duration="200 s", costs={"any": "3 us"}, seed=1,
+    )  # fmt: skip
+    switches = found.difference("switches")
+    assert switches.low <= switches.value <= switches.high
+    assert switches.value == pytest.approx(1, abs=0.002)
+    latency = found.difference("latency_mean", "irq")
+    assert latency.value == pytest.approx(3000, abs=20)
+    assert latency.half < 10
+    back = found.difference("latency_mean", "irq", label="direct", against="relay")
+    assert back.value == -latency.value
+
+
+def _vsm():
+    from planesched import Policy
+
+    return Policy.preset("vsm", planes=3).replace(ret="resume")
+
+
+def test_common_arrivals_make_differences_narrower():
+    found = compare(["vsm", "vsm_relay"], 3, 2, WORK, duration="2 s", costs={"any": "2 us"})
+    apart = found.difference("sojourn_mean", "guest")
+    alone = [result.interval("sojourn_mean", "guest").half for result in found.results]
+    assert apart.half < 0.7 * np.hypot(*alone)
+
+
+def test_equal_policies_do_not_differ():
+    found = compare({"a": "vsm", "b": "vsm"}, 3, 1, WORK, duration="100 ms")
+    for metric in ("switches", "latency_p99", "sojourn_mean", "utilisation"):
+        apart = found.difference(metric)
+        assert (apart.value, apart.low, apart.high) == (0, 0, 0)
+    assert "[same]" in str(found)
+
+
+def test_in_userspace_exits_are_counted():
+    found = compare(["kvm_planes"], 2, 1, WORK, duration="100 ms", in_userspace=True)
+    assert found.labels == ("kvm_planes", "kvm_planes (userspace)")
+    assert found.difference("exits").value > 0
+    assert found.as_dict()["differences"][0]["policy"] == "kvm_planes (userspace)"
+
+
+def test_sweep_has_a_row_for_each_point_and_plane_and_source():
+    found = sweep(GRID, vcpus=1, **BASE)
+    assert (len(found), found.ran, found.skipped) == (4 * (3 + 2), 4, 0)
+    table = found.table()
+    one = simulate("vsm", 3, 1, WORK.scaled(0.5), costs={"call": "1 us"}, duration="50 ms", seed=3)
+    expected = one.table()["finished"]
+    rows = [
+        n for n, p, s in zip(table["finished"], table["set_policy"], table["set_workload.scale"],
+                             strict=True) if (p, s) == ("vsm", "0.5")
+    ]  # fmt: skip
+    assert rows == expected
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_sweep_gives_the_same_on_any_executor(pool):
+    with pool(2) as executor:
+        found = sweep(GRID, vcpus=1, executor=executor, **BASE)
+    there = sweep(GRID, vcpus=1, **BASE)
+    assert _sorted(found) == _sorted(there)
+
+
+@pytest.mark.filterwarnings("ignore")  # of dask and tornado, about their own events
+@pytest.mark.parametrize("processes", [False, True])
+def test_sweep_runs_on_a_dask_cluster(tmp_path, processes):
+    from dask.distributed import Client, LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None,
+        local_directory=str(tmp_path),
+    )  # fmt: skip
+    with cluster, Client(cluster) as client:
+        found = sweep(GRID, vcpus=1, executor=client.get_executor(), **BASE)
+    assert _sorted(found) == _sorted(sweep(GRID, vcpus=1, **BASE))
+
+
+def _sorted(found):
+    # As text, for NaN is not equal to itself.
+    table = pa.table(found.table()).sort_by([("point", "ascending"), ("name", "ascending")])
+    return str(table.to_pylist())
+
+
+def test_a_restarted_sweep_skips_what_it_has(tmp_path):
+    out = tmp_path / "rows.parquet"
+    told = []
+
+    def stop(part, points):
+        told.append((part, points))
+        if points == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(GRID, vcpus=1, out=out, progress=stop, **BASE)
+    assert pq.read_table(out).num_rows == 3 * 5
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+    found = sweep(GRID, vcpus=1, out=out, **BASE)
+    assert (found.ran, found.skipped, len(found)) == (1, 3, 20)
+    again = sweep(GRID, vcpus=1, out=out, **BASE)
+    assert (again.ran, again.skipped) == (0, 4)
+    fresh = sweep(GRID, vcpus=1, out=tmp_path / "fresh.parquet", **BASE)
+    assert fresh.ran == 4
+    assert out.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()
+
+
+def test_points_beside_an_unfinished_sweep_are_taken_up(tmp_path):
+    out = tmp_path / "rows.parquet"
+    sweep(GRID, vcpus=1, out=out, **BASE)
+    parts = tmp_path / ".rows.parquet.parts"
+    parts.mkdir()
+    out.rename(parts / "killed.parquet")
+    found = sweep(GRID, vcpus=1, out=out, **BASE)
+    assert (found.ran, found.skipped) == (0, 4)
+    assert not parts.exists()
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"coffee": [1]}, "'coffee' is none of policy"),
+        ({"policy.ret": ["sideways"]}, "ret='sideways'"),
+        ({"workload.middle.speed": [1]}, "'speed' is none of"),
+        ({"workload.nobody.rate": [1]}, "'nobody' is no source"),
+        ({"costs.coffee": [1]}, "'coffee' is none of"),
+        ({"seed": []}, "has no values"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_runs(grid, message):
+    with pytest.raises(ValueError, match=message):
+        sweep({"policy": ["vsm"]} | grid, vcpus=1, **BASE)
+
+
+def test_settings_change_sources_and_policies():
+    grid = {"workload.middle.rate": ["1 kHz", "8 kHz"], "policy.ret": ["resume", "next_online"]}
+    found = sweep(grid, policy="vsm", vcpus=1, **BASE).table()
+    rows = zip(found["name"], found["set_workload.middle.rate"], found["arrived"], strict=True)
+    counts = {rate: arrived for name, rate, arrived in rows if name == "middle"}
+    assert 5 * counts["1 kHz"] < counts["8 kHz"] < 12 * counts["1 kHz"]
+
+
+def test_tables_are_read_by_arrow_and_polars_without_help():
+    result = simulate("vsm", 3, 1, WORK, duration="50 ms")
+    table = pa.table(result)
+    columns = result.table()
+    assert table.column_names == list(columns)
+    assert table["name"].to_pylist() == ["plane 0", "plane 1", "plane 2", "middle", "guest"]
+    assert pl.DataFrame(result)["finished"].to_list() == columns["finished"]
+    np.testing.assert_array_equal(table["latency_p99_ns"].to_numpy(), columns["latency_p99_ns"])
+    schema = pa.RecordBatchReader.from_stream(result).schema
+    assert schema == table.schema
+    for stream in (result.__arrow_c_stream__(), result.__arrow_c_stream__()):
+        del stream  # never taken: frees itself
+
+
+def test_tables_are_read_by_duckdb_and_pandas_without_help():
+    import duckdb
+    import pandas as pd
+
+    result = simulate("vsm", 3, 1, WORK, duration="50 ms")
+    columns = result.table()
+    frame = pd.DataFrame.from_arrow(result)
+    assert list(frame.columns) == list(columns)
+    assert frame["name"].tolist() == columns["name"]
+    assert frame["finished"].tolist() == columns["finished"]
+    both = compare(["vsm", "vsm_relay"], 3, 1, WORK, duration="50 ms")
+    with duckdb.connect() as connection:
+        connection.register("rows", both)
+        found = connection.execute(
+            "select policy, finished from rows where name = 'middle' order by policy"
+        ).fetchall()
+    assert found == [(one.label, int(one.rows["finished"][0])) for one in both.results]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "freedom", "expected"),
+    [(0.95, 1, 12.7062), (0.95, 2, 4.30265), (0.95, 9, 2.26216), (0.95, 31, 2.03951),
+     (0.99, 31, 2.74404), (0.6827, 31, 1.01633), (0.95, 1000, 1.96234)],
+)  # fmt: skip
+def test_students_quantiles_are_those_of_tables(confidence, freedom, expected):
+    assert student(confidence, freedom) == pytest.approx(expected, rel=1e-3)

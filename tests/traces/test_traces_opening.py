@@ -1,0 +1,182 @@
+"""Opening: compressions, files cut short or corrupt, standard input, and hostile bytes."""
+
+import gzip
+import io
+import lzma
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planesched import TraceError, traces
+from planesched.traces import PlaneMap
+from planesched.traces.text import BLOCK, MAX_LINE, line_blocks
+
+DATA = Path(__file__).parents[1] / "data" / "traces"
+with lzma.open(DATA / "k61-disk-2vcpu.tracefs.txt.xz", "rb") as file:
+    LINES = file.read(400_000).splitlines(True)[:3000]
+TEXT = b"".join(LINES)
+EVENTS = sum(not line.startswith(b"#") for line in LINES)
+SAMPLES = [
+    TEXT,
+    (DATA / "k61.perf-script-us-head.txt").read_bytes(),
+    (DATA / "k61.trace-cmd-tsdiff-head.txt").read_bytes(),
+]
+
+COMPRESS = {
+    "plain": lambda data: data,
+    "gz": gzip.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
+
+
+def n_events(path):
+    reader = traces.read(path)
+    assert sum(len(chunk) for chunk in reader) > 0
+    return sum(reader.counts.values())
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_recognised_by_bytes_not_by_name(tmp_path, kind):
+    path = tmp_path / "trace.dat"
+    path.write_bytes(COMPRESS[kind](TEXT))
+    assert n_events(path) == EVENTS
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+def test_two_members(tmp_path, kind):
+    path = tmp_path / "t"
+    half = len(LINES) // 2
+    parts = [b"".join(LINES[:half]), b"".join(LINES[half:])]
+    path.write_bytes(b"".join(COMPRESS[kind](part) for part in parts))
+    assert n_events(path) == EVENTS
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_cut_short(tmp_path, kind, keep):
+    data = COMPRESS[kind](TEXT)
+    path = tmp_path / "t"
+    path.write_bytes(data[: int(len(data) * keep)])
+    for skip_bad in False, True:
+        with pytest.raises(TraceError, match="cut short"):
+            list(traces.read(path, skip_bad=skip_bad))
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+def test_corrupt(tmp_path, kind):
+    data = bytearray(COMPRESS[kind](TEXT))
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(40)
+    path = tmp_path / "t"
+    path.write_bytes(data)
+    with pytest.raises(TraceError, match=r"corrupt|cut short|found"):
+        list(traces.read(path))
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [(b"\x17\x08\x44tracing", "trace.dat"), (b"PERFILE2", "perf.data"), (b"BZh91AY", "BZh91AY")],
+)
+def test_binary_files(tmp_path, start, found):
+    path = tmp_path / "t"
+    path.write_bytes(start + bytes(1000))
+    with pytest.raises(TraceError, match=found):
+        list(traces.read(path))
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_standard_input(monkeypatch, kind):
+    data = COMPRESS[kind](TEXT)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert n_events("-") == EVENTS
+
+
+def test_zstandard_is_optional(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    path = tmp_path / "t"
+    path.write_bytes(COMPRESS["zst"](TEXT))
+    if sys.version_info < (3, 14):
+        with pytest.raises(TraceError, match="the package zstandard"):
+            traces.read(path)
+    else:
+        assert n_events(path) == EVENTS
+
+
+def test_lines_of_any_block_size(tmp_path):
+    path = tmp_path / "t"
+    lines = [b"x" * (n % 300) for n in range(5000)]
+    path.write_bytes(b"\n".join(lines))
+    assert [line for block in line_blocks(str(path)) for line in block] == lines
+
+
+def test_an_endless_line_is_not_held(tmp_path):
+    path = tmp_path / "t"
+    path.write_bytes(b"a\n" + b"x" * (20 * BLOCK) + b"\nb")
+    lines = [line for block in line_blocks(str(path)) for line in block]
+    assert [lines[0], lines[2]] == [b"a", b"b"]
+    assert MAX_LINE < len(lines[1]) <= MAX_LINE + 1 + BLOCK
+
+
+def test_a_small_file_may_hold_a_lot(tmp_path):
+    path = tmp_path / "t"
+    for kind in "gz", "xz", "zst":
+        path.write_bytes(COMPRESS[kind](bytes(50_000_000)))
+        blocks = list(map(len, line_blocks(str(path))))
+        assert blocks == [1]
+
+
+def error_of_jobs(path, skip_bad):
+    """Read and make jobs; the text of the trace error, empty if there is none."""
+    try:
+        reader = traces.read(path, skip_bad=skip_bad)
+        stream = traces.jobs(reader, PlaneMap.parse(["0x20-0x2f=level1"]))
+        total = sum(int(chunk["service_ns"].sum()) for chunk, _ in stream)
+    except TraceError as error:
+        return str(error)
+    assert total == stream.busy_ns
+    return ""
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_mutated_lines_raise_nothing_but_trace_errors(tmp_path_factory, data):
+    sample = data.draw(st.sampled_from(SAMPLES)).splitlines(True)
+    first = data.draw(st.integers(0, max(0, len(sample) - 60)))
+    text = bytearray(b"".join(sample[first : first + 60]))
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(text) - 1))
+        length = data.draw(st.integers(0, 30))
+        text[place : place + length] = data.draw(
+            st.one_of(st.binary(max_size=12), st.from_regex(rb"[-0-9: |.x]{1,12}", fullmatch=True))
+        )
+    path = tmp_path_factory.getbasetemp() / "mutated"
+    path.write_bytes(text)
+    for skip_bad in False, True:
+        error = error_of_jobs(path, skip_bad)
+        assert re.match(r"$|.*mutated(:\d+)?: found .+, expected .+", error)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.binary(max_size=2000))
+def test_junk_raises_nothing_but_trace_errors(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "junk"
+    for start in b"", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd":
+        path.write_bytes(start + data)
+        with pytest.raises(TraceError):
+            list(traces.read(path, skip_bad=True))
+
+
+@pytest.mark.parametrize("unit", [b" ", b"-1 ", b"-1 [0] ", b"1 [", b"1/1 ", b"\t", b": ", b"9"])
+def test_no_line_takes_long(tmp_path, unit):
+    # A pattern that backtracks more than once would need minutes for these.
+    path = tmp_path / "t"
+    line = (unit * MAX_LINE)[: MAX_LINE - 10]
+    path.write_bytes((b"x" + line + b": \n") * 20)
+    with pytest.raises(TraceError):
+        list(traces.read(path, skip_bad=True))
