@@ -13,9 +13,9 @@ C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
 TSAN_BIN = $(if $(SANITIZE),build/ctest/test_checker.tsan)
-C_SOURCES := $(filter-out csrc/tests/%,$(wildcard csrc/*/*.c csrc/*/*/*.c))
+C_SOURCES := $(filter-out csrc/tests/%,$(wildcard csrc/*/*.c))
 HEADERS := $(patsubst planesched/include/%,%,$(wildcard planesched/include/planesched/*.h)) \
-	$(patsubst csrc/%,%,$(filter-out csrc/tests/%,$(wildcard csrc/*/*.h csrc/*/*/*.h)))
+	$(patsubst csrc/%,%,$(filter-out csrc/tests/%,$(wildcard csrc/*/*.h)))
 C_DEPS := $(C_SOURCES) $(wildcard csrc/*/*.h csrc/*/*/*.h planesched/include/planesched/*.h)
 COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
 
