@@ -7,7 +7,7 @@ from mixes import closed_loop
 from peers.dict_model import Vcpu
 
 from planesched import VM, Event
-from planesched._running import run as run_events
+from planesched.core import run_events
 
 SIZES = {1: 100_000, 1_000: 1_000_000, 1_000_000: 8_000_000}
 

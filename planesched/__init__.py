@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ._scan import pick_many
 from .checking import check, diff, matrix
-from .core import VCPU, VM, Outcome
+from .core import VCPU, VM, Outcome, pick_many
 from .errors import TraceError
 from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
 from .figures.batches import Interval

@@ -9,7 +9,7 @@ from .events import Fault, Flags, Reason
 from .figures.planes import Stats
 from .policy import Policy
 
-__all__ = ["VCPU", "VM", "Outcome"]
+__all__ = ["VCPU", "VM", "Outcome", "pick_many"]
 
 ABI_VERSION: int
 
@@ -111,3 +111,16 @@ class VCPU:
     def vina_on(self, plane: int) -> Outcome: ...
     def vina_off(self, plane: int) -> Outcome: ...
     def vina_clear(self, plane: int) -> Outcome: ...
+
+def run_events(
+    vm: VM,
+    events: NDArray[np.void],
+    log: NDArray[np.void] | None = None,
+    lookups: bool = True,
+) -> Stats: ...
+def pick_many(
+    candidates: ArrayLike,
+    policy: Policy,
+    locked: ArrayLike | None = None,
+    out: NDArray[np.int8] | None = None,
+) -> NDArray[np.int8]: ...

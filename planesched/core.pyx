@@ -1,14 +1,16 @@
 """The fast core: VMs that own their vCPUs' states, and one step of one vCPU.
 
 Which plane runs is decided by ps_step alone. Longer than 300 lines because every event of the
-rules is a documented method of a vCPU.
+rules is a documented method of a vCPU. The loop of `VM.run` and `pick_many` stand in files of their
+own that are included at the end: a module each would be 12,000 lines more for the C compiler.
 """
 
 import numpy as np
 
 cimport cython
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongAndOverflow
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched cimport _crun as loop
 from planesched cimport _cfigures as figures
@@ -33,10 +35,12 @@ from planesched.csched cimport (
     ps_takes_plane,
 )
 
-from .events import MASKS, NO_PLANE, STATE, Event, Fault, Flags, Reason
+from .checks import log_array, record_array
+from .events import EVENT, MASKS, NO_PLANE, STATE, Event, Fault, Flags, Reason
+from .figures.planes import FIGURES, Stats
 from .policy import Policy, plane_count, plane_id
 
-__all__ = ["VCPU", "VM", "Outcome"]
+__all__ = ["VCPU", "VM", "Outcome", "pick_many"]
 
 ABI_VERSION = PS_ABI_VERSION
 
@@ -328,13 +332,11 @@ cdef class VM:
         RuntimeError
             If another thread is running this VM.
         """
-        from ._running import run
-
         with cython.critical_section(self):
             check_idle(self)
             self.busy = True
         try:
-            return run(self, events, log)
+            return run_events(self, events, log)
         finally:
             self.busy = False
 
@@ -607,3 +609,7 @@ def _planes_of(mask):
 
 def _listed(planes):
     return ",".join(map(str, planes))
+
+
+include "core_run.pxi"
+include "core_pick.pxi"

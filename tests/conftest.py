@@ -100,7 +100,7 @@ def wheel(tmp_path_factory, sdist, run):
     """
     out = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
-    run(*pip, "-w", out, sdist, cwd=out, CFLAGS="-O2 -g")
+    run(*pip, "-w", out, sdist, cwd=out, CFLAGS="-O2 -pipe")
     return next(out.glob("planesched-*.whl"))
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -8,13 +8,27 @@ from typing_extensions import disjoint_base
 from ..figures.jobs import JobStats
 from ..figures.planes import Stats
 from ..policy import Policy
-from .guests import Guests
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Guests"]
 
 _Arrays: TypeAlias = tuple[
     NDArray[np.void], NDArray[np.void], NDArray[np.void], NDArray[np.uint64], NDArray[np.uint64]
 ]
+
+@disjoint_base
+class Guests:
+    def __init__(
+        self,
+        sources: Sequence[Mapping[str, Any]],
+        seed: Sequence[int],
+        ids: NDArray[np.uint32],
+        *,
+        costs: NDArray[np.int64] | None = None,
+        spreads: Sequence[tuple[int, float, float, int, NDArray[np.int64] | None]] = (),
+        exit_cost: tuple[int, float, float, int, NDArray[np.int64] | None] | None = None,
+    ) -> None: ...
+    @property
+    def vcpus(self) -> int: ...
 
 @disjoint_base
 class Engine:

@@ -1,6 +1,7 @@
 """The timed engine (rules, section 7) as Python sees it: check, let go of the GIL, report.
 
-Longer than 300 lines because it is one class over one C struct.
+Longer than 300 lines because it is one class over one C struct. What guests do of themselves is
+included from a file of its own.
 """
 
 import time
@@ -9,12 +10,12 @@ import numpy as np
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched.simulation cimport _cengine as engine
 from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
 from planesched.core cimport fill_policy
-from planesched.simulation.guests cimport Guests
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
 from ..userspace import as_user_scheduler
@@ -35,7 +36,9 @@ from ..figures.jobs import ROW, TOTALS, JobStats
 from ..policy import plane_count, plane_id
 from ..figures.planes import FIGURES, Stats
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Guests"]
+
+include "guests.pxi"
 
 # Between two looks for signals; the clock says how many make up some 20 ms.
 cdef uint64_t PATIENCE = 1 << 20
@@ -447,13 +450,13 @@ cdef class Engine:
         """
         cdef engine.ps_vcpu_report report
         out = np.empty((self.vcpus, 4), dtype=np.int64)
-        cdef int64_t[:, ::1] rows = out
+        cdef int64_t *rows = <int64_t *><size_t>out.ctypes.data
         cdef uint32_t vcpu
         cdef unsigned kind
         for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
             engine.ps_engine_report(self.c, vcpu, &report)
             for kind in range(4):
-                rows[vcpu, kind] = report.time_ns[kind]
+                rows[4 * <size_t>vcpu + kind] = report.time_ns[kind]
         return out
 
     def livelocks(self):

@@ -14,8 +14,7 @@ from ..figures.jobs import merge_rows, merge_totals
 from ..figures.planes import exits, merge_figures, switches
 from ..workload import Times
 from ..workload.numbered import Resolved, calm_ns
-from .engine import Engine
-from .guests import Guests
+from .engine import Engine, Guests
 
 __all__ = ["Cell", "Reading"]
 

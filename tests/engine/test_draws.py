@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from planesched import Engine, Policy
-from planesched.simulation.guests import Guests
+from planesched.simulation.engine import Guests
 from planesched.workload import (
     Constant,
     Empirical,

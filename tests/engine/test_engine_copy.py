@@ -8,7 +8,7 @@ import pytest
 from engine_timeline import COSTS, JOBS, make_jobs
 
 from planesched import OUTCOME, Costs, Engine, Policy, Workload, presets
-from planesched.simulation.guests import Guests
+from planesched.simulation.engine import Guests
 from planesched.workload import Calls, Exponential, Ipis, OnOff, Periodic, Poisson
 from planesched.workload.numbered import Resolved
 

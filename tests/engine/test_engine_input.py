@@ -9,7 +9,7 @@ import pytest
 from engine_timeline import make_jobs, timeline
 
 from planesched import EVENT, JOB, STATE, Engine, Policy
-from planesched.simulation.guests import Guests
+from planesched.simulation.engine import Guests
 
 
 @pytest.mark.parametrize(

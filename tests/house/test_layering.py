@@ -15,7 +15,7 @@ PACKAGE = ROOT / "planesched"
 LAYERS = [
     {"text", "errors", "files", "events", "csched"},
     {"policy", "presets", "policytext", "checks"},
-    {"core", "_crun", "_cfigures", "_running", "_scan", "userspace", "capi", "reference"}
+    {"core", "core_run", "core_pick", "_crun", "_cfigures", "userspace", "capi", "reference"}
     | {"figures", "_arrow"},
     {"traces"},
     {"workload"},
@@ -101,7 +101,7 @@ def imports(path: Path) -> set[str]:
 
 SOURCES = sorted(
     path
-    for pattern in ("*.py", "*.pyi", "*.pyx", "*.pxd")
+    for pattern in ("*.py", "*.pyi", "*.pyx", "*.pxd", "*.pxi")
     for path in PACKAGE.rglob(pattern)
     if room(path) not in TOP | {"_version"}
 )
@@ -143,7 +143,7 @@ RUN = [path for path in SOURCES if path.suffix != ".pyi"]
 
 @pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_optional_packages_are_imported_where_they_are_used(path):
-    if path.suffix in (".pyx", ".pxd"):
+    if path.suffix in (".pyx", ".pxd", ".pxi"):
         found = {name for name in cython_imports(path) if not name.endswith((".h", ".c"))}
     else:
         tree = ast.parse(path.read_text())

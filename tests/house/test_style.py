@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".h"}
+CYTHON = {".pyx", ".pxd", ".pxi"}
+CODE = {".py", ".pyi", ".c", ".h"} | CYTHON
 TEXT = CODE | {".md", ".toml", ".in", ".yml", ".yaml", ".cmake", ".sh", ""}
 MAX_LINES = 300
 MAX_COLUMNS = 100
@@ -80,15 +81,15 @@ def test_signatures_are_found():
     assert signatures(text) == ["cdef int f( int a, ) nogil:", "cdef g() noexcept nogil:"]
 
 
-@pytest.mark.parametrize("path", texts({".pyx", ".pxd"}))
+@pytest.mark.parametrize("path", texts(CYTHON))
 def test_nogil_says_noexcept(path):
     for head in signatures(path.read_text()):
         assert "noexcept" in head, f"{shown(path)}: {head}: an exception check at every call"
 
 
-@pytest.mark.parametrize("path", texts({".pyx", ".pxd"}))
+@pytest.mark.parametrize("path", texts(CYTHON))
 def test_cython_of_today(path):
-    old = re.search(r"^\s*(DEF |IF |include )", path.read_text(), re.MULTILINE)
+    old = re.search(r"^\s*(DEF |IF )", path.read_text(), re.MULTILINE)
     assert not old, f"{shown(path)}: {old and old[0]}"
 
 

@@ -41,6 +41,10 @@ def test_no_asserts_in_a_wheel_whatever_cflags_say(wheel):
     assert [name for name, code in modules.items() if b"__assert" in code] == []
 
 
+def test_a_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 2_000_000
+
+
 def test_version_without_git(sdist):
     assert sdist.name == "planesched-0.1.dev0.tar.gz"
 

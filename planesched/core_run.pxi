@@ -1,20 +1,4 @@
-"""The hot loop of `VM.run`: validate with the GIL, run without it, report with it again."""
-
-import numpy as np
-
-from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-
-from planesched cimport _crun as loop
-from planesched cimport _cfigures as figures
-from planesched.core cimport VM
-from planesched.csched cimport PS_N_EVENTS
-
-from .events import EVENT, NO_PLANE, Event
-from .checks import log_array, record_array
-from .figures.planes import FIGURES, Stats
-
-__all__ = ["run"]
+# The hot loop of `VM.run`: validate with the GIL, run without it, report with it again.
 
 # So many events are run between two looks for signals: some tens of milliseconds.
 cdef uint64_t BLOCK = 1 << 21
@@ -25,7 +9,7 @@ cdef uint64_t TRIAL = 1 << 16
 cdef uint64_t TABLE = 8 << 20
 
 
-def run(VM vm not None, events, log=None, bint lookups=True):
+def run_events(VM vm not None, events, log=None, bint lookups=True):
     """Do what `VM.run` says; without `lookups`, ask step for every event (for comparison)."""
     events = record_array("events", events, EVENT)
     cdef loop.ps_run it

@@ -1,18 +1,9 @@
-"""What guests do of themselves, in the form that the timed engine takes."""
-
-import numpy as np
-
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t, uint8_t, uint32_t
-
-from planesched.simulation cimport _cengine as engine
+# What guests do of themselves, in the form that the timed engine takes.
 
 cdef extern from "engine/sources.h" nogil:
     const engine.ps_draws ps_numpy_draws
     void ps_numpy_prepare() noexcept
     void ps_source_prepare(engine.ps_source *source) noexcept
-
-__all__ = ["Guests"]
 
 ps_numpy_prepare()
 

@@ -1,16 +1,4 @@
-"""The scan: the first plane of each of many packed masks."""
-
-import numpy as np
-
-from libc.stdint cimport int8_t, uint16_t, uint64_t
-
-from planesched cimport _cfigures as figures
-from planesched.core cimport fill_policy
-from planesched.csched cimport ps_policy
-
-from .policy import Policy
-
-__all__ = ["pick_many"]
+# The scan: the first plane of each of many packed masks.
 
 # Plain arrays are scanned in one go, where they are. All others go through a buffer of so many
 # masks that stays in the second-level cache: numpy fills it at the speed of its own copies.
@@ -53,9 +41,10 @@ def pick_many(candidates, policy, locked=None, out=None):
         If shapes do not fit, `out` is read-only, or an int has more than 16 bits.
     """
     cdef ps_policy c_policy
-    cdef const uint16_t[::1] masks, locks
-    cdef int8_t[::1] planes
-    cdef const uint16_t *first_lock = NULL
+    cdef const uint16_t *masks
+    cdef const uint16_t *locks = NULL
+    cdef int8_t *planes
+    cdef uint64_t n
     if not isinstance(policy, Policy):
         raise TypeError(f"policy={policy!r} is not a Policy")
     fill_policy(&c_policy, policy)
@@ -66,16 +55,15 @@ def pick_many(candidates, policy, locked=None, out=None):
     dtypes = (np.uint16, np.int8, np.uint16)[:len(operands)]
     modes = (READ, WRITE, READ)[:len(operands)]
     with np.nditer(operands, FLAGS, modes, dtypes, casting="equiv", buffersize=BUFFER) as blocks:
+        # numpy's iterator has seen to it: each block is contiguous, aligned and of this byte order.
         for block in blocks:
-            masks, planes = block[0], block[1]
+            masks = <const uint16_t *><size_t>block[0].ctypes.data
+            planes = <int8_t *><size_t>block[1].ctypes.data
+            n = block[0].size
             if len(operands) == 3:
-                locks = block[2]
-                first_lock = &locks[0]
+                locks = <const uint16_t *><size_t>block[2].ctypes.data
             with nogil:
-                figures.ps_scan(
-                    figures.ps_scan_widest(), &c_policy, &masks[0], first_lock,
-                    <uint64_t>masks.shape[0], &planes[0]
-                )
+                figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, locks, n, planes)
         return blocks.operands[1] if out is None else out
 
 
