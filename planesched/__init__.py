@@ -1,77 +1,132 @@
 """Which privilege plane of a virtual CPU runs next."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .checking import check, diff, matrix
-from .core import VCPU, VM, Outcome, pick_many
-from .errors import TraceError
-from .events import EVENT, JOB, OUTCOME, STATE, Event, Fault, Flags, Reason
-from .figures.batches import Interval
-from .figures.jobs import JobStats
-from .figures.planes import Stats
-from .figures.result import Result
-from .policy import MAX_PLANES, Policy
-from .presets import Preset, presets
-from .replaying.run import ReplayResult, TraceSummary, replay
-from .scenarios import Scenario, load_scenario, scenarios
-from .simulation.compare import Comparison, compare
-from .simulation.engine import Engine
-from .simulation.run import simulate
-from .simulation.sweep import Sweep, sweep
-from .userspace import UserScheduler
-from .workload import Costs, Workload, cost_sets
+# At once, for two functions hide the modules that they are from, which takes that they come first.
+from .policy import MAX_PLANES as MAX_PLANES
+from .policy import Policy as Policy
+from .presets import Preset as Preset
+from .presets import presets as presets
+from .scenarios import Scenario as Scenario
+from .scenarios import load_scenario as load_scenario
+from .scenarios import scenarios as scenarios
 
 try:
     from ._version import __version__
 except ImportError:  # a source tree that was never built
     __version__ = "0+unknown"
 
-__all__ = [
-    "EVENT",
-    "JOB",
-    "MAX_PLANES",
-    "OUTCOME",
-    "STATE",
-    "VCPU",
-    "VM",
-    "Comparison",
-    "Costs",
-    "Engine",
-    "Event",
-    "Fault",
-    "Flags",
-    "Interval",
-    "JobStats",
-    "Outcome",
-    "Policy",
-    "Preset",
-    "Reason",
-    "ReplayResult",
-    "Result",
-    "Scenario",
-    "Stats",
-    "Sweep",
-    "TraceError",
-    "TraceSummary",
-    "UserScheduler",
-    "Workload",
-    "__version__",
-    "check",
-    "compare",
-    "cost_sets",
-    "diff",
-    "get_include",
-    "load_scenario",
-    "matrix",
-    "pick_many",
-    "presets",
-    "replay",
-    "scenarios",
-    "simulate",
-    "sweep",
-]
+# Where each public name is from; it is imported when it is first asked for (PEP 562).
+_HOMES = {
+    # Rules
+    "MAX_PLANES": "policy",
+    "Policy": "policy",
+    "Preset": "presets",
+    "presets": "presets",
+    "Event": "events",
+    "Fault": "events",
+    "Flags": "events",
+    "Reason": "events",
+    # Step
+    "VM": "core",
+    "VCPU": "core",
+    "Outcome": "core",
+    "UserScheduler": "userspace",
+    "pick_many": "core",
+    "EVENT": "events",
+    "JOB": "events",
+    "OUTCOME": "events",
+    "STATE": "events",
+    "get_include": "",
+    # Drivers
+    "Engine": "simulation.engine",
+    "check": "checking",
+    "compare": "simulation.compare",
+    "diff": "checking",
+    "matrix": "checking",
+    "replay": "replaying.run",
+    "simulate": "simulation.run",
+    "sweep": "simulation.sweep",
+    # Input
+    "Costs": "workload",
+    "Scenario": "scenarios",
+    "TraceError": "errors",
+    "Workload": "workload",
+    "cost_sets": "workload",
+    "load_scenario": "scenarios",
+    "scenarios": "scenarios",
+    # Answers
+    "Comparison": "simulation.compare",
+    "Interval": "figures.batches",
+    "JobStats": "figures.jobs",
+    "ReplayResult": "replaying.run",
+    "Result": "figures.result",
+    "Stats": "figures.planes",
+    "Sweep": "simulation.sweep",
+    "TraceSummary": "replaying.run",
+}
+# Public too, each with a list of its own.
+_ROOMS = {"checking", "conformance", "report", "traces", "workload"}
+
+__all__ = [*_HOMES, "__version__"]
+
+if TYPE_CHECKING:  # The same once more, for those who read and do not run.
+    from . import checking as checking
+    from . import conformance as conformance
+    from . import report as report
+    from . import traces as traces
+    from . import workload as workload
+    from .checking import check as check
+    from .checking import diff as diff
+    from .checking import matrix as matrix
+    from .core import VCPU as VCPU
+    from .core import VM as VM
+    from .core import Outcome as Outcome
+    from .core import pick_many as pick_many
+    from .errors import TraceError as TraceError
+    from .events import EVENT as EVENT
+    from .events import JOB as JOB
+    from .events import OUTCOME as OUTCOME
+    from .events import STATE as STATE
+    from .events import Event as Event
+    from .events import Fault as Fault
+    from .events import Flags as Flags
+    from .events import Reason as Reason
+    from .figures.batches import Interval as Interval
+    from .figures.jobs import JobStats as JobStats
+    from .figures.planes import Stats as Stats
+    from .figures.result import Result as Result
+    from .replaying.run import ReplayResult as ReplayResult
+    from .replaying.run import TraceSummary as TraceSummary
+    from .replaying.run import replay as replay
+    from .simulation.compare import Comparison as Comparison
+    from .simulation.compare import compare as compare
+    from .simulation.engine import Engine as Engine
+    from .simulation.run import simulate as simulate
+    from .simulation.sweep import Sweep as Sweep
+    from .simulation.sweep import sweep as sweep
+    from .userspace import UserScheduler as UserScheduler
+    from .workload import Costs as Costs
+    from .workload import Workload as Workload
+    from .workload import cost_sets as cost_sets
+else:
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name in _ROOMS:
+            return import_module(f".{name}", __name__)
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)
 
 
 def get_include() -> str:
-    """Give the folder to put on a C compiler's include path for ``planesched/step.h``."""
+    """Return the folder to put on a C compiler's include path for ``planesched/step.h``."""
+    from pathlib import Path
+
     return str(Path(__file__).parent / "include")

@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..policy import Policy
-from .reader import read_scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Scenario", "load_scenario", "scenarios"]
 
@@ -32,8 +33,10 @@ class Scenario:
     arguments: dict[str, Any]
 
 
-def scenarios() -> dict[str, Path]:
+def scenarios() -> "dict[str, Path]":
     """Give the scenario files of the package by their names."""
+    from pathlib import Path
+
     folder = Path(__file__).parents[1] / "data" / "scenarios"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
@@ -49,6 +52,10 @@ def load_scenario(path: str | os.PathLike[str]) -> Scenario:
         If it is not TOML, or a key, unit or value is wrong: file, line, what stands there and what
         was expected.
     """
+    from pathlib import Path
+
+    from .reader import read_scenario
+
     name = os.fspath(path)
     known = scenarios()
     if not name.endswith(".toml") and os.sep not in name:
