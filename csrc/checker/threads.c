@@ -4,16 +4,10 @@
  * system (or handing on Python's lock) would cost a good part of that. Who comes last does alone
  * what has to be done alone, and has the others go on.
  */
+#include <sched.h>
+
 #include "checker/atomics.h"
 #include "checker/search.h"
-
-#if defined(_WIN32)
-#include <windows.h>
-#define PS_YIELD() ((void)SwitchToThread())
-#else
-#include <sched.h>
-#define PS_YIELD() ((void)sched_yield())
-#endif
 
 #define PS_SPINS 4000u /* looks before the core is offered to others: a few microseconds */
 
@@ -111,7 +105,7 @@ static void ps_meet(struct ps_search *search)
     }
     for (uint32_t looks = 0; ps_load_acquire(&search->turn) == turn; looks++)
         if (looks >= PS_SPINS)
-            PS_YIELD();
+            (void)sched_yield();
 }
 
 void ps_search_crew(struct ps_search *search, unsigned n_threads, uint64_t most, int early)

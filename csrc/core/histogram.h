@@ -8,9 +8,6 @@
 
 #include <assert.h>
 #include <stdint.h>
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-#endif
 
 #define PS_SUB_BITS 6u
 #define PS_SUB_BUCKETS (1u << PS_SUB_BITS)
@@ -20,13 +17,7 @@
 static inline unsigned ps_octave(uint64_t value)
 {
     assert(value != 0);
-#if defined(_MSC_VER) && !defined(__clang__)
-    unsigned long index;
-    _BitScanReverse64(&index, value);
-    return (unsigned)index;
-#else
     return 63u - (unsigned)__builtin_clzll(value);
-#endif
 }
 
 /* The bucket of a value in 0..2^63-1. */

@@ -37,7 +37,7 @@ HEADERS = {
     "lookup.h": {"step.h"},
     "scheduler.h": {"step.h"},
 }
-C_LIBRARY = {"assert.h", "limits.h", "stddef.h", "stdint.h", "string.h", "intrin.h", "immintrin.h"}
+C_LIBRARY = {"assert.h", "limits.h", "stddef.h", "stdint.h", "string.h", "immintrin.h"}
 
 ELSEWHERE = sys.stdlib_module_names | {"numpy", "cython", "libc", "cpython"}
 # `from x cimport y`, `import x`, `cdef extern from "x.h"`, as one line each.

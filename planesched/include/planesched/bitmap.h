@@ -1,12 +1,9 @@
-/* Sets of planes as 16-bit words: bit p speaks of plane p. Pure C11 and C++17. */
+/* Sets of planes as 16-bit words: bit p speaks of plane p. C11 and C++17, for GCC and Clang. */
 #ifndef PLANESCHED_BITMAP_H
 #define PLANESCHED_BITMAP_H
 
 #include <assert.h>
 #include <stdint.h>
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-#endif
 
 #define PS_MAX_PLANES 16
 
@@ -34,25 +31,13 @@ static inline uint16_t ps_when(int condition)
 static inline unsigned ps_lowest(uint16_t planes)
 {
     assert(planes != 0); /* counting zeros of zero is undefined */
-#if defined(_MSC_VER) && !defined(__clang__)
-    unsigned long index;
-    _BitScanForward(&index, planes);
-    return (unsigned)index;
-#else
     return (unsigned)__builtin_ctz(planes);
-#endif
 }
 
 static inline unsigned ps_highest(uint16_t planes)
 {
     assert(planes != 0);
-#if defined(_MSC_VER) && !defined(__clang__)
-    unsigned long index;
-    _BitScanReverse(&index, planes);
-    return (unsigned)index;
-#else
     return 31u - (unsigned)__builtin_clz(planes);
-#endif
 }
 
 #endif
