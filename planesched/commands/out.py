@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import OUTCOME
+from ..figures.arrow import arrow_table
 from ..files import check_target, replacing
 
 __all__ = [
@@ -121,7 +123,8 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
         )
     check_target(out)
     if ending == ".parquet":
-        _pyarrow()
+        if find_spec("pyarrow") is None:
+            raise ValueError("a .parquet file needs pyarrow: pip install 'planesched[arrow]'")
 
 
 def write_out(out: str | None, result: Any) -> None:
@@ -134,15 +137,7 @@ def write_out(out: str | None, result: Any) -> None:
         with replacing(out) as file:
             file.write(json.dumps(result.as_dict(), indent=2) + "\n")
     else:
-        pa, pq = _pyarrow()
+        from pyarrow.parquet import write_table
+
         with replacing(out, "wb") as file:
-            pq.write_table(pa.table(result.table()), file)
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise ValueError("a .parquet file needs pyarrow: pip install 'planesched[arrow]'") from None
-    return pa, pq
+            write_table(arrow_table(result.table()), file)

@@ -246,10 +246,10 @@ class Result(Alike):
         return result_columns([self])
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give `table` to whoever speaks the Arrow C stream interface, without a copy."""
-        from .._arrow import stream
+        """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""
+        from .arrow import arrow_stream
 
-        return stream(self.table())
+        return arrow_stream(self.table(), requested_schema)
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as plain numbers, lists and dicts, as JSON holds them."""

@@ -105,10 +105,10 @@ class Comparison(Alike):
         return result_columns(self.results)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give `table` to whoever speaks the Arrow C stream interface, without a copy."""
-        from .._arrow import stream
+        """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""
+        from ..figures.arrow import arrow_stream
 
-        return stream(self.table())
+        return arrow_stream(self.table(), requested_schema)
 
     def __str__(self) -> str:
         from ..report.results import comparison_text

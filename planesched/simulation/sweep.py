@@ -47,10 +47,10 @@ class Sweep(Alike):
         return len(next(iter(self.columns.values()), []))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give the rows to whoever speaks the Arrow C stream interface."""
-        from .._arrow import stream
+        """Give the rows to whoever speaks the Arrow C stream interface (needs pyarrow)."""
+        from ..figures.arrow import arrow_stream
 
-        return stream(self.columns)
+        return arrow_stream(self.columns, requested_schema)
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self)} rows: {self.ran} points ran, {self.skipped} were there>"

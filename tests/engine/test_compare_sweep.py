@@ -1,5 +1,6 @@
 """compare, sweep, and the tables that both give."""
 
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from planesched import compare, simulate, sweep
+from planesched.figures.arrow import arrow_table
 from planesched.figures.batches import student
 from planesched.workload import Constant, Exponential, Poisson, Workload
 
@@ -166,21 +168,41 @@ def test_settings_change_sources_and_policies():
     assert 5 * counts["1 kHz"] < counts["8 kHz"] < 12 * counts["1 kHz"]
 
 
-def test_tables_are_read_by_arrow_and_polars_without_help():
+def test_tables_are_read_by_arrow_and_polars():
     result = simulate("vsm", 3, 1, WORK, duration="50 ms")
     table = pa.table(result)
     columns = result.table()
     assert table.column_names == list(columns)
     assert table["name"].to_pylist() == ["plane 0", "plane 1", "plane 2", "middle", "guest"]
     assert pl.DataFrame(result)["finished"].to_list() == columns["finished"]
-    np.testing.assert_array_equal(table["latency_p99_ns"].to_numpy(), columns["latency_p99_ns"])
+    unknown = [value != value for value in columns["latency_p99_ns"]]
+    assert table["latency_p99_ns"].is_null().to_pylist() == unknown
+    assert any(unknown)
+    known = [value for value, no in zip(columns["latency_p99_ns"], unknown, strict=True) if not no]
+    assert table["latency_p99_ns"].drop_null().to_pylist() == known
+    assert [field.name for field in table.schema if field.type == pa.string()] == [
+        *("policy", "kind", "name")
+    ]
     schema = pa.RecordBatchReader.from_stream(result).schema
     assert schema == table.schema
     for stream in (result.__arrow_c_stream__(), result.__arrow_c_stream__()):
         del stream  # never taken: frees itself
 
 
-def test_tables_are_read_by_duckdb_and_pandas_without_help():
+def test_a_column_of_which_nothing_is_known_is_one_of_numbers():
+    columns = {"name": ["a", "b"], "none": [None, None], "nan": [float("nan")] * 2, "n": [1, None]}
+    table = arrow_table(columns)
+    assert [str(kind) for kind in table.schema.types] == ["string", "double", "double", "int64"]
+    assert table.to_pydict() == columns | {"nan": [None, None]}
+
+
+def test_without_pyarrow_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"needs pyarrow: pip install 'planesched\[arrow\]'"):
+        simulate("vsm", 3, 1, WORK, duration="1 ms").__arrow_c_stream__()
+
+
+def test_tables_are_read_by_duckdb_and_pandas():
     import duckdb
     import pandas as pd
 

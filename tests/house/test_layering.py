@@ -16,7 +16,7 @@ LAYERS = [
     {"text", "errors", "files", "events", "csched"},
     {"policy", "presets", "policytext", "checks"},
     {"core", "core_run", "core_pick", "_crun", "_cfigures", "userspace", "capi", "reference"}
-    | {"figures", "_arrow"},
+    | {"figures"},
     {"traces"},
     {"workload"},
     {"simulation", "replaying", "scenarios", "checking", "conformance", "live", "contrib"},
