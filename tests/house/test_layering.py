@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "planesched"
 
@@ -127,46 +125,56 @@ UPWARDS = {("figures", "report"), ("simulation", "report")}
 
 
 def test_imports_go_downwards():
+    new = {room(path) for path in SOURCES} - set(RANK)
+    assert not new, "a new room: give it a place in LAYERS"
     wrong = []
     for path in SOURCES:
         own = room(path)
-        assert own in RANK, f"{own} is a new room: give it a place in LAYERS"
         found = {name for name in imports(path) if not name.endswith(".h")}
         above = {name for name in found if RANK[name] > RANK[own]}
         above -= {name for name in above if (own, name) in UPWARDS}
         wrong += [f"{path.relative_to(PACKAGE)} imports {name}, above it" for name in above]
-    assert not wrong
+    assert not wrong, "\n".join(["", *wrong])
 
 
-RUN = [path for path in SOURCES if path.suffix != ".pyi"]
-
-
-@pytest.mark.parametrize("path", RUN, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_optional_packages_are_imported_where_they_are_used(path):
+def needed_at_once(path: Path) -> set[str]:
+    """What a file imports as soon as it is imported itself."""
     if path.suffix in (".pyx", ".pxd", ".pxi"):
-        found = {name for name in cython_imports(path) if not name.endswith((".h", ".c"))}
-    else:
-        tree = ast.parse(path.read_text())
-        found = set()
-        for node in tree.body:
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                found.add(node.module)
-    outside = {name.partition(".")[0] for name in found} - ELSEWHERE - {"planesched", ""}
-    # A module of contrib is for one package, has its name, and is imported by nobody else.
-    outside -= {path.stem} if path.parent.name == "contrib" else set()
-    assert not outside, f"{path.name} needs {sorted(outside)} as soon as it is imported"
+        return {name for name in cython_imports(path) if not name.endswith((".h", ".c"))}
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module)
+    return found
 
 
-@pytest.mark.parametrize(
-    "path", sorted((PACKAGE / "include").rglob("*.h")), ids=lambda path: path.name
-)
-def test_headers(path):
-    assert path.name in HEADERS, f"{path.name} is new: say in HEADERS what it may include"
-    included = re.findall(r'^\s*#\s*include\s+[<"]([^>"]+)', path.read_text(), re.MULTILINE)
-    extra = {name.removeprefix("planesched/") for name in included} - C_LIBRARY
-    assert extra <= HEADERS[path.name], f"{path.name} may only include {HEADERS[path.name]}"
+def test_optional_packages_are_imported_where_they_are_used():
+    wrong = []
+    for path in SOURCES:
+        if path.suffix == ".pyi":
+            continue
+        outside = {name.partition(".")[0] for name in needed_at_once(path)}
+        outside -= ELSEWHERE | {"planesched", ""}
+        # A module of contrib is for one package, has its name, and is imported by nobody else.
+        outside -= {path.stem} if path.parent.name == "contrib" else set()
+        if outside:
+            wrong.append(f"{path.relative_to(PACKAGE)} needs {sorted(outside)} when it is imported")
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def test_headers():
+    wrong = []
+    for path in sorted((PACKAGE / "include").rglob("*.h")):
+        if path.name not in HEADERS:
+            wrong.append(f"{path.name} is new: say in HEADERS what it may include")
+            continue
+        included = re.findall(r'^\s*#\s*include\s+[<"]([^>"]+)', path.read_text(), re.MULTILINE)
+        extra = {name.removeprefix("planesched/") for name in included} - C_LIBRARY
+        extra -= HEADERS[path.name]
+        wrong += [f"{path.name} includes {name}, which HEADERS does not name" for name in extra]
+    assert not wrong, "\n".join(["", *wrong])
 
 
 HEAVY = {
