@@ -122,9 +122,8 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
             f"--out {out}: ends with {ending or 'nothing'!r}, expected {', '.join(kinds)}"
         )
     check_target(out)
-    if ending == ".parquet":
-        if find_spec("pyarrow") is None:
-            raise ValueError("a .parquet file needs pyarrow: pip install 'planesched[arrow]'")
+    if ending == ".parquet" and find_spec("pyarrow") is None:
+        raise ValueError("a .parquet file needs pyarrow: pip install 'planesched[arrow]'")
 
 
 def write_out(out: str | None, result: Any) -> None:
