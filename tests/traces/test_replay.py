@@ -125,11 +125,13 @@ def test_wrong_input(tmp_path):
         replay(broken, "vsm", plane_map=MAP)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in TRACES.glob("k*.txt*")))
-def test_real_traces_of_every_kind(name):
-    results = replay(TRACES / name, ["vsm", "kvm_vsm"], plane_map=MAP, service=2000)
+@pytest.mark.parametrize(
+    "trace", sorted(path.name for path in TRACES.glob("k*.txt*")), indirect=True
+)
+def test_real_traces_of_every_kind(trace):
+    results = replay(trace.read(), ["vsm", "kvm_vsm"], plane_map=MAP, service=2000)
     direct, nearest = results
-    assert direct.trace.arrivals > 2000 or "head" in name or "slice" in name
+    assert direct.trace.arrivals > 2000 or "head" in trace.name or "slice" in trace.name
     assert direct.trace.busy_ns > 0
     assert int(direct.jobs.arrived.sum()) == direct.trace.arrivals + direct.trace.wakes
     for result in results:

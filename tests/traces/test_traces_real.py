@@ -32,6 +32,10 @@ PRODUCERS = {
 }
 
 
+def one(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("trace", [name], indirect=True)
+
+
 def table():
     """Read the README's table of whole files: name, events, span, vCPUs, counts."""
     for line in (DATA / "README.md").read_text().splitlines():
@@ -47,15 +51,16 @@ def test_every_file_is_known():
     assert len(list(table())) == 10
 
 
-@pytest.mark.parametrize(("name", "events", "span", "vcpus", "counts"), list(table()))
-def test_counts_equal_the_table(name, events, span, vcpus, counts):
-    reader = traces.read(DATA / name)
-    kinds = np.concatenate([chunk["kind"] for chunk in reader])
+@pytest.mark.parametrize(
+    ("trace", "events", "span", "vcpus", "counts"), list(table()), indirect=["trace"]
+)
+def test_counts_equal_the_table(trace, events, span, vcpus, counts):
+    reader, kinds = trace.reader, trace.records["kind"]
     by_name = reader.counts
     by_name["kvm_exit hlt"] = int((kinds == Kind.HALT).sum())
     assert [by_name.get(event, 0) for event in EVENTS] == counts
     assert sum(reader.counts.values()) == events
-    assert reader.producer == PRODUCERS[name]
+    assert reader.producer == PRODUCERS[trace.name]
     assert reader.n_vcpus == vcpus
     assert reader.bad == reader.lost == 0
     if span is not None:
@@ -79,67 +84,48 @@ def test_units_of_the_same_recording_agree():
     assert us.tobytes() == diff.tobytes() == latency.tobytes()
 
 
-def test_records_are_sorted_and_name_vcpus():
-    for chunk in traces.read(DATA / "k61-ipi-4vcpu.tracefs.txt.xz"):
+@one("k61-ipi-4vcpu.tracefs.txt.xz")
+def test_records_are_sorted_and_name_vcpus(trace):
+    for chunk in trace.chunks:
         assert (np.diff(chunk["time_ns"]) >= 0).all()
         arrivals = chunk[chunk["kind"] == Kind.ARRIVAL]
         assert set(arrivals["vcpu"].tolist()) <= {0, 1, 2, 3}
         assert ((arrivals["vector"] >= 16) & (arrivals["vector"] <= 255)).all()
 
 
-def test_the_same_vector_on_two_vcpus_is_two_devices():
-    records = np.concatenate(list(traces.read(DATA / "k61-disk-2vcpu.tracefs.txt.xz")))
-    arrivals = records[records["kind"] == Kind.ARRIVAL]
+@one("k61-disk-2vcpu.tracefs.txt.xz")
+def test_the_same_vector_on_two_vcpus_is_two_devices(trace):
+    arrivals = trace.records[trace.records["kind"] == Kind.ARRIVAL]
     assert set(arrivals["vcpu"][arrivals["vector"] == 0x26].tolist()) == {0}
     assert set(arrivals["vcpu"][arrivals["vector"] == 0x27].tolist()) == {1}
 
 
-def test_kernel_age_is_recognised():
-    old = traces.read(DATA / "k510-disk-2vcpu.tracefs.txt.xz")
-    new = traces.read(DATA / "k612-mix-2vcpu.tracefs.txt.xz")
-    for reader in old, new:
-        assert sum(len(chunk) for chunk in reader) > 0
+@one("k510-disk-2vcpu.tracefs.txt.xz")
+def test_an_old_kernel_is_recognised(trace):
+    old = trace.reader
     assert "kvm_inj_virq in decimal: <= 5.19" in old.kernel
     assert "4 flags a line: < 5.17" in old.kernel
-    assert "kvm_inj_virq in hexadecimal: >= 6.0" in new.kernel
     # 5.10 does not mark re-injections; without them every injection has its EOI, but for the ends.
     assert 0 < old.reinjected == old.counts["kvm_inj_virq"] - old.counts["kvm_eoi"]
 
 
-def test_unknown_events_are_skipped_by_name():
-    reader = traces.read(DATA / "k612-boot-all-kvm-events-slice.tracefs.txt.xz")
-    sum(len(chunk) for chunk in reader)
+@one("k612-mix-2vcpu.tracefs.txt.xz")
+def test_a_new_kernel_is_recognised(trace):
+    assert "kvm_inj_virq in hexadecimal: >= 6.0" in trace.reader.kernel
+
+
+@one("k612-boot-all-kvm-events-slice.tracefs.txt.xz")
+def test_unknown_events_are_skipped_by_name(trace):
+    reader = trace.reader
     assert reader.skipped["kvm_mmio"] == 17775
     assert reader.skipped["vcpu_match_mmio"] == 17776
     assert "kvm_entry" not in reader.skipped
 
 
-def busy_by_hand(path):
-    """Busy time from the records alone, vCPU by vCPU, without holding or attaching anything."""
-    since, begin, busy = {}, {}, 0
-    reader = traces.read(path)
-    unknown = {}
-    for chunk in reader:
-        for now, wait, thread, vcpu, _, kind, _ in chunk.tolist():
-            if kind == Kind.WAKEUP:
-                if vcpu == 0xFFFFFFFF:
-                    unknown[thread] = now
-                elif vcpu in since:
-                    busy += max(0, now - wait - since.pop(vcpu))
-                    begin[vcpu] = now
-                else:
-                    begin[vcpu] = now
-            elif kind == Kind.RUN and vcpu not in since:
-                since[vcpu] = begin.pop(vcpu, unknown.pop(thread, now))
-            elif kind == Kind.HALT and vcpu in since:
-                busy += now - since.pop(vcpu)
-    return busy + sum(reader.last_ns - now for now in (*since.values(), *begin.values()))
-
-
-@pytest.mark.parametrize("name", [name for name in PRODUCERS if name.endswith(".xz")])
+@pytest.mark.parametrize("trace", [name for name in PRODUCERS if ".xz" in name], indirect=True)
 @pytest.mark.parametrize("look_ahead", [1 << 20, 300])
-def test_busy_time_is_conserved(name, look_ahead):
-    reader = traces.read(DATA / name)
+def test_busy_time_is_conserved(trace, look_ahead):
+    reader = trace.read()
     plane_map = PlaneMap.parse(["0x20-0x2f=level1", "reschedule=level2"])
     stream = traces.jobs(reader, plane_map, look_ahead=look_ahead)
     last, until, total, arrivals = -1, 0, 0, 0
@@ -154,16 +140,16 @@ def test_busy_time_is_conserved(name, look_ahead):
         until = next_until
         total += int(chunk["service_ns"].sum())
         arrivals += int((chunk["source"] < 256).sum())
-    assert total == stream.busy_ns == busy_by_hand(DATA / name)
+    assert total == stream.busy_ns == trace.busy_ns
     assert arrivals == stream.arrivals
     assert until == reader.last_ns - reader.first_ns + 1
     assert stream.cuts == 0 or look_ahead == 300
 
 
-def test_look_ahead_only_cuts():
+@one("k61-ipi-4vcpu.tracefs.txt.xz")
+def test_look_ahead_only_cuts(trace):
     def jobs(look_ahead):
-        reader = traces.read(DATA / "k61-ipi-4vcpu.tracefs.txt.xz")
-        stream = traces.jobs(reader, PlaneMap(), look_ahead=look_ahead)
+        stream = traces.jobs(trace.read(), PlaneMap(), look_ahead=look_ahead)
         return stream, np.concatenate([chunk for chunk, _ in stream])
 
     whole, all_jobs = jobs(1 << 20)
@@ -174,8 +160,9 @@ def test_look_ahead_only_cuts():
     assert left.tolist() == right.tolist()
 
 
-def test_most_busy_periods_have_their_arrival():
-    reader = traces.read(DATA / "k61-disk-2vcpu.tracefs.txt.xz")
+@one("k61-disk-2vcpu.tracefs.txt.xz")
+def test_most_busy_periods_have_their_arrival(trace):
+    reader = trace.read()
     stream = traces.jobs(reader, PlaneMap())
     sum(len(chunk) for chunk, _ in stream)
     # With every vector on the base plane only the beginning and PV kicks have no arrival.
