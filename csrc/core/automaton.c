@@ -145,18 +145,10 @@ int ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event, unsi
     const uint32_t next = ps_automaton_row(a, &s);
     if (next == PS_NO_STATE)
         return -1;
-    const int done = !out.fault;
     const uint32_t at = ps_automaton_at(a, row, event, plane);
-    struct ps_edge *edge = &a->edges[at];
     a->outcomes[at] = out;
-    edge->next = next;
-    edge->post = (uint8_t)(done && ps_posted(&before, event, plane) ? PS_CLOCK_POSTED + plane
-                                                                    : PS_CLOCK_NOWHERE);
-    edge->notify = (uint8_t)(done && ps_vina_posted(&before, out, event, plane)
-                                 ? PS_CLOCK_POSTED + (unsigned)out.now
-                                 : PS_CLOCK_NOWHERE);
-    edge->planes = (uint8_t)(out.now | out.was << 4);
-    edge->bits = ps_edge_bits(out, before.status, s.status);
+    a->edges[at].next = next;
+    a->edges[at].mark = ps_mark_of(&before, &s, out, event, plane, PS_MARK_ALL);
     a->n_filled++;
     return 0;
 }
@@ -176,10 +168,11 @@ static void fold_tally(struct ps_automaton *a, uint32_t row, unsigned event, uns
     if (!tally->count)
         return;
     const struct ps_before before = ps_look(ps_automaton_state(a, row));
-    ps_count_steps(f, &before, ps_automaton_state(a, a->edges[at].next), a->outcomes[at], event,
+    const struct ps_edge *edge = &a->edges[at];
+    ps_count_steps(f, &before, ps_automaton_state(a, edge->next), a->outcomes[at], edge->mark, event,
                    plane, tally->count);
     ps_automaton_leave(a, row, tally->time_ns);
-    ps_automaton_join(a, a->edges[at].next, tally->time_ns);
+    ps_automaton_join(a, edge->next, tally->time_ns);
     tally->count = tally->time_ns = 0;
 }
 

@@ -12,38 +12,16 @@
 
 #define PS_NO_STATE UINT32_MAX
 
-/* What is to be done on one (state, event). Slots are those of a vCPU's clock. Kept to 8 bytes:
- * the step after this one waits until they are here. */
+/* What is to be done on one (state, event). Kept to 8 bytes: the step after this one waits until they are here. */
 struct ps_edge {
-    uint32_t next;        /* row of the state that follows; PS_NO_STATE until it is worked out */
-    uint8_t post, notify; /* slots that take the time, for the event's irq and for VINA's */
-    uint8_t planes;       /* current afterwards, and times 16 before */
-    uint8_t bits;         /* PS_EDGE_* */
+    uint32_t next; /* row of the state that follows; PS_NO_STATE until it is worked out */
+    struct ps_mark mark;
 };
 
 /* How often it was done, and the sum of the times at which it was. */
 struct ps_tally {
     uint64_t count, time_ns;
 };
-
-#define PS_EDGE_INJECTED 1u
-#define PS_EDGE_SWITCHED 2u
-#define PS_EDGE_LOGGED 4u
-#define PS_EDGE_FAULT 8u
-#define PS_EDGE_EXIT 16u
-#define PS_EDGE_CHANGED 32u /* current or status is not what it was */
-#define PS_EDGE_STATUS_SHIFT 6u /* the two bits of ps_state.status afterwards */
-
-/* What a step did, with the status before and after. */
-static inline uint8_t ps_edge_bits(struct ps_outcome out, unsigned before, unsigned after)
-{
-    const int changed = out.now != out.was || after != before;
-    return (uint8_t)((out.flags & PS_FLAG_INJECTED ? PS_EDGE_INJECTED : 0u) |
-                     (out.flags & PS_FLAG_SWITCHED ? PS_EDGE_SWITCHED : 0u) |
-                     (ps_worth_logging(out, before, after) ? PS_EDGE_LOGGED : 0u) |
-                     (out.fault ? PS_EDGE_FAULT : 0u) | (ps_exits(out) ? PS_EDGE_EXIT : 0u) |
-                     (changed ? PS_EDGE_CHANGED : 0u) | after << PS_EDGE_STATUS_SHIFT);
-}
 
 /* Where the edge of an event stands in a row: `code`, and the plane where the event takes one. */
 struct ps_code {

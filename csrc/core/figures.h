@@ -130,8 +130,7 @@ static inline void ps_count_interval(struct ps_figures *f, unsigned was, uint64_
 }
 
 static inline void ps_count_time(struct ps_figures *f, const struct ps_before *before,
-                                 const struct ps_state *s, struct ps_outcome out, uint64_t now_ns,
-                                 int64_t *clock)
+                                 const struct ps_state *s, struct ps_outcome out, uint64_t now_ns)
 {
     const unsigned was = (unsigned)out.was;
     const unsigned now = (unsigned)out.now;
@@ -143,23 +142,6 @@ static inline void ps_count_time(struct ps_figures *f, const struct ps_before *b
         return;
     ps_wide_add(&f->time_ns[before->status][was], now_ns);
     ps_wide_sub(&f->time_ns[s->status][now], now_ns);
-    ps_count_interval(f, was, was != now, now_ns, clock);
-}
-
-/* Latency from the first delivery of what is pending to its injection (`injected`: 0 or 1). */
-static inline void ps_count_latency(const struct ps_ledger *ledger, unsigned plane,
-                                    uint64_t injected, uint64_t now_ns, const int64_t *clock)
-{
-    struct ps_figures *f = ledger->figures;
-    const uint64_t all = 0u - injected;
-    const uint64_t latency = (now_ns - (uint64_t)clock[PS_CLOCK_POSTED + plane]) & all;
-    ledger->latency[plane * PS_N_BUCKETS + ps_bucket(latency)] += injected;
-    ps_wide_add(&f->latency_ns[plane], latency);
-    const uint64_t low = latency | ~all;
-    if (low < f->latency_min_ns[plane])
-        f->latency_min_ns[plane] = low;
-    if (latency > f->latency_max_ns[plane])
-        f->latency_max_ns[plane] = latency;
 }
 
 /* What is pending goes by `disable`, or an intercept is taken: seldom. */
@@ -176,24 +158,102 @@ static inline void ps_count_gone(struct ps_figures *f, const struct ps_before *b
         f->taken[PS_PENDING_TRAP][ps_lowest(traps)] += n;
 }
 
-/* Whether this step posted an interrupt that was not pending, and whether VINA did. */
-static inline int ps_posted(const struct ps_before *before, unsigned event, unsigned plane)
+/* What one step does to a vCPU's clock: worked out once from the step, kept by whoever looks steps
+ * up, and counted in one place, ps_count_mark. Kept to 4 bytes. */
+struct ps_mark {
+    uint8_t post, notify; /* slots that take the time, for the event's irq and for VINA's */
+    uint8_t planes;       /* current afterwards, and times 16 before */
+    uint8_t bits;         /* PS_MARK_* */
+};
+
+#define PS_MARK_SWITCHED PS_FLAG_SWITCHED
+#define PS_MARK_INJECTED PS_FLAG_INJECTED
+#define PS_MARK_LOGGED 4u
+#define PS_MARK_FAULT 8u
+#define PS_MARK_EXIT 16u
+#define PS_MARK_CHANGED 32u /* current or status is not what it was */
+#define PS_MARK_ALL 255u
+#define PS_MARK_STATUS_SHIFT 6u /* the two bits of ps_state.status afterwards */
+
+static inline unsigned ps_mark_now(struct ps_mark mark)
 {
-    return event == PS_EVENT_IRQ && !ps_has(before->irq, plane);
+    return mark.planes & 15u;
 }
 
-static inline int ps_vina_posted(const struct ps_before *before, struct ps_outcome out,
-                                 unsigned event, unsigned plane)
+static inline unsigned ps_mark_was(struct ps_mark mark)
+{
+    return mark.planes >> 4;
+}
+
+/* The slot of an interrupt that was not pending and is posted, by the event or by VINA. */
+static inline unsigned ps_slot_if(int posted, unsigned plane)
+{
+    return posted ? PS_CLOCK_POSTED + plane : (unsigned)PS_CLOCK_NOWHERE;
+}
+
+/* `wanted`: the bits that somebody will ask for; a constant, so that the others cost nothing. */
+PS_INLINE struct ps_mark ps_mark_of(const struct ps_before *before, const struct ps_state *s,
+                                    struct ps_outcome out, unsigned event, unsigned plane,
+                                    unsigned wanted)
 {
     const unsigned now = (unsigned)out.now;
-    return out.flags & PS_FLAG_VINA && !ps_has(before->irq, now) &&
-           !(event == PS_EVENT_IRQ && plane == now);
+    const int posts = event == PS_EVENT_IRQ && !ps_has(before->irq, plane) && !out.fault;
+    const int notifies = out.flags & PS_FLAG_VINA && !ps_has(before->irq, now) && !out.fault &&
+                         !(event == PS_EVENT_IRQ && plane == now);
+    const unsigned exits = (unsigned)ps_exits(out), fault = out.fault != PS_FAULT_NONE;
+    const unsigned logged = (unsigned)ps_worth_logging(out, before->status, s->status);
+    const unsigned changed = out.now != out.was || s->status != before->status;
+    struct ps_mark mark;
+    mark.post = (uint8_t)ps_slot_if(posts, plane);
+    mark.notify = (uint8_t)ps_slot_if(notifies, now);
+    mark.planes = (uint8_t)(now | (unsigned)out.was << 4);
+    mark.bits = (uint8_t)(out.flags & (PS_MARK_SWITCHED | PS_MARK_INJECTED));
+    if (wanted == PS_MARK_ALL)
+        mark.bits = (uint8_t)(mark.bits | logged * PS_MARK_LOGGED | fault * PS_MARK_FAULT |
+                              exits * PS_MARK_EXIT | changed * PS_MARK_CHANGED |
+                              (unsigned)s->status << PS_MARK_STATUS_SHIFT);
+    return mark;
+}
+
+/* What a caller of ps_count_mark knows of a step when it is compiled. */
+#define PS_MARK_MAY_POST 1u /* the event may be an irq */
+#define PS_MARK_FORETOLD 2u /* whether it switches can be foretold: a branch is cheaper */
+
+/* What was posted is noted, an interval ends. Latency of what was injected goes where the caller
+ * keeps it, by plane or by source; it counts from `posted_ns`, which may be earlier than now. */
+PS_INLINE void ps_count_mark(struct ps_figures *f, struct ps_mark mark, unsigned known,
+                             int64_t posted_ns, uint64_t now_ns, int64_t *clock)
+{
+    const uint64_t switched = mark.bits / PS_MARK_SWITCHED & 1u;
+    if (known & PS_MARK_MAY_POST)
+        clock[mark.post] = posted_ns;
+    clock[mark.notify] = (int64_t)now_ns;
+    if (!(known & PS_MARK_FORETOLD) || switched)
+        ps_count_interval(f, ps_mark_was(mark), switched, now_ns, clock);
+}
+
+/* Latency from the first delivery of what is pending to its injection. */
+static inline void ps_count_latency(const struct ps_ledger *ledger, struct ps_mark mark,
+                                    uint64_t now_ns, const int64_t *clock)
+{
+    struct ps_figures *f = ledger->figures;
+    const unsigned plane = ps_mark_now(mark);
+    const uint64_t injected = mark.bits / PS_MARK_INJECTED & 1u;
+    const uint64_t all = 0u - injected;
+    const uint64_t latency = (now_ns - (uint64_t)clock[PS_CLOCK_POSTED + plane]) & all;
+    ledger->latency[plane * PS_N_BUCKETS + ps_bucket(latency)] += injected;
+    ps_wide_add(&f->latency_ns[plane], latency);
+    const uint64_t low = latency | ~all;
+    if (low < f->latency_min_ns[plane])
+        f->latency_min_ns[plane] = low;
+    if (latency > f->latency_max_ns[plane])
+        f->latency_max_ns[plane] = latency;
 }
 
 /* Count `n` equal steps: everything but time. */
 static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *before,
-                                  const struct ps_state *s, struct ps_outcome out, unsigned event,
-                                  unsigned plane, uint64_t n)
+                                  const struct ps_state *s, struct ps_outcome out,
+                                  struct ps_mark mark, unsigned event, unsigned plane, uint64_t n)
 {
     if (out.fault) {
         f->faults[event][out.fault] += n;
@@ -214,7 +274,7 @@ static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *
         f->coalesced[event - PS_EVENT_IRQ][plane] += n * (flags >> 6 & 1u);
     if (flags & PS_FLAG_VINA) {
         f->vina[now] += n;
-        f->vina_set[now] += n * (unsigned)ps_vina_posted(before, out, event, plane);
+        f->vina_set[now] += n * (mark.notify != PS_CLOCK_NOWHERE);
     }
     const uint16_t trapped =
         (uint16_t)(before->trap | (event == PS_EVENT_INTERCEPT ? ps_bit(plane) : 0u));
@@ -223,30 +283,31 @@ static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *
         ps_count_gone(f, before, event, plane, gone, n);
 }
 
-/* Count one step. `now_ns` is not negative and not before that of the vCPU's last step; latency
- * counts from `posted_ns`, which may be earlier. */
-static inline void ps_count_posted(const struct ps_ledger *ledger, const struct ps_before *before,
-                                   const struct ps_state *s, struct ps_outcome out, unsigned event,
-                                   unsigned plane, int64_t posted_ns, uint64_t now_ns,
-                                   int64_t *clock)
+/* Count one step, all but latency. `now_ns` is not negative and not before that of the vCPU's last
+ * step. */
+PS_INLINE struct ps_mark ps_count_step(struct ps_figures *f, const struct ps_before *before,
+                                       const struct ps_state *s, struct ps_outcome out,
+                                       unsigned event, unsigned plane, unsigned wanted,
+                                       int64_t posted_ns, uint64_t now_ns, int64_t *clock)
 {
-    ps_count_steps(ledger->figures, before, s, out, event, plane, 1);
+    const struct ps_mark mark = ps_mark_of(before, s, out, event, plane, wanted);
+    ps_count_steps(f, before, s, out, mark, event, plane, 1);
     if (out.fault)
-        return;
-    const unsigned now = (unsigned)out.now;
-    if (ps_posted(before, event, plane))
-        clock[PS_CLOCK_POSTED + plane] = posted_ns;
-    if (ps_vina_posted(before, out, event, plane))
-        clock[PS_CLOCK_POSTED + now] = (int64_t)now_ns;
-    ps_count_latency(ledger, now, (uint64_t)(out.flags >> 1 & 1u), now_ns, clock);
-    ps_count_time(ledger->figures, before, s, out, now_ns, clock);
+        return mark; /* nothing has changed */
+    ps_count_mark(f, mark, PS_MARK_MAY_POST | PS_MARK_FORETOLD, posted_ns, now_ns, clock);
+    ps_count_time(f, before, s, out, now_ns);
+    return mark;
 }
 
+/* The same with the latency of what was injected, by plane. */
 static inline void ps_count(const struct ps_ledger *ledger, const struct ps_before *before,
                             const struct ps_state *s, struct ps_outcome out, unsigned event,
                             unsigned plane, uint64_t now_ns, int64_t *clock)
 {
-    ps_count_posted(ledger, before, s, out, event, plane, (int64_t)now_ns, now_ns, clock);
+    const struct ps_mark mark = ps_count_step(ledger->figures, before, s, out, event, plane,
+                                              PS_MARK_INJECTED, (int64_t)now_ns, now_ns, clock);
+    if (!out.fault)
+        ps_count_latency(ledger, mark, now_ns, clock);
 }
 
 /* Begin counting: figures are zeroed, what is pending is noted, and a clock slot of PS_UNKNOWN_NS

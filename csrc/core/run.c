@@ -70,13 +70,10 @@ int ps_run_known(struct ps_run *run, uint64_t end)
         row = (uint32_t)following[PS_CLOCK_ROW];
 
         ps_tally_add(&tallies[at], now_ns);
-        clock[edge.post] = (int64_t)now_ns;
-        clock[edge.notify] = (int64_t)now_ns;
-        ps_count_latency(&ledger, edge.planes & 15u, edge.bits & PS_EDGE_INJECTED, now_ns, clock);
-        ps_count_interval(ledger.figures, edge.planes >> 4, edge.bits / PS_EDGE_SWITCHED & 1u,
-                          now_ns, clock);
+        ps_count_mark(ledger.figures, edge.mark, PS_MARK_MAY_POST, (int64_t)now_ns, now_ns, clock);
+        ps_count_latency(&ledger, edge.mark, now_ns, clock);
         clock = following;
-        if (run->log && edge.bits & PS_EDGE_LOGGED)
+        if (run->log && edge.mark.bits & PS_MARK_LOGGED)
             write_log(run, record, automaton->outcomes[at],
                       ps_automaton_state(automaton, at)->status);
     }

@@ -202,7 +202,7 @@ int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned 
 void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin);
 int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
 
-/* What the engine has to know of a step; `bits`: PS_EDGE_FAULT, _SWITCHED, _CHANGED and _EXIT
+/* What the engine has to know of a step; `bits`: PS_MARK_FAULT, _SWITCHED, _CHANGED and _EXIT
  * count. */
 struct ps_done {
     uint8_t was, bits;

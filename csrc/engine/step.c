@@ -15,47 +15,21 @@ static void leave_automaton(struct ps_engine *engine, uint32_t vcpu)
     clock[PS_CLOCK_ROW] = PS_NO_STATE;
 }
 
-static struct ps_outcome step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
-                                     unsigned plane, int64_t posted_ns, uint32_t row)
+struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
+                                   unsigned plane, int64_t posted_ns, uint32_t row)
 {
-    struct ps_guest *guest = &engine->guests[vcpu];
-    int64_t *clock = ps_clock(&engine->ledger, vcpu);
-    if ((uint32_t)clock[PS_CLOCK_ROW] != PS_NO_STATE)
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    if ((uint32_t)v.clock[PS_CLOCK_ROW] != PS_NO_STATE)
         leave_automaton(engine, vcpu);
     struct ps_state *s = &engine->states[vcpu];
     const struct ps_before before = ps_look(s);
     const struct ps_outcome out = ps_step(&engine->policy, s, event, plane);
-    const unsigned now = (unsigned)out.now;
-    ps_count_steps(&engine->figures, &before, s, out, event, plane, 1);
-    guest->current = (uint8_t)s->current;
-    guest->status = s->status;
-    if (out.fault)
-        return out;
-    if (ps_posted(&before, event, plane)) {
-        clock[PS_CLOCK_POSTED + plane] = posted_ns;
-        guest->posted[PS_CLOCK_POSTED + plane] = (uint16_t)row;
-    }
-    if (ps_vina_posted(&before, out, event, plane)) {
-        clock[PS_CLOCK_POSTED + now] = guest->now_ns;
-        guest->posted[PS_CLOCK_POSTED + now] = (uint16_t)ps_plane_row(engine, now);
-    }
-    if (out.flags & PS_FLAG_INJECTED)
-        ps_row_inject(engine, guest->posted[PS_CLOCK_POSTED + now],
-                      (uint64_t)(guest->now_ns - clock[PS_CLOCK_POSTED + now]));
-    ps_count_time(&engine->figures, &before, s, out, (uint64_t)guest->now_ns, clock);
-    return out;
-}
-
-struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
-                                   unsigned plane, int64_t posted_ns, uint32_t row)
-{
-    const struct ps_guest *guest = &engine->guests[vcpu];
-    const uint8_t before = guest->status;
-    const struct ps_outcome out = step_slowly(engine, vcpu, event, plane, posted_ns, row);
-    const struct ps_done done = {(uint8_t)out.was, ps_edge_bits(out, before, guest->status),
-                                 out.reason};
-    if (engine->log.left && done.bits & PS_EDGE_LOGGED)
-        ps_log(engine, vcpu, event, plane, out, before);
+    const struct ps_mark mark = ps_count_step(&engine->figures, &before, s, out, event, plane,
+                                              PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns, v.clock);
+    struct ps_done done = ps_follow(v, event, mark, row);
+    done.reason = out.reason;
+    if (engine->log.left && mark.bits & PS_MARK_LOGGED)
+        ps_log(engine, vcpu, event, plane, out, before.status);
     return done;
 }
 

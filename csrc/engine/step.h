@@ -22,41 +22,34 @@ static inline void ps_row_inject(struct ps_engine *engine, uint32_t number, uint
     engine->latency[(size_t)number * PS_N_BUCKETS + ps_bucket(latency_ns)]++;
 }
 
-/* The automaton's way: count the pair, note what was posted, count what was injected. The loop
- * wants one for each event: it is known there, and costs less then. */
-PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event,
-                                   const struct ps_edge *edge, int64_t posted_ns, uint32_t row)
+/* What a step that was counted says to the engine: whose latency begins, what was injected, what
+ * the vCPU is now. `row`: that of the job behind an irq. */
+PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event, struct ps_mark mark,
+                                   uint32_t row)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
-    int64_t *clock = v.clock;
-    const uint64_t now_ns = (uint64_t)guest->now_ns;
-    const unsigned now = edge->planes & 15u, bits = edge->bits;
-    const struct ps_done done = {(uint8_t)(edge->planes >> 4), edge->bits, 0};
-    clock[PS_CLOCK_ROW] = edge->next;
-    if (event == PS_EVENT_IRQ) {
-        clock[edge->post] = posted_ns;
-        guest->posted[edge->post] = (uint16_t)row;
-    }
-    if (PS_RARELY(edge->notify != PS_CLOCK_NOWHERE)) {
-        clock[edge->notify] = (int64_t)now_ns;
-        guest->posted[edge->notify] = (uint16_t)ps_plane_row(engine, now);
-    }
-    if (bits & PS_EDGE_INJECTED)
+    const unsigned now = ps_mark_now(mark);
+    const struct ps_done done = {(uint8_t)ps_mark_was(mark), mark.bits, 0};
+    if (event == PS_EVENT_IRQ)
+        guest->posted[mark.post] = (uint16_t)row;
+    if (PS_RARELY(mark.notify != PS_CLOCK_NOWHERE))
+        guest->posted[mark.notify] = (uint16_t)ps_plane_row(engine, now);
+    if (mark.bits & PS_MARK_INJECTED)
         ps_row_inject(engine, guest->posted[PS_CLOCK_POSTED + now],
-                      now_ns - (uint64_t)clock[PS_CLOCK_POSTED + now]);
-    if (bits & PS_EDGE_SWITCHED)
-        ps_count_interval(&engine->figures, done.was, 1, now_ns, clock);
+                      (uint64_t)(guest->now_ns - v.clock[PS_CLOCK_POSTED + now]));
     guest->current = (uint8_t)now;
-    guest->status = (uint8_t)(bits >> PS_EDGE_STATUS_SHIFT);
+    guest->status = (uint8_t)(mark.bits >> PS_MARK_STATUS_SHIFT);
     return done;
 }
 
+/* By the automaton. The loop wants one for each event: it is known there, and costs less then. */
 PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, unsigned plane,
                                       int64_t posted_ns, uint32_t row)
 {
     struct ps_engine *engine = v.engine;
     struct ps_automaton *automaton = engine->automaton;
+    const uint64_t now_ns = (uint64_t)v.guest->now_ns;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
     if (PS_RARELY(from == PS_NO_STATE))
         return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
@@ -66,11 +59,15 @@ PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, un
         return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
     assert(ps_automaton_agrees(automaton, from, event, plane));
     const struct ps_edge *edge = &automaton->edges[at];
-    ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
-    struct ps_done done = ps_follow(v, event, edge, posted_ns, row);
-    if ((!v.plain && engine->costly) || PS_RARELY(edge->bits & PS_EDGE_EXIT))
+    ps_tally_add(&automaton->tallies[at], now_ns);
+    v.clock[PS_CLOCK_ROW] = edge->next;
+    ps_count_mark(&engine->figures, edge->mark,
+                  PS_MARK_FORETOLD | (event == PS_EVENT_IRQ ? PS_MARK_MAY_POST : 0u), posted_ns,
+                  now_ns, v.clock);
+    struct ps_done done = ps_follow(v, event, edge->mark, row);
+    if ((!v.plain && engine->costly) || PS_RARELY(edge->mark.bits & PS_MARK_EXIT))
         done.reason = automaton->outcomes[at].reason;
-    if (PS_RARELY(engine->log.left) && edge->bits & PS_EDGE_LOGGED)
+    if (PS_RARELY(engine->log.left) && edge->mark.bits & PS_MARK_LOGGED)
         ps_log(engine, v.number, event, plane, automaton->outcomes[at],
                ps_automaton_state(automaton, at)->status);
     return done;
@@ -83,7 +80,7 @@ static inline int64_t ps_cost_ns(const struct ps_vcpu v, const struct ps_done *d
     const struct ps_workload *workload = engine->config.workload;
     struct ps_stream *stream = engine->n_streams ? v.streams + engine->n_sources : NULL;
     int64_t cost_ns = 0;
-    if (done->bits & PS_EDGE_SWITCHED) {
+    if (done->bits & PS_MARK_SWITCHED) {
         cost_ns = engine->config.cost_ns[done->reason];
         if (workload && workload->costs)
             cost_ns = workload->costs[((size_t)done->reason * PS_MAX_PLANES + done->was) *
@@ -91,7 +88,7 @@ static inline int64_t ps_cost_ns(const struct ps_vcpu v, const struct ps_done *d
         if (cost_ns < 0)
             cost_ns = workload->draws->time(&workload->spreads[-1 - cost_ns], stream);
     }
-    if (done->bits & PS_EDGE_EXIT) {
+    if (done->bits & PS_MARK_EXIT) {
         const int64_t exit_ns = workload && workload->exit_cost
                                     ? workload->draws->time(workload->exit_cost, stream)
                                     : engine->config.exit_ns;
@@ -125,19 +122,19 @@ PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane
     const struct ps_done done = ps_take_step(v, event, plane, posted_ns, row);
     if (!v.plain)
         guest->ready_ns = guest->now_ns;
-    if (!v.plain && engine->costly && done.bits & (PS_EDGE_SWITCHED | PS_EDGE_EXIT)) {
+    if (!v.plain && engine->costly && done.bits & (PS_MARK_SWITCHED | PS_MARK_EXIT)) {
         guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(v, &done));
         if (engine->log.costs)
             ps_log_took(engine, guest->ready_ns - guest->now_ns);
     }
-    if (PS_RARELY(done.bits & PS_EDGE_EXIT))
+    if (PS_RARELY(done.bits & PS_MARK_EXIT))
         guest->exit_reason = done.reason;
-    if (done.bits & PS_EDGE_CHANGED) {
-        if (done.bits & PS_EDGE_SWITCHED && guest->current == engine->policy.marker)
+    if (done.bits & PS_MARK_CHANGED) {
+        if (done.bits & PS_MARK_SWITCHED && guest->current == engine->policy.marker)
             guest->left = done.was;
         ps_count_starved(v, done.was, status);
     }
-    return done.bits & PS_EDGE_FAULT;
+    return done.bits & PS_MARK_FAULT;
 }
 
 #endif
