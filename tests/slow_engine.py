@@ -2,6 +2,7 @@
 
 Which plane runs is `planesched.reference.step`'s decision alone; this module says when things
 happen and what the guests do. vCPUs do not talk to each other here, so each is run by itself.
+Over 300 lines, for it is one model.
 """
 
 from collections import Counter, defaultdict, deque
@@ -88,6 +89,7 @@ class SlowVcpu:
         self.times: Counter[tuple[str, int]] = Counter()  # by what and the current plane
         self.suspended: Counter[int] = Counter()  # runnable, while another is current
         self.latencies: dict[int, list[int]] = defaultdict(list)
+        self.responses: dict[int, list[int]] = defaultdict(list)  # to the first instruction
         self.sojourns: dict[tuple[int, JobKind], list[int]] = defaultdict(list)
         self.exits: Counter[Reason] = Counter()
         self.forwarded: list[int] = []  # the planes that jobs were passed on to
@@ -167,11 +169,13 @@ class SlowVcpu:
             cost = self.guests.costs.get(out.reason.name.lower(), 0)
             if out.now == self.policy.marker:
                 self.took_from = out.was
-        if out.flags & Flags.INJECTED:
-            self.latencies[out.now].append(self.now - self.pending_since.pop(out.now))
         if out.flags & Flags.USER and (not was_user or event == Event.ENTER):
             self.exits[out.reason] += 1
             cost += self.guests.costs.get("exit", 0)
+        if out.flags & Flags.INJECTED:
+            latency = self.now - self.pending_since.pop(out.now)
+            self.latencies[out.now].append(latency)
+            self.responses[out.now].append(latency + cost)
         if cost:
             self.until = self.now + cost
         return out

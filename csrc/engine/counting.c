@@ -8,11 +8,13 @@ void ps_engine_clear(struct ps_engine *engine)
     const uint32_t n_rows = ps_engine_n_rows(engine);
     const size_t bytes = (size_t)n_rows * PS_N_BUCKETS * sizeof *engine->latency;
     memset(engine->latency, 0, bytes);
+    memset(engine->response, 0, bytes);
     memset(engine->sojourn, 0, bytes);
     memset(&engine->totals, 0, sizeof engine->totals);
     memset(engine->rows, 0, n_rows * sizeof *engine->rows);
     for (uint32_t row = 0; row < n_rows; row++)
-        engine->rows[row].latency_min_ns = engine->rows[row].sojourn_min_ns = UINT64_MAX;
+        engine->rows[row].latency_min_ns = engine->rows[row].response_min_ns =
+            engine->rows[row].sojourn_min_ns = UINT64_MAX;
     ps_figures_open(&engine->ledger, NULL, 0, engine->now_ns);
 }
 
@@ -151,6 +153,12 @@ static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
         count_queued(engine, guest, rows, &totals->age_ns, 0);
         read_starving(guest, totals->starved_ns);
     }
+    /* Where nothing costs, a plane's first instruction is at the injection. */
+    for (uint32_t row = 0; row < n_rows && !engine->costly; row++) {
+        rows[row].response_ns = rows[row].latency_ns;
+        rows[row].response_min_ns = rows[row].latency_min_ns;
+        rows[row].response_max_ns = rows[row].latency_max_ns;
+    }
     for (uint32_t row = 0; row < n_rows; row++)
         add_row(&rows[row], engine->row_planes[row], totals, figures);
 }
@@ -180,6 +188,7 @@ void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out)
         (size_t)ps_engine_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
     read_counts(engine, out->figures, out->totals, out->rows);
     memcpy(out->latency, engine->latency, bytes);
+    memcpy(out->response, engine->costly ? engine->response : engine->latency, bytes);
     memcpy(out->sojourn, engine->sojourn, bytes);
 }
 

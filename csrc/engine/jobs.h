@@ -25,8 +25,9 @@ struct ps_row {
     uint64_t arrived, finished, injected;
     uint64_t queued_before;              /* when counting began */
     uint64_t queued;                     /* arrived, not finished; on reading */
-    struct ps_wide latency_ns, sojourn_ns;
+    struct ps_wide latency_ns, response_ns, sojourn_ns;
     uint64_t latency_min_ns, latency_max_ns;  /* the least: all ones before the first */
+    uint64_t response_min_ns, response_max_ns;
     uint64_t sojourn_min_ns, sojourn_max_ns;
 };
 

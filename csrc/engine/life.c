@@ -58,9 +58,10 @@ static int take_workload(struct ps_engine *engine)
     engine->row_planes = (uint8_t *)calloc(n_rows, 1);
     engine->arriving = (uint32_t *)calloc(n_rows, sizeof *engine->arriving);
     engine->latency = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->latency);
+    engine->response = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->response);
     engine->sojourn = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->sojourn);
     if (!engine->rows || !engine->scratch || !engine->row_planes || !engine->arriving ||
-        !engine->latency || !engine->sojourn)
+        !engine->latency || !engine->response || !engine->sojourn)
         return PS_ENGINE_NO_MEMORY;
     ps_engine_clear(engine);
     for (uint32_t row = 0; row < n_rows; row++)
@@ -126,6 +127,7 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->row_planes);
     free(engine->arriving);
     free(engine->latency);
+    free(engine->response);
     free(engine->sojourn);
     free(engine);
 }

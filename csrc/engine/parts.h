@@ -102,7 +102,7 @@ struct ps_engine {
     struct ps_row *rows;     /* [n_sources + n_planes] */
     struct ps_row *scratch;  /* as many, for reading */
     uint8_t *row_planes;     /* the plane that serves each */
-    uint64_t *latency, *sojourn;
+    uint64_t *latency, *response, *sojourn; /* response: only where switches cost */
 
     /* With IPIs, the next event of each vCPU, and a tree of matches for the first of them. */
     uint32_t *tree;

@@ -37,6 +37,7 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(struct ps_row, scratch, n_rows);
     PS_COPY(uint8_t, row_planes, n_rows);
     PS_COPY(uint64_t, latency, buckets);
+    PS_COPY(uint64_t, response, buckets);
     PS_COPY(uint64_t, sojourn, buckets);
 #undef PS_COPY
     copy->automaton = ps_automaton_clone(engine->automaton);

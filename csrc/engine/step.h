@@ -22,6 +22,16 @@ static inline void ps_row_inject(struct ps_engine *engine, uint32_t number, uint
     engine->latency[(size_t)number * PS_N_BUCKETS + ps_bucket(latency_ns)]++;
 }
 
+/* To the first instruction of the plane that takes it: the switch (and exit) that brought the plane
+ * in has been paid by then. */
+static inline void ps_row_respond(struct ps_engine *engine, uint32_t number, uint64_t response_ns)
+{
+    struct ps_row *row = &engine->rows[number];
+    ps_wide_add(&row->response_ns, response_ns);
+    ps_widen(&row->response_min_ns, &row->response_max_ns, response_ns);
+    engine->response[(size_t)number * PS_N_BUCKETS + ps_bucket(response_ns)]++;
+}
+
 /* What a step that was counted says to the engine: whose latency begins, what was injected, what
  * the vCPU is now. `row`: that of the job behind an irq. */
 PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event, struct ps_mark mark,
@@ -126,6 +136,11 @@ PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane
         guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(v, &done));
         if (engine->log.costs)
             ps_log_took(engine, guest->ready_ns - guest->now_ns);
+    }
+    if (!v.plain && engine->costly && done.bits & PS_MARK_INJECTED) {
+        const unsigned slot = PS_CLOCK_POSTED + (unsigned)guest->current;
+        ps_row_respond(engine, guest->posted[slot],
+                       (uint64_t)(guest->ready_ns - v.clock[slot]));
     }
     if (PS_RARELY(done.bits & PS_MARK_EXIT))
         guest->exit_reason = done.reason;

@@ -13,7 +13,8 @@ struct reading {
     struct ps_figures figures;
     struct ps_totals totals;
     struct ps_row rows[ROWS];
-    uint64_t latency[ROWS * PS_N_BUCKETS], sojourn[ROWS * PS_N_BUCKETS];
+    uint64_t latency[ROWS * PS_N_BUCKETS], response[ROWS * PS_N_BUCKETS],
+        sojourn[ROWS * PS_N_BUCKETS];
 };
 
 /* A source that is not random, but tells when its stream was not copied. */
@@ -40,7 +41,7 @@ static struct reading *read_all(struct ps_engine *engine)
     struct reading *out = (struct reading *)calloc(1, sizeof *out);
     CHECK(out != NULL);
     const struct ps_reading into = {&out->figures, &out->totals, out->rows, out->latency,
-                                    out->sojourn};
+                                    out->response, out->sojourn};
     CHECK(ps_engine_n_rows(engine) == ROWS);
     ps_engine_read_rows(engine, &into);
     return out;

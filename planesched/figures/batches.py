@@ -13,7 +13,8 @@ from .equal import Alike
 
 __all__ = ["Batches", "Interval", "student"]
 
-ROW_COUNTS = ("arrived", "finished", "injected", "latency_ns", "sojourn_ns")
+ROW_COUNTS = ("arrived", "finished", "injected", "latency_ns", "response_ns", "sojourn_ns")
+_TIMED = ("latency", "response", "sojourn")
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class Batches(Alike):
 
     Attributes
     ----------
-    rows : ndarray of uint64, shape (batches, rows, 5)
-        Jobs arrived and finished, interrupts injected, sums of latency and of sojourn.
+    rows : ndarray of uint64, shape (batches, rows, 6)
+        Jobs arrived and finished, interrupts injected, sums of latency, response and sojourn.
     planes : ndarray of int64, shape (batches, planes, 4)
         Time running, in userspace, blocked, in transitions.
     switches : ndarray of int64, shape (batches, 2)
         Switches, and exits to userspace.
-    latency, sojourn : ndarray of uint64, shape (batches, rows, buckets)
+    latency, response, sojourn : ndarray of uint64, shape (batches, rows, buckets)
         Histograms; buckets from `first` on.
     first : int
         The bucket that their first one is.
@@ -52,30 +53,31 @@ class Batches(Alike):
     planes: NDArray[np.int64]
     switches: NDArray[np.int64]
     latency: NDArray[np.uint64]
+    response: NDArray[np.uint64]
     sojourn: NDArray[np.uint64]
     first: int = 0
 
     @classmethod
     def of(cls, arrays: Iterable[NDArray[Any]], first: int = 0) -> Self:
         """Make batches of arrays in the order of `arrays`."""
-        rows, planes, switches, latency, sojourn = arrays
-        return cls(rows, planes, switches, latency, sojourn, first)
+        rows, planes, switches, *timed = arrays
+        return cls(rows, planes, switches, timed[0], timed[1], timed[2], first)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Give the arrays by name."""
-        names = ("rows", "planes", "switches", "latency", "sojourn")
+        names = ("rows", "planes", "switches", *_TIMED)
         return {name: getattr(self, name) for name in names}
 
     def trimmed(self) -> Self:
         """Give the same without the buckets at both ends that are empty everywhere."""
-        used = np.flatnonzero((self.latency.any(axis=(0, 1))) | self.sojourn.any(axis=(0, 1)))
+        used = np.flatnonzero(sum(getattr(self, name).any(axis=(0, 1)) for name in _TIMED))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
         if (low, high) == (0, self.latency.shape[2]):
             return self
-        cut = {name: getattr(self, name)[..., low:high].copy() for name in ("latency", "sojourn")}
+        cut = {name: getattr(self, name)[..., low:high].copy() for name in _TIMED}
         rest = (self.rows, self.planes, self.switches)
         return type(self)(*rest, **cut, first=self.first + low)
 
@@ -85,7 +87,7 @@ class Batches(Alike):
         if not shift and self.latency.shape[2] == count:
             return self
         cut = {}
-        for name in ("latency", "sojourn"):
+        for name in _TIMED:
             old = getattr(self, name)
             new = np.zeros((*old.shape[:2], count), dtype=np.uint64)
             new[..., shift : shift + old.shape[2]] = old
@@ -117,15 +119,14 @@ class Batches(Alike):
         return self.of((join(a, b) for a, b in pairs), mine.first)
 
     def means(self, what: str, rows: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give count and sum of latency or sojourn in each batch, over some rows."""
-        counts = self.rows[
-            :, rows, ROW_COUNTS.index("injected" if what == "latency" else "finished")
-        ]
+        """Give count and sum of what is timed in each batch, over some rows."""
+        counted = ROW_COUNTS.index("finished" if what == "sojourn" else "injected")
+        counts = self.rows[:, rows, counted]
         sums = self.rows[:, rows, ROW_COUNTS.index(f"{what}_ns")]
         return counts.sum(axis=1).astype(float), sums.sum(axis=1).astype(float)
 
     def quantiles(self, what: str, rows: list[int], quantile: float) -> NDArray[np.float64]:
-        """Give a quantile of latency or sojourn in each batch; NaN where there is none."""
+        """Give a quantile of what is timed in each batch; NaN where there is none."""
         counts = getattr(self, what)[:, rows].sum(axis=1)
         totals = np.cumsum(counts, axis=1)
         ranks = np.maximum(quantile * totals[:, -1:].astype(float), 0.5)

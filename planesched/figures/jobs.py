@@ -10,10 +10,13 @@ from .distribution import Times
 from .equal import Alike
 from .planes import _WIDE, _to_int, _wide_sum
 
-__all__ = ["ROW", "TOTALS", "JobStats", "merge_rows", "merge_totals"]
+__all__ = ["ROW", "TIMED", "TOTALS", "JobStats", "merge_rows", "merge_totals"]
 
 _PLANES = (MAX_PLANES,)
 _COUNTS = ("arrived", "woken", "finished", "queued_before", "queued", "forwarded")
+
+TIMED = ("latency", "response", "sojourn")
+"""What is timed of jobs: to the injection, to the first instruction, to the end of service."""
 
 _WIDE_SUMS = ("sojourn_ns", "load_ns", "age_ns", "age_before_ns")
 
@@ -32,9 +35,8 @@ TOTALS = np.dtype(
 ROW = np.dtype(
     [
         *((name, "<u8") for name in ("arrived", "finished", "injected", "queued_before", "queued")),
-        *((name, _WIDE) for name in ("latency_ns", "sojourn_ns")),
-        *((f"latency_{end}_ns", "<u8") for end in ("min", "max")),
-        *((f"sojourn_{end}_ns", "<u8") for end in ("min", "max")),
+        *((f"{what}_ns", _WIDE) for what in TIMED),
+        *((f"{what}_{end}_ns", "<u8") for what in TIMED for end in ("min", "max")),
     ]
 )
 """The layout of ``struct ps_row`` in csrc/engine/jobs.h."""
@@ -184,9 +186,9 @@ def merge_rows(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.v
     merged = np.zeros_like(mine)
     for name in ("arrived", "finished", "injected", "queued_before", "queued"):
         merged[name] = mine[name] + theirs[name]
-    for name in ("latency_ns", "sojourn_ns"):
+    for name in (f"{what}_ns" for what in TIMED):
         merged[name] = _wide_sum(mine[name], theirs[name])
-    for what in ("latency", "sojourn"):
+    for what in TIMED:
         low, high = f"{what}_min_ns", f"{what}_max_ns"
         merged[low] = np.minimum(mine[low], theirs[low])
         merged[high] = np.maximum(mine[high], theirs[high])

@@ -19,7 +19,7 @@ from ..policy import Policy
 from .batches import Batches, Interval, mean_interval, ratio_interval
 from .distribution import by_plane, histogram_quantile
 from .equal import Alike
-from .jobs import JobStats, merge_rows
+from .jobs import TIMED, JobStats, merge_rows
 from .planes import Stats
 
 __all__ = ["QUANTILES", "Result"]
@@ -27,8 +27,8 @@ __all__ = ["QUANTILES", "Result"]
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
 """The quantiles of tables, by name."""
 
-_ARRAYS = ("vcpu_ids", "figures", "totals", "rows", "latency", "sojourn", "time_ns")
-_FORM = 1
+_ARRAYS = ("vcpu_ids", "figures", "totals", "rows", *TIMED, "time_ns")
+_FORM = 2
 
 
 @dataclass(eq=False)
@@ -52,8 +52,9 @@ class Result(Alike):
     figures, totals : ndarray, shape (), dtypes FIGURES and TOTALS
         The counters behind `stats` and `jobs`.
     rows : ndarray, shape (rows,), dtype ROW
-    latency, sojourn : ndarray of uint64, shape (rows, buckets)
-        Histograms (csrc/core/histogram.h).
+    latency, response, sojourn : ndarray of uint64, shape (rows, buckets)
+        Histograms (csrc/core/histogram.h): from arrival to injection, to the first instruction of
+        the plane that takes it, to the end of service.
     time_ns : ndarray of int64, shape (vcpus, 4)
         What each vCPU did: running, in userspace, blocked, in transitions; rows sum to elapsed_ns.
     batches : Batches
@@ -77,6 +78,7 @@ class Result(Alike):
     totals: NDArray[np.void]
     rows: NDArray[np.void]
     latency: NDArray[np.uint64]
+    response: NDArray[np.uint64]
     sojourn: NDArray[np.uint64]
     time_ns: NDArray[np.int64]
     batches: Batches
@@ -117,12 +119,12 @@ class Result(Alike):
         return [row for row, plane in enumerate(self.row_planes) if plane == where]
 
     def quantile_ns(self, what: str, where: int | str | None, quantile: float) -> float | None:
-        """Give a quantile of ``"latency"`` or ``"sojourn"``, off by at most 1/128 of itself.
+        """Give a quantile of what is timed, off by at most 1/128 of itself.
 
         Parameters
         ----------
-        what : {"latency", "sojourn"}
-            Arrival to injection, or arrival to the end of service.
+        what : {"latency", "response", "sojourn"}
+            Arrival to injection, to the first instruction, or to the end of service.
         where : int, str or None
             A plane, the name of a source, or all.
         quantile : float
@@ -133,10 +135,10 @@ class Result(Alike):
         float or None
             Nanoseconds; None where there is none.
         """
-        if what not in ("latency", "sojourn"):
-            raise ValueError(f"{what!r} is none of latency, sojourn")
+        if what not in TIMED:
+            raise ValueError(f"{what!r} is none of {', '.join(TIMED)}")
         rows = self._rows(where)
-        count = "injected" if what == "latency" else "finished"
+        count = "finished" if what == "sojourn" else "injected"
         used = self.rows[rows][self.rows[rows][count] > 0]
         low = int(used[f"{what}_min_ns"].min()) if len(used) else None
         high = int(used[f"{what}_max_ns"].max()) if len(used) else None
@@ -151,8 +153,8 @@ class Result(Alike):
         ----------
         metric : str
             ``"latency_mean"``, ``"latency_p99"`` and so on (`QUANTILES`), the same for
-            ``"sojourn"``; ``"switches"`` and ``"exits"`` per finished job; ``"utilisation"``, the
-            share of time that a plane, or any, runs.
+            ``"response"`` and ``"sojourn"``; ``"switches"`` and ``"exits"`` per finished job;
+            ``"utilisation"``, the share of time that a plane, or any, runs.
         where : int, str or None
             A plane, the name of a source, or all.
         confidence : float
@@ -193,11 +195,11 @@ class Result(Alike):
             share = ran.sum(axis=1) if where is None else ran[:, self._one_plane(where)]
             return all_time, share.astype(float)
         what, _, figure = metric.partition("_")
-        if what not in ("latency", "sojourn") or figure not in ("mean", *QUANTILES):
+        if what not in TIMED or figure not in ("mean", *QUANTILES):
             known = ", ".join(("mean", *QUANTILES))
             raise ValueError(
-                f"metric={metric!r} is none of switches, exits, utilisation, latency_X, sojourn_X "
-                f"with X of {known}"
+                f"metric={metric!r} is none of switches, exits, utilisation, latency_X, "
+                f"response_X, sojourn_X with X of {known}"
             )
         return batches.means(what, self._rows(where)) if figure == "mean" else (None, None)
 
@@ -234,7 +236,8 @@ class Result(Alike):
             self.label, self.policy, self.planes, self.seed, self.start_ns,
             max(self.elapsed_ns, other.elapsed_ns), self.names, self.row_planes,
             ids[order], stats.figures, jobs.totals, merge_rows(self.rows, other.rows),
-            self.latency + other.latency, self.sojourn + other.sojourn, times[order],
+            self.latency + other.latency, self.response + other.response,
+            self.sojourn + other.sojourn, times[order],
             batches.trimmed(), sorted([*self.livelocks, *other.livelocks]),
             self.partial or other.partial,
         )  # fmt: skip

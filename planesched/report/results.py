@@ -14,10 +14,11 @@ _TITLES = {
     "name": "",
     "finished": "jobs",
     "queued": "left",
-    "latency_mean_ns": "latency mean",
-    "latency_p50_ns": "p50",
-    "latency_p99_ns": "p99",
-    "latency_max_ns": "max",
+    "response_mean_ns": "response mean",
+    "response_p50_ns": "p50",
+    "response_p99_ns": "p99",
+    "response_max_ns": "max",
+    "latency_p99_ns": "latency p99",
     "sojourn_mean_ns": "sojourn mean",
     "sojourn_p99_ns": "p99",
     "utilisation": "runs",
@@ -53,7 +54,7 @@ def _row(result: Any, kind: str, name: str, plane: int, rows: list[int]) -> dict
     counts = result.rows[rows]
     out: dict[str, Any] = {"policy": result.label, "kind": kind, "name": name, "plane": plane}
     out |= {key: int(counts[key].sum()) for key in _COUNTS}
-    for what, count in (("latency", "injected"), ("sojourn", "finished")):
+    for what, count in (("response", "injected"), ("latency", "injected"), ("sojourn", "finished")):
         out |= _times(what, counts[counts[count] > 0], count, getattr(result, what)[rows])
     is_plane = kind == "plane"
     time_ns = result.elapsed_ns * result.vcpus
@@ -104,7 +105,8 @@ def _cell(name: str, value: Any) -> str:
 _SHOWN = (
     ("switches", None, "switches a job"),
     ("exits", None, "exits a job"),
-    ("latency_mean", "source", "latency mean"),
+    ("response_mean", "source", "response mean"),
+    ("response_p99", "source", "response p99"),
     ("latency_p99", "source", "latency p99"),
     ("sojourn_mean", "source", "sojourn mean"),
     ("sojourn_p99", "source", "sojourn p99"),

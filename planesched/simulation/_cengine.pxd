@@ -125,6 +125,7 @@ cdef extern from "planesched/engine.h" nogil:
         ps_totals *totals
         ps_row *rows
         uint64_t *latency
+        uint64_t *response
         uint64_t *sojourn
 
     uint32_t ps_engine_n_rows(const ps_engine *engine) noexcept

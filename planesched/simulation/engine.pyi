@@ -12,7 +12,12 @@ from ..policy import Policy
 __all__ = ["Engine", "Guests"]
 
 _Arrays: TypeAlias = tuple[
-    NDArray[np.void], NDArray[np.void], NDArray[np.void], NDArray[np.uint64], NDArray[np.uint64]
+    NDArray[np.void],
+    NDArray[np.void],
+    NDArray[np.void],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
 ]
 
 @disjoint_base

@@ -389,14 +389,14 @@ cdef class Engine:
 
     def stats(self):
         """Give the figures of planes up to now, as `planesched.Stats`."""
-        figures, _, _, latency, _ = self.read()
+        figures, _, _, latency, _, _ = self.read()
         elapsed = self.now_ns - self._began_ns
         latency = by_plane(latency, self.row_planes, self.planes)
         return Stats(figures, latency, elapsed_ns=elapsed, vcpus=self.vcpus)
 
     def jobs(self):
         """Give the figures of jobs up to now, as `planesched.JobStats`."""
-        _, totals, _, _, sojourn = self.read()
+        _, totals, _, _, _, sojourn = self.read()
         return JobStats(totals, by_plane(sojourn, self.row_planes, self.planes))
 
     @property
@@ -421,7 +421,7 @@ cdef class Engine:
         -------
         tuple of ndarray
             Figures, dtype FIGURES; totals, dtype TOTALS; rows, shape (rows,), dtype ROW; histograms
-            of latency and of sojourn, shape (rows, buckets), uint64.
+            of latency, of response and of sojourn, shape (rows, buckets), uint64.
 
         Raises
         ------
@@ -429,16 +429,17 @@ cdef class Engine:
             If `into` is no reading of an engine with as many rows.
         """
         cdef engine.ps_reading reading
-        figures, totals, rows, latency, sojourn = _room(engine.ps_engine_n_rows(self.c), into)
+        figures, totals, rows, latency, response, sojourn = _room(engine.ps_engine_n_rows(self.c), into)
         reading.figures = <ps_figures *><size_t>figures.ctypes.data
         reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
         reading.latency = <uint64_t *><size_t>latency.ctypes.data
+        reading.response = <uint64_t *><size_t>response.ctypes.data
         reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
         with Turn(self):
             with nogil:
                 engine.ps_engine_read_rows(self.c, &reading)
-        return figures, totals, rows, latency, sojourn
+        return figures, totals, rows, latency, response, sojourn
 
     def time_ns(self):
         """Give what each vCPU did with its time.
@@ -511,8 +512,7 @@ def _room(n_rows, into):
     """Give the arrays of a reading: new ones, or those of an earlier one."""
     histograms = (n_rows, PS_N_BUCKETS)
     wanted = (
-        ((), FIGURES), ((), TOTALS), ((n_rows,), ROW), (histograms, np.dtype("u8")),
-        (histograms, np.dtype("u8")),
+        ((), FIGURES), ((), TOTALS), ((n_rows,), ROW), *[(histograms, np.dtype("u8"))] * 3,
     )
     if into is None:
         return tuple(np.zeros(shape, dtype) for shape, dtype in wanted)

@@ -36,6 +36,7 @@ class Reading:
     totals: NDArray[np.void]
     rows: NDArray[np.void]
     latency: NDArray[np.uint64]
+    response: NDArray[np.uint64]
     sojourn: NDArray[np.uint64]
     row_planes: list[int]
     livelocks: list[tuple[int, int, int, tuple[int, ...]]]
@@ -54,6 +55,7 @@ class Reading:
             merge_totals(self.totals, other.totals),
             merge_rows(self.rows, other.rows),
             self.latency + other.latency,
+            self.response + other.response,
             self.sojourn + other.sojourn,
             self.row_planes,
             self.livelocks + other.livelocks,
@@ -218,7 +220,8 @@ class Cell:
 
     def _whole(self, engine: Engine) -> Batches:
         """Read everything; give what counts for batches as one from the start."""
-        self._arrays = figures, totals, rows, latency, sojourn = engine.read(self._arrays)
+        read = engine.read(self._arrays)
+        self._arrays = figures, totals, rows, latency, response, sojourn = read
         livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
@@ -226,14 +229,14 @@ class Cell:
             self.logged = engine.logged
         self.reading = Reading(
             engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows,
-            latency, sojourn, engine.row_planes, livelocks,
+            latency, response, sojourn, engine.row_planes, livelocks,
         )  # fmt: skip
         self.now_ns = engine.now_ns
         self.finished = int(rows["finished"].sum())
         self.events = self.finished + int(rows["arrived"].sum())
         order, used = self._order, _used(rows)
         counts = [rows[name][order] for name in ("arrived", "finished", "injected")]
-        sums = [rows[name]["lo"][order] for name in ("latency_ns", "sojourn_ns")]
+        sums = [rows[name]["lo"][order] for name in ("latency_ns", "response_ns", "sojourn_ns")]
         kinds = range(len(figures["time_ns"]))
         times = [figures["time_ns"][kind]["lo"][: engine.planes] for kind in kinds]
         return Batches(
@@ -241,6 +244,7 @@ class Cell:
             np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
             np.array([[switches(figures), exits(figures)]], dtype=np.int64),
             latency[order, used][np.newaxis],
+            response[order, used][np.newaxis],
             sojourn[order, used][np.newaxis],
             used.start,
         )
@@ -275,7 +279,7 @@ class Cell:
 
 def _used(rows: NDArray[np.void]) -> slice:
     """Give the buckets that the extremes of all rows span; where nothing is, the first one."""
-    kinds = ("latency", "sojourn")
+    kinds = ("latency", "response", "sojourn")
     low = min(int(rows[f"{kind}_min_ns"].min()) for kind in kinds)
     high = max(int(rows[f"{kind}_max_ns"].max()) for kind in kinds)
     return slice(bucket_of(low), bucket_of(high) + 1) if low <= high else slice(0, 1)

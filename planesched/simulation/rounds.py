@@ -162,8 +162,8 @@ class Rounds:
             self.name, self.resolved.policy, self.resolved.planes, self.resolved.seed,
             self.plan.start_ns, read.now_ns - self.plan.start_ns, self.resolved.names,
             tuple(read.row_planes[row] for row in order), ids[by_id], read.figures.copy(),
-            read.totals.copy(), read.rows[order], read.latency[order], read.sojourn[order],
-            times[by_id], read.batches.trimmed(), sorted(read.livelocks),
+            read.totals.copy(), read.rows[order], read.latency[order], read.response[order],
+            read.sojourn[order], times[by_id], read.batches.trimmed(), sorted(read.livelocks),
         )  # fmt: skip
 
 

@@ -29,6 +29,22 @@ def run(costs, **options):
     return result
 
 
+def test_response_is_to_the_first_instruction_with_the_switch_and_exit_that_it_takes():
+    work = Workload([Times(1, 100, times=[1_000])])
+    costs = {"any": "1.5 us", "exit": "5 us"}
+    kernel, user = (
+        simulate("vsm", 2, 1, work, duration="1 ms", costs=costs, in_userspace=userspace)
+        for userspace in (False, True)
+    )
+    found = [
+        [result.quantile_ns(what, 1, 1) for what in ("latency", "response", "sojourn")]
+        for result in (kernel, user)
+    ]
+    assert found == [[0, 1500, 1600], [5000, 6500, 6600]]
+    free = simulate("vsm", 2, 1, work, duration="1 ms")
+    assert free.response.tolist() == free.latency.tolist()
+
+
 def test_planes_go_before_reasons_and_reasons_before_any():
     costs = Costs({"any": "1 us", "return": "700 ns"}, {(0, 1): "3 us", (3, 4): "9 us"})
     result = run(costs)

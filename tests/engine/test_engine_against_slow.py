@@ -51,6 +51,7 @@ def slow_figures(runs, planes):
         "exits": exits,
         "pending": [sum(r.state("irq") >> p & 1 for r in runs) for p in range(planes)],
         "latency": [extremes([x for r in runs for x in r.latencies[p]]) for p in range(planes)],
+        "response": [extremes([x for r in runs for x in r.responses[p]]) for p in range(planes)],
         "sojourn": [
             extremes([x for r in runs for x in r.sojourns[p, JobKind.INTERRUPT]])
             for p in range(planes)
@@ -103,6 +104,18 @@ def wide(words):
     return [int(word["lo"]) | int(word["hi"]) << 64 for word in words]
 
 
+def responses(engine, planes):
+    """Count, least, greatest and sum of what the rows of each plane say."""
+    rows, planes_of = engine.read()[2], np.array(engine.row_planes)
+    out = []
+    for plane in range(planes):
+        mine = rows[(planes_of == plane) & (rows["injected"] > 0)]
+        least = int(mine["response_min_ns"].min()) if len(mine) else None
+        most = int(mine["response_max_ns"].max()) if len(mine) else None
+        out.append((int(mine["injected"].sum()), least, most, sum(wide(mine["response_ns"]))))
+    return out
+
+
 def engine_figures(engine, planes):
     """What the engine says of all vCPUs."""
     stats, jobs = engine.stats(), engine.jobs()
@@ -123,6 +136,7 @@ def engine_figures(engine, planes):
             )
             for p in range(planes)
         ],
+        "response": responses(engine, planes),
         "sojourn": [
             (int(jobs.finished[p]), jobs.sojourn_min_ns(p), jobs.sojourn_max_ns(p), sojourn_sum[p])
             for p in range(planes)

@@ -124,7 +124,7 @@ struct ps_reading {
     struct ps_figures *figures;
     struct ps_totals *totals;
     struct ps_row *rows;
-    uint64_t *latency, *sojourn;
+    uint64_t *latency, *response, *sojourn;
 };
 
 void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out);
