@@ -7,21 +7,21 @@
 #include "checker/atomics.h"
 #include "checker/search.h"
 
-static int ps_is_expanded(const struct ps_search *search, uint32_t id)
+static int is_expanded(const struct ps_search *search, uint32_t id)
 {
     return id / PS_SHARDS < search->cursor[id % PS_SHARDS];
 }
 
 /* Where an act leads from a world: its id, and what it delivered. */
-struct ps_edge {
+struct successor {
     uint32_t id, delivered;
     int idle;
 };
 
-static struct ps_edge ps_follow(const struct ps_search *search, const struct ps_world *world,
-                                const struct ps_act *act)
+static struct successor follow_act(const struct ps_search *search, const struct ps_world *world,
+                                   const struct ps_act *act)
 {
-    struct ps_edge edge = {PS_NO_ID, 0, 0};
+    struct successor edge = {PS_NO_ID, 0, 0};
     struct ps_world next = *world;
     struct ps_outcome out;
     uint64_t key[PS_KEY_WORDS];
@@ -37,17 +37,17 @@ static struct ps_edge ps_follow(const struct ps_search *search, const struct ps_
 }
 
 /* What the successors of a state know. A state that was not expanded may still deliver all. */
-static uint32_t ps_known(const struct ps_search *search, const struct ps_world *world,
-                         uint32_t mark, uint32_t pending)
+static uint32_t known_from_here(const struct ps_search *search, const struct ps_world *world,
+                                uint32_t mark, uint32_t pending)
 {
     uint32_t alive = 0;
     for (unsigned i = 0; i < search->n_acts; i++) {
         if (!(pending & ~mark) && (alive || !(mark & PS_ALIVE)))
             break;
-        const struct ps_edge edge = ps_follow(search, world, &search->acts[i]);
+        const struct successor edge = follow_act(search, world, &search->acts[i]);
         if (edge.id == PS_NO_ID)
             continue;
-        const int expanded = ps_is_expanded(search, edge.id);
+        const int expanded = is_expanded(search, edge.id);
         const uint32_t next =
             ps_load(&ps_block_of(search, edge.id)->marks[ps_place(edge.id)]);
         mark |= edge.delivered | (expanded ? next & pending : pending);
@@ -78,9 +78,9 @@ void ps_search_sweep(struct ps_search *search, unsigned number, int first)
         }
         struct ps_world world;
         ps_search_world(search, id, &world);
-        const uint32_t pending = mark & PS_DONE ? 0 : ps_pending(&search->sys, &world);
+        const uint32_t pending = mark & PS_DONE ? 0 : ps_undelivered(&search->sys, &world);
         /* The first pass only lights the states where an endless run may begin. */
-        uint32_t known = first ? mark : ps_known(search, &world, mark, pending);
+        uint32_t known = first ? mark : known_from_here(search, &world, mark, pending);
         if (!(pending & ~known))
             known |= PS_DONE;
         else
@@ -96,7 +96,7 @@ uint32_t ps_search_missing(const struct ps_search *search, uint32_t id)
     struct ps_world world;
     const uint32_t mark = ps_block_of(search, id)->marks[ps_place(id)];
     ps_search_world(search, id, &world);
-    return mark & PS_DONE ? 0 : ps_pending(&search->sys, &world) & ~mark;
+    return mark & PS_DONE ? 0 : ps_undelivered(&search->sys, &world) & ~mark;
 }
 
 uint32_t ps_search_first(const struct ps_search *search, unsigned property)
@@ -124,7 +124,7 @@ int ps_search_stuck(const struct ps_search *search, uint32_t id)
     struct ps_world world;
     ps_search_world(search, id, &world);
     for (unsigned i = 0; i < search->n_acts; i++) {
-        const struct ps_edge edge = ps_follow(search, &world, &search->acts[i]);
+        const struct successor edge = follow_act(search, &world, &search->acts[i]);
         if (edge.id != PS_NO_ID && edge.id != id)
             return 0;
     }
@@ -137,8 +137,8 @@ struct ps_find ps_search_idle(const struct ps_search *search, uint32_t id)
     struct ps_find find = {PS_NO_ID, PS_MAX_ACTS};
     ps_search_world(search, id, &world);
     for (unsigned i = 0; i < search->n_acts; i++) {
-        const struct ps_edge edge = ps_follow(search, &world, &search->acts[i]);
-        if (!edge.idle || edge.id == PS_NO_ID || !ps_is_expanded(search, edge.id))
+        const struct successor edge = follow_act(search, &world, &search->acts[i]);
+        if (!edge.idle || edge.id == PS_NO_ID || !is_expanded(search, edge.id))
             continue;
         if (ps_block_of(search, edge.id)->marks[ps_place(edge.id)] & PS_ALIVE) {
             find.id = edge.id;

@@ -1,8 +1,8 @@
 /* The first half of a round: what every act leads to from the states of a piece. */
 #include "checker/search.h"
 
-static void ps_note(const struct ps_search *search, struct ps_piece *piece, unsigned broken,
-                    uint32_t id, unsigned act)
+static void note_broken(const struct ps_search *search, struct ps_piece *piece, unsigned broken,
+                        uint32_t id, unsigned act)
 {
     broken &= search->wanted;
     for (unsigned i = 0; broken; i++, broken >>= 1)
@@ -13,8 +13,8 @@ static void ps_note(const struct ps_search *search, struct ps_piece *piece, unsi
 }
 
 /* Keep a packed world, unless this piece has it already. */
-static void ps_emit(const struct ps_search *search, struct ps_piece *piece, const uint64_t *key,
-                    uint32_t parent, unsigned act)
+static void keep_found(const struct ps_search *search, struct ps_piece *piece, const uint64_t *key,
+                       uint32_t parent, unsigned act)
 {
     const unsigned words = search->sys.words;
     const uint64_t hash = ps_hash(key, words);
@@ -30,8 +30,8 @@ static void ps_emit(const struct ps_search *search, struct ps_piece *piece, cons
 }
 
 /* Both policies do one act. Returns whether they did the same. */
-static int ps_act_twice(const struct ps_system *sys, struct ps_world *next,
-                        const struct ps_act *act, unsigned *touched)
+static int act_on_both(const struct ps_system *sys, struct ps_world *next,
+                       const struct ps_act *act, unsigned *touched)
 {
     struct ps_outcome out[2] = {{0, 0, 0, 0, 0, {0}}, {0, 0, 0, 0, 0, {0}}};
     struct ps_act twin = *act;
@@ -43,48 +43,48 @@ static int ps_act_twice(const struct ps_system *sys, struct ps_world *next,
     return !first == !second && !memcmp(&out[0], &out[1], sizeof out[0]);
 }
 
-static void ps_lockstep(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
-                        const struct ps_world *world, const uint64_t *from)
+static void expand_lockstep(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                            const struct ps_world *world, const uint64_t *from)
 {
     uint64_t key[PS_KEY_WORDS];
     int differs = 0;
     for (unsigned i = 0; i < search->n_acts; i++) {
         struct ps_world next = *world;
         unsigned touched;
-        const int same = ps_act_twice(&search->sys, &next, &search->acts[i], &touched);
+        const int same = act_on_both(&search->sys, &next, &search->acts[i], &touched);
         piece->transitions += touched != 0;
         if (!same) {
-            ps_note(search, piece, 1u << PS_SAME_CHOICE, id, i);
+            note_broken(search, piece, 1u << PS_SAME_CHOICE, id, i);
             differs = 1;
         } else if (touched) {
             ps_pack(&search->sys, &next, key);
             if (!ps_same_key(key, from, search->sys.words))
-                ps_emit(search, piece, key, id, i);
+                keep_found(search, piece, key, id, i);
         }
     }
     piece->differing += (unsigned)differs;
 }
 
 /* One state while its piece is expanded. */
-struct ps_source {
+struct origin {
     struct ps_world world;
     uint32_t delivered;
     unsigned idles;
 };
 
-static void ps_load_source(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
-                           struct ps_source *source)
+static void load_origin(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                        struct origin *origin)
 {
     const uint64_t *key = ps_key_of(search, id);
-    ps_unpack(&search->sys, key, &source->world);
-    source->delivered = 0;
-    source->idles = 0;
-    ps_note(search, piece, ps_breaks_state(&search->sys, &source->world), id, PS_MAX_ACTS);
+    ps_unpack(&search->sys, key, &origin->world);
+    origin->delivered = 0;
+    origin->idles = 0;
+    note_broken(search, piece, ps_breaks_state(&search->sys, &origin->world), id, PS_MAX_ACTS);
     if (search->sys.lockstep)
-        ps_lockstep(search, piece, id, &source->world, key);
+        expand_lockstep(search, piece, id, &origin->world, key);
 }
 
-static inline void ps_copy_world(struct ps_world *to, const struct ps_world *from, unsigned n)
+static inline void copy_world(struct ps_world *to, const struct ps_world *from, unsigned n)
 {
     for (unsigned vcpu = 0; vcpu < n; vcpu++) {
         to->vcpus[vcpu] = from->vcpus[vcpu];
@@ -94,13 +94,13 @@ static inline void ps_copy_world(struct ps_world *to, const struct ps_world *fro
 }
 
 /* One act from one state; `next` is a copy of the state's world. */
-static inline void ps_expand_act(const struct ps_search *search, struct ps_piece *piece,
-                                 uint32_t id, unsigned number, struct ps_source *source,
-                                 struct ps_world *next)
+static inline void expand_act(const struct ps_search *search, struct ps_piece *piece,
+                              uint32_t id, unsigned number, struct origin *origin,
+                              struct ps_world *next)
 {
     const struct ps_system *sys = &search->sys;
     const struct ps_act *act = &search->acts[number];
-    const struct ps_world *world = &source->world;
+    const struct ps_world *world = &origin->world;
     struct ps_outcome out;
     unsigned stepped;
     unsigned touched = ps_world_act(sys, next, act, &out, &stepped);
@@ -112,11 +112,11 @@ static inline void ps_expand_act(const struct ps_search *search, struct ps_piece
     if (search->wanted & (1u << PS_NOTHING_LOST | 1u << PS_FEASIBLE)) {
         const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
         if (broken)
-            ps_note(search, piece, broken, id, number);
+            note_broken(search, piece, broken, id, number);
     }
     if (act->how & PS_INSIDE && search->wanted >> PS_N_LOCAL) {
-        source->delivered |= ps_delivered(sys, world, next, stepped, out);
-        source->idles |= (unsigned)ps_is_idle(act, out);
+        origin->delivered |= ps_delivered(sys, world, next, stepped, out);
+        origin->idles |= (unsigned)ps_is_idle(act, out);
     }
     const uint64_t *from = ps_key_of(search, id);
     uint64_t key[PS_KEY_WORDS];
@@ -125,40 +125,40 @@ static inline void ps_expand_act(const struct ps_search *search, struct ps_piece
         if (touched & 1u)
             ps_pack_vcpu(sys, next, vcpu, key);
     if (!ps_same_key(key, from, sys->words))
-        ps_emit(search, piece, key, id, number);
+        keep_found(search, piece, key, id, number);
 }
 
 /* Act by act, not state by state: what the processor has learned of an event stays true. */
-static void ps_expand_piece(const struct ps_search *search, struct ps_piece *piece)
+static void expand_piece(const struct ps_search *search, struct ps_piece *piece)
 {
-    struct ps_source sources[PS_PIECE];
+    struct origin origins[PS_PIECE];
     struct ps_world next;
     const uint32_t n = piece->end - piece->begin;
     memset(&next, 0, sizeof next);
     const unsigned n_vcpus = search->sys.n_vcpus;
     for (uint32_t i = 0; i < n; i++)
-        ps_load_source(search, piece, ps_id(piece->shard, piece->begin + i), &sources[i]);
+        load_origin(search, piece, ps_id(piece->shard, piece->begin + i), &origins[i]);
     for (unsigned act = 0; act < search->n_acts && !search->sys.lockstep; act++)
         for (uint32_t i = 0; i < n; i++) {
             if (n_vcpus == 1) /* one vCPU has no locks */
-                next.vcpus[0] = sources[i].world.vcpus[0];
+                next.vcpus[0] = origins[i].world.vcpus[0];
             else
-                ps_copy_world(&next, &sources[i].world, n_vcpus);
-            ps_expand_act(search, piece, ps_id(piece->shard, piece->begin + i), act, &sources[i],
-                          &next);
+                copy_world(&next, &origins[i].world, n_vcpus);
+            expand_act(search, piece, ps_id(piece->shard, piece->begin + i), act, &origins[i],
+                       &next);
         }
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t id = ps_id(piece->shard, piece->begin + i);
         const struct ps_block *block = ps_block_of(search, id);
         /* Other marks in this block belong to other pieces; this one's only to this call. */
-        block->marks[ps_place(id)] = sources[i].delivered;
-        if (sources[i].idles)
+        block->marks[ps_place(id)] = origins[i].delivered;
+        if (origins[i].idles)
             block->acts[ps_place(id)] |= PS_IDLES;
     }
 }
 
 /* Sort what was found by shard, keeping its order. */
-static void ps_piece_sort(struct ps_piece *piece)
+static void sort_piece(struct ps_piece *piece)
 {
     memset(piece->starts, 0, sizeof piece->starts);
     for (uint32_t i = 0; i < piece->n; i++)
@@ -180,6 +180,6 @@ void ps_search_expand(struct ps_search *search, unsigned number)
     for (unsigned i = 0; i < PS_N_LOCAL; i++)
         piece->finds[i].id = PS_NO_ID;
     memset(piece->recent, 0, PS_RECENT * search->sys.words * sizeof *piece->recent);
-    ps_expand_piece(search, piece);
-    ps_piece_sort(piece);
+    expand_piece(search, piece);
+    sort_piece(piece);
 }

@@ -1,21 +1,21 @@
 /* The properties of docs/checker.md that are seen on one state, or on one act. */
 #include "checker/search.h"
 
-#define PS_P(property) (1u << PS_##property)
+#define PS_BROKEN(property) (1u << PS_##property)
 
-static unsigned ps_breaks_vcpu(const struct ps_policy *policy, const struct ps_state *s)
+static unsigned breaks_on_vcpu(const struct ps_policy *policy, const struct ps_state *s)
 {
     const unsigned current = (unsigned)s->current;
     const uint16_t able = (uint16_t)(s->online & ~s->held);
     const uint16_t above = ps_above(policy, s->locked, current);
     unsigned broken = 0;
     if (!s->status && able & above & ps_deliverable(s))
-        broken |= PS_P(PRIORITY);
+        broken |= PS_BROKEN(PRIORITY);
     if (s->status & PS_STATUS_BLOCKED) {
         if (able & (s->runnable | above) & ps_wakes(s))
-            broken |= PS_P(WAKEUP);
+            broken |= PS_BROKEN(WAKEUP);
         if (able & s->runnable & ~s->halted)
-            broken |= PS_P(WORK_CONSERVING);
+            broken |= PS_BROKEN(WORK_CONSERVING);
     }
     return broken;
 }
@@ -24,13 +24,13 @@ unsigned ps_breaks_state(const struct ps_system *sys, const struct ps_world *wor
 {
     unsigned broken = 0;
     for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
-        broken |= ps_breaks_vcpu(ps_policy_of(sys, vcpu), &world->vcpus[vcpu]);
+        broken |= breaks_on_vcpu(ps_policy_of(sys, vcpu), &world->vcpus[vcpu]);
     return broken;
 }
 
 /* Pending bits that went although nobody took them. */
-static int ps_loses(const struct ps_state *before, const struct ps_state *after,
-                    const struct ps_act *act, struct ps_outcome out)
+static int loses_pending(const struct ps_state *before, const struct ps_state *after,
+                         const struct ps_act *act, struct ps_outcome out)
 {
     const uint16_t now = ps_bit((unsigned)out.now);
     uint16_t kept = 0xffff;
@@ -49,7 +49,7 @@ static int ps_loses(const struct ps_state *before, const struct ps_state *after,
 }
 
 /* A switch that only the host wanted, to a plane that the policy does not let it choose. */
-static int ps_infeasible(const struct ps_policy *policy, const struct ps_state *before,
+static int is_infeasible(const struct ps_policy *policy, const struct ps_state *before,
                          struct ps_outcome out)
 {
     const uint16_t now = ps_bit((unsigned)out.now);
@@ -69,10 +69,10 @@ unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *befor
                        struct ps_outcome out)
 {
     unsigned broken = 0;
-    if (ps_loses(&before->vcpus[stepped], &after->vcpus[stepped], act, out))
-        broken |= PS_P(NOTHING_LOST);
-    if (ps_infeasible(ps_policy_of(sys, stepped), &before->vcpus[stepped], out))
-        broken |= PS_P(FEASIBLE);
+    if (loses_pending(&before->vcpus[stepped], &after->vcpus[stepped], act, out))
+        broken |= PS_BROKEN(NOTHING_LOST);
+    if (is_infeasible(ps_policy_of(sys, stepped), &before->vcpus[stepped], out))
+        broken |= PS_BROKEN(FEASIBLE);
     return broken;
 }
 
@@ -87,7 +87,7 @@ int ps_is_idle(const struct ps_act *act, struct ps_outcome out)
            (out.flags & (PS_FLAG_BLOCKED | PS_FLAG_USER)) != 0;
 }
 
-uint32_t ps_pending(const struct ps_system *sys, const struct ps_world *world)
+uint32_t ps_undelivered(const struct ps_system *sys, const struct ps_world *world)
 {
     uint32_t pending = 0;
     for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++) {

@@ -6,7 +6,7 @@
 
 #define PS_BATCH 64u
 
-static int ps_push_level(struct ps_search *search)
+static int push_level(struct ps_search *search)
 {
     if (search->n_levels == search->level_room) {
         const unsigned room = search->level_room ? 2u * search->level_room : 32u;
@@ -22,7 +22,7 @@ static int ps_push_level(struct ps_search *search)
     return 0;
 }
 
-static int ps_piece_open(const struct ps_search *search, struct ps_piece *piece)
+static int open_piece(const struct ps_search *search, struct ps_piece *piece)
 {
     const unsigned words = search->sys.words;
     piece->room = PS_PIECE * search->n_acts;
@@ -46,9 +46,9 @@ int ps_search_open(struct ps_search *search, const struct ps_act *acts, unsigned
     for (unsigned i = 0; i < PS_N_LOCAL; i++)
         search->finds[i].id = PS_NO_ID;
     for (unsigned i = 0; i < PS_PIECES; i++)
-        if (ps_piece_open(search, &search->pieces[i]))
+        if (open_piece(search, &search->pieces[i]))
             return -1;
-    return ps_push_level(search);
+    return push_level(search);
 }
 
 int ps_search_root(struct ps_search *search, const struct ps_world *world)
@@ -87,7 +87,7 @@ unsigned ps_search_depth(const struct ps_search *search, uint32_t id)
 }
 
 /* Cut pieces from the level that is being expanded, which ends at `ends`. */
-static void ps_cut(struct ps_search *search, const uint32_t *ends, uint64_t most_pieces)
+static void cut_pieces(struct ps_search *search, const uint32_t *ends, uint64_t most_pieces)
 {
     for (unsigned i = 0; i < PS_SHARDS; i++)
         while (search->cursor[i] < ends[i] && search->n_pieces < most_pieces) {
@@ -107,19 +107,19 @@ unsigned ps_search_plan(struct ps_search *search, uint64_t most)
         return 0;
     uint64_t pieces = (most - search->n_states) / (PS_PIECE * search->n_acts) + 1u;
     pieces = pieces < PS_PIECES ? pieces : PS_PIECES;
-    ps_cut(search, search->levels[search->n_levels - 1u], pieces);
+    cut_pieces(search, search->levels[search->n_levels - 1u], pieces);
     if (search->n_pieces || ps_search_exhausted(search))
         return search->n_pieces;
-    if (ps_push_level(search)) {
+    if (push_level(search)) {
         search->failed = 1;
         return 0;
     }
-    ps_cut(search, search->levels[search->n_levels - 1u], pieces);
+    cut_pieces(search, search->levels[search->n_levels - 1u], pieces);
     return search->n_pieces;
 }
 
 /* What is about to be inserted: its lines of the table are on their way. */
-struct ps_batch {
+struct insertion {
     const uint64_t *keys[PS_BATCH];
     uint64_t hashes[PS_BATCH];
     uint32_t parents[PS_BATCH];
@@ -127,7 +127,7 @@ struct ps_batch {
     unsigned n;
 };
 
-static void ps_flush(struct ps_search *search, unsigned number, struct ps_batch *batch)
+static void flush_insertion(struct ps_search *search, unsigned number, struct insertion *batch)
 {
     struct ps_shard *shard = &search->shards[number];
     for (unsigned i = 0; i < batch->n && shard->n_slots; i++) {
@@ -146,7 +146,7 @@ void ps_search_insert(struct ps_search *search, unsigned number)
 {
     const struct ps_shard *shard = &search->shards[number];
     const unsigned words = search->sys.words;
-    struct ps_batch batch;
+    struct insertion batch;
     batch.n = 0;
     for (unsigned p = 0; p < search->n_pieces; p++) {
         const struct ps_piece *piece = &search->pieces[p];
@@ -162,13 +162,13 @@ void ps_search_insert(struct ps_search *search, unsigned number)
             batch.parents[batch.n] = piece->parents[found];
             batch.acts[batch.n] = piece->acts[found];
             if (++batch.n == PS_BATCH)
-                ps_flush(search, number, &batch);
+                flush_insertion(search, number, &batch);
         }
     }
-    ps_flush(search, number, &batch);
+    flush_insertion(search, number, &batch);
 }
 
-void ps_search_settle(struct ps_search *search)
+void ps_search_end_round(struct ps_search *search)
 {
     for (unsigned p = 0; p < search->n_pieces; p++) {
         const struct ps_piece *piece = &search->pieces[p];

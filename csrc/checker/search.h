@@ -15,10 +15,10 @@
 #define PS_SHARDS 64u
 #define PS_PIECES 64u
 #define PS_PIECE 256u   /* states of a piece at most */
-#define PS_BLOCK 256u   /* states of a block of memory */
+#define PS_BLOCK_STATES 256u   /* states of a block of memory */
 #define PS_MAX_ACTS 1024u
 #define PS_RECENT 1024u   /* keys that a piece remembers */
-#define PS_LINE 64u       /* bytes of a cache line */
+#define PS_CACHE_LINE 64u       /* bytes of a cache line */
 
 /* Properties that are seen on one state or one act; then two that need the whole graph. */
 enum {
@@ -59,7 +59,7 @@ struct ps_shard {
     uint32_t n, n_slots, n_blocks, room;
     int failed; /* out of memory */
     /* The next shard is filled by another thread: their cache lines stay apart. */
-    uint8_t apart[PS_LINE];
+    uint8_t apart[PS_CACHE_LINE];
 };
 
 /* What expanding one piece found. */
@@ -110,11 +110,11 @@ struct ps_search {
     struct ps_seen seen; /* as of the last round */
     uint32_t stop;       /* set from outside: take no more */
     /* What all threads write, on lines of its own. */
-    uint8_t apart[PS_LINE];
+    uint8_t apart[PS_CACHE_LINE];
     uint32_t taken; /* pieces or shards of this phase that some thread has */
     uint32_t met;   /* threads that are through with this phase */
     uint32_t turn;  /* phases so far */
-    uint8_t apart_too[PS_LINE];
+    uint8_t apart_too[PS_CACHE_LINE];
 };
 
 int ps_search_open(struct ps_search *search, const struct ps_act *acts, unsigned n_acts,
@@ -134,7 +134,7 @@ struct ps_seen ps_search_look(const struct ps_search *search);
 unsigned ps_search_plan(struct ps_search *search, uint64_t most);
 void ps_search_expand(struct ps_search *search, unsigned piece);
 void ps_search_insert(struct ps_search *search, unsigned shard);
-void ps_search_settle(struct ps_search *search);
+void ps_search_end_round(struct ps_search *search);
 
 /* Whether every state was expanded. */
 int ps_search_exhausted(const struct ps_search *search);
@@ -199,12 +199,12 @@ static inline uint32_t ps_id(unsigned shard, uint32_t index)
 
 static inline const struct ps_block *ps_block_of(const struct ps_search *search, uint32_t id)
 {
-    return &search->shards[id % PS_SHARDS].blocks[id / PS_SHARDS / PS_BLOCK];
+    return &search->shards[id % PS_SHARDS].blocks[id / PS_SHARDS / PS_BLOCK_STATES];
 }
 
 static inline uint32_t ps_place(uint32_t id)
 {
-    return id / PS_SHARDS % PS_BLOCK;
+    return id / PS_SHARDS % PS_BLOCK_STATES;
 }
 
 static inline const uint64_t *ps_key_of(const struct ps_search *search, uint32_t id)
@@ -234,7 +234,7 @@ unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *befor
 /* Whether a guest or userspace switched, entered or bounced the vCPU, and no plane executes. */
 int ps_is_idle(const struct ps_act *act, struct ps_outcome out);
 /* What is pending and should be delivered, as in ps_search_missing. */
-uint32_t ps_pending(const struct ps_system *sys, const struct ps_world *world);
+uint32_t ps_undelivered(const struct ps_system *sys, const struct ps_world *world);
 /* Which of that this act has delivered. */
 uint32_t ps_delivered(const struct ps_system *sys, const struct ps_world *before,
                       const struct ps_world *after, unsigned stepped, struct ps_outcome out);

@@ -3,7 +3,7 @@
 
 #include "checker/search.h"
 
-static int ps_shard_grow_blocks(const struct ps_search *search, struct ps_shard *shard)
+static int grow_blocks(const struct ps_search *search, struct ps_shard *shard)
 {
     if (shard->n_blocks == shard->room) {
         const uint32_t room = shard->room ? 2u * shard->room : 8u;
@@ -14,20 +14,20 @@ static int ps_shard_grow_blocks(const struct ps_search *search, struct ps_shard 
         shard->blocks = blocks;
         shard->room = room;
     }
-    const size_t words = (size_t)PS_BLOCK * search->sys.words;
-    uint64_t *keys = (uint64_t *)malloc(words * 8u + PS_BLOCK * (4u + 4u + 2u));
+    const size_t words = (size_t)PS_BLOCK_STATES * search->sys.words;
+    uint64_t *keys = (uint64_t *)malloc(words * 8u + PS_BLOCK_STATES * (4u + 4u + 2u));
     if (!keys)
         return -1;
     struct ps_block *block = &shard->blocks[shard->n_blocks++];
     block->keys = keys;
     block->parents = (uint32_t *)(keys + words);
-    block->marks = block->parents + PS_BLOCK;
-    block->acts = (uint16_t *)(block->marks + PS_BLOCK);
+    block->marks = block->parents + PS_BLOCK_STATES;
+    block->acts = (uint16_t *)(block->marks + PS_BLOCK_STATES);
     return 0;
 }
 
 /* Twice the slots; the keys are hashed anew. */
-static int ps_shard_grow_slots(const struct ps_search *search, unsigned number)
+static int grow_slots(const struct ps_search *search, unsigned number)
 {
     struct ps_shard *shard = (struct ps_shard *)&search->shards[number];
     const uint32_t n_slots = shard->n_slots ? 2u * shard->n_slots : 64u;
@@ -48,8 +48,8 @@ static int ps_shard_grow_slots(const struct ps_search *search, unsigned number)
 }
 
 /* Where a key is in a shard that has slots: its slot, or the empty one where it would be. */
-static uint32_t ps_slot_of(const struct ps_search *search, unsigned number, const uint64_t *key,
-                           uint64_t hash)
+static uint32_t slot_of_key(const struct ps_search *search, unsigned number, const uint64_t *key,
+                            uint64_t hash)
 {
     const struct ps_shard *shard = &search->shards[number];
     const uint32_t mask = shard->n_slots - 1u, tag = ps_tag_of(hash);
@@ -71,16 +71,16 @@ int ps_shard_add(struct ps_search *search, unsigned number, const uint64_t *key,
     struct ps_shard *shard = &search->shards[number];
     const unsigned words = search->sys.words;
     if ((uint64_t)shard->n * 4u >= (uint64_t)shard->n_slots * 3u &&
-        ps_shard_grow_slots(search, number))
+        grow_slots(search, number))
         return -1;
-    const uint32_t slot = ps_slot_of(search, number, key, hash);
+    const uint32_t slot = slot_of_key(search, number, key, hash);
     if (shard->slots[slot])
         return 0;
     if (shard->n == PS_SLOT_INDEX - 1u || /* the last id is PS_NO_ID's */
-        (shard->n == shard->n_blocks * PS_BLOCK && ps_shard_grow_blocks(search, shard)))
+        (shard->n == shard->n_blocks * PS_BLOCK_STATES && grow_blocks(search, shard)))
         return -1;
-    const struct ps_block *block = &shard->blocks[shard->n / PS_BLOCK];
-    const uint32_t place = shard->n % PS_BLOCK;
+    const struct ps_block *block = &shard->blocks[shard->n / PS_BLOCK_STATES];
+    const uint32_t place = shard->n % PS_BLOCK_STATES;
     ps_copy_key(block->keys + (size_t)place * words, key, words);
     block->parents[place] = parent;
     block->acts[place] = act;
@@ -96,7 +96,7 @@ uint32_t ps_search_find(const struct ps_search *search, const uint64_t *key)
     const struct ps_shard *shard = &search->shards[number];
     if (!shard->n_slots)
         return PS_NO_ID;
-    const uint32_t slot = shard->slots[ps_slot_of(search, number, key, hash)];
+    const uint32_t slot = shard->slots[slot_of_key(search, number, key, hash)];
     return slot ? ps_id(number, (slot & PS_SLOT_INDEX) - 1u) : PS_NO_ID;
 }
 
@@ -114,7 +114,7 @@ uint32_t ps_search_parent(const struct ps_search *search, uint32_t id, unsigned 
 
 uint64_t ps_search_bytes(const struct ps_search *search)
 {
-    const uint64_t block = PS_BLOCK * (8u * search->sys.words + 10u);
+    const uint64_t block = PS_BLOCK_STATES * (8u * search->sys.words + 10u);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < PS_SHARDS; i++)
         bytes += search->shards[i].n_blocks * block + search->shards[i].n_slots * 4u +

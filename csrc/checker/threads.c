@@ -12,7 +12,7 @@
 #define PS_SPINS 4000u /* looks before the core is offered to others: a few microseconds */
 
 /* What can be asked while the search goes on. */
-static void ps_publish(struct ps_search *search)
+static void publish_seen(struct ps_search *search)
 {
     uint64_t n_slots = 0;
     for (unsigned i = 0; i < PS_SHARDS; i++)
@@ -24,7 +24,7 @@ static void ps_publish(struct ps_search *search)
     ps_store(&search->seen.sweeping, search->phase >= PS_LIGHT);
 }
 
-static int ps_all_broken(const struct ps_search *search)
+static int all_broken(const struct ps_search *search)
 {
     for (unsigned i = 0; i < PS_N_PROPERTIES; i++)
         if (search->wanted >> i & 1u &&
@@ -34,16 +34,16 @@ static int ps_all_broken(const struct ps_search *search)
 }
 
 /* What comes after a round, or at the beginning. */
-static int ps_next_round(struct ps_search *search)
+static int phase_after_round(struct ps_search *search)
 {
-    if (search->failed || ps_load(&search->stop) || (search->early && ps_all_broken(search)))
+    if (search->failed || ps_load(&search->stop) || (search->early && all_broken(search)))
         return PS_END;
     if (ps_search_plan(search, search->most))
         return PS_EXPAND;
     return search->wanted >> PS_N_LOCAL && !search->failed ? PS_LIGHT : PS_END;
 }
 
-static int ps_next_sweep(struct ps_search *search)
+static int phase_after_sweep(struct ps_search *search)
 {
     uint64_t changes = 0;
     for (unsigned i = 0; i < PS_SHARDS; i++)
@@ -54,24 +54,24 @@ static int ps_next_sweep(struct ps_search *search)
     return changes ? PS_SWEEP : PS_END;
 }
 
-static int ps_next_phase(struct ps_search *search)
+static int next_phase(struct ps_search *search)
 {
     switch (search->phase) {
     case PS_EXPAND:
         return PS_INSERT;
     case PS_INSERT:
-        ps_search_settle(search);
-        return ps_next_round(search);
+        ps_search_end_round(search);
+        return phase_after_round(search);
     case PS_LIGHT:
     case PS_SWEEP:
-        return ps_next_sweep(search);
+        return phase_after_sweep(search);
     default:
-        return ps_next_round(search);
+        return phase_after_round(search);
     }
 }
 
 /* Do what is left of the phase. */
-static void ps_work(struct ps_search *search)
+static void work_on_phase(struct ps_search *search)
 {
     const int phase = search->phase;
     const uint32_t end = phase == PS_EXPAND ? search->n_pieces : PS_SHARDS;
@@ -92,12 +92,12 @@ static void ps_work(struct ps_search *search)
 }
 
 /* All threads meet; the last to come turns to the next phase. */
-static void ps_meet(struct ps_search *search)
+static void meet_others(struct ps_search *search)
 {
     const uint32_t turn = ps_load_acquire(&search->turn);
     if (ps_fetch_add(&search->met) + 1u == search->n_threads) {
-        search->phase = ps_next_phase(search);
-        ps_publish(search);
+        search->phase = next_phase(search);
+        publish_seen(search);
         ps_store(&search->taken, 0);
         ps_store(&search->met, 0);
         ps_store_release(&search->turn, turn + 1u);
@@ -119,10 +119,10 @@ void ps_search_crew(struct ps_search *search, unsigned n_threads, uint64_t most,
 void ps_search_join(struct ps_search *search)
 {
     for (;;) {
-        ps_meet(search);
+        meet_others(search);
         if (search->phase == PS_END)
             return;
-        ps_work(search);
+        work_on_phase(search);
     }
 }
 

@@ -2,7 +2,7 @@
 #include "checker/world.h"
 
 /* Planes that waited for a lock go on once nobody holds one against them. */
-static void ps_let_go(const struct ps_system *sys, struct ps_world *world)
+static void release_waiting(const struct ps_system *sys, struct ps_world *world)
 {
     for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
         for (uint16_t left = world->waits[vcpu]; left; left = (uint16_t)(left & (left - 1u))) {
@@ -12,7 +12,7 @@ static void ps_let_go(const struct ps_system *sys, struct ps_world *world)
         }
 }
 
-static unsigned ps_lock_act(const struct ps_system *sys, struct ps_world *world,
+static unsigned act_on_lock(const struct ps_system *sys, struct ps_world *world,
                             const struct ps_act *act, unsigned plane)
 {
     const uint16_t self = ps_bit(plane);
@@ -24,7 +24,7 @@ static unsigned ps_lock_act(const struct ps_system *sys, struct ps_world *world,
         break;
     case PS_ACT_UNLOCK:
         *locks = (uint16_t)(*locks & ~self);
-        ps_let_go(sys, world);
+        release_waiting(sys, world);
         break;
     default: /* flush */
         if (ps_locked_out(sys, world, act->vcpu, plane))
@@ -36,8 +36,8 @@ static unsigned ps_lock_act(const struct ps_system *sys, struct ps_world *world,
 
 /* A plane that returns, or is gone, lets its locks go (TLFS: a VP that returns to a lower VTL
  * releases all TLB locks that it holds). */
-static void ps_release(const struct ps_system *sys, struct ps_world *world, unsigned vcpu,
-                       unsigned event, struct ps_outcome out)
+static void release_locks(const struct ps_system *sys, struct ps_world *world, unsigned vcpu,
+                          unsigned event, struct ps_outcome out)
 {
     uint16_t kept = world->vcpus[vcpu].online;
     if (event == PS_EVENT_RETURN && !out.fault)
@@ -45,7 +45,7 @@ static void ps_release(const struct ps_system *sys, struct ps_world *world, unsi
     world->waits[vcpu] = (uint16_t)(world->waits[vcpu] & world->vcpus[vcpu].online);
     if (world->locks[vcpu] & ~kept) {
         world->locks[vcpu] = (uint16_t)(world->locks[vcpu] & kept);
-        ps_let_go(sys, world);
+        release_waiting(sys, world);
     }
 }
 
@@ -69,11 +69,11 @@ unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
     } else if (event >= PS_N_EVENTS) {
         memset(out, 0, sizeof *out);
         out->was = out->now = s->current;
-        return ps_lock_act(sys, world, act, plane);
+        return act_on_lock(sys, world, act, plane);
     }
     *out = ps_step(ps_policy_of(sys, vcpu), &world->vcpus[vcpu], event, plane);
     if (!sys->locks)
         return 1u << vcpu;
-    ps_release(sys, world, vcpu, event, *out);
+    release_locks(sys, world, vcpu, event, *out);
     return (1u << sys->n_vcpus) - 1u;
 }

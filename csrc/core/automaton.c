@@ -64,7 +64,7 @@ void ps_automaton_destroy(struct ps_automaton *a)
     free(a);
 }
 
-static void *copied(const void *from, size_t n, size_t size)
+void *ps_copied(const void *from, size_t n, size_t size)
 {
     void *to = malloc(n * size + !n);
     if (to && n)
@@ -74,22 +74,22 @@ static void *copied(const void *from, size_t n, size_t size)
 
 struct ps_automaton *ps_automaton_clone(const struct ps_automaton *a)
 {
-    struct ps_automaton *copy = (struct ps_automaton *)copied(a, 1, sizeof *a);
+    struct ps_automaton *copy = (struct ps_automaton *)ps_copied(a, 1, sizeof *a);
     if (!copy)
         return NULL;
     const size_t edges = (size_t)a->room * a->width;
-    copy->states = (struct ps_state *)copied(a->states, a->room, sizeof *a->states);
-    copy->edges = (struct ps_edge *)copied(a->edges, edges, sizeof *a->edges);
-    copy->tallies = (struct ps_tally *)copied(a->tallies, edges, sizeof *a->tallies);
-    copy->outcomes = (struct ps_outcome *)copied(a->outcomes, edges, sizeof *a->outcomes);
-    copy->slots = (uint32_t *)copied(a->slots, a->n_slots, sizeof *a->slots);
+    copy->states = (struct ps_state *)ps_copied(a->states, a->room, sizeof *a->states);
+    copy->edges = (struct ps_edge *)ps_copied(a->edges, edges, sizeof *a->edges);
+    copy->tallies = (struct ps_tally *)ps_copied(a->tallies, edges, sizeof *a->tallies);
+    copy->outcomes = (struct ps_outcome *)ps_copied(a->outcomes, edges, sizeof *a->outcomes);
+    copy->slots = (uint32_t *)ps_copied(a->slots, a->n_slots, sizeof *a->slots);
     if (copy->states && copy->edges && copy->tallies && copy->outcomes && copy->slots)
         return copy;
     ps_automaton_destroy(copy);
     return NULL;
 }
 
-static int resize(void **array, size_t n, size_t size)
+static int resize_array(void **array, size_t n, size_t size)
 {
     void *moved = realloc(*array, n * size);
     if (!moved)
@@ -99,7 +99,7 @@ static int resize(void **array, size_t n, size_t size)
 }
 
 /* Make room for one more state. Returns -1 where there is none to be had. */
-static int grow(struct ps_automaton *a)
+static int grow_table(struct ps_automaton *a)
 {
     if (a->n_states < a->room)
         return 0;
@@ -108,10 +108,10 @@ static int grow(struct ps_automaton *a)
     const uint32_t wanted = a->room ? 2 * a->room : 64;
     const uint32_t room = wanted < a->most ? wanted : a->most;
     const size_t edges = (size_t)room * a->width;
-    if (resize((void **)&a->states, room, sizeof *a->states) ||
-        resize((void **)&a->edges, edges, sizeof *a->edges) ||
-        resize((void **)&a->tallies, edges, sizeof *a->tallies) ||
-        resize((void **)&a->outcomes, edges, sizeof *a->outcomes))
+    if (resize_array((void **)&a->states, room, sizeof *a->states) ||
+        resize_array((void **)&a->edges, edges, sizeof *a->edges) ||
+        resize_array((void **)&a->tallies, edges, sizeof *a->tallies) ||
+        resize_array((void **)&a->outcomes, edges, sizeof *a->outcomes))
         return -1;
     a->room = room;
     return 0;
@@ -124,7 +124,7 @@ uint32_t ps_automaton_row(struct ps_automaton *a, const struct ps_state *state)
         if (memcmp(&a->states[a->slots[slot]], state, sizeof *state) == 0)
             return a->slots[slot] * a->width;
     const struct ps_state copy = *state; /* it may stand in the array that is about to move */
-    if (grow(a))
+    if (grow_table(a))
         return PS_NO_STATE;
     const uint32_t number = a->n_states++;
     a->states[number] = copy;
@@ -169,8 +169,8 @@ static void fold_tally(struct ps_automaton *a, uint32_t row, unsigned event, uns
         return;
     const struct ps_before before = ps_look(ps_automaton_state(a, row));
     const struct ps_edge *edge = &a->edges[at];
-    ps_count_steps(f, &before, ps_automaton_state(a, edge->next), a->outcomes[at], edge->mark, event,
-                   plane, tally->count);
+    ps_count_steps(f, &before, ps_automaton_state(a, edge->next), a->outcomes[at], edge->mark,
+                   event, plane, tally->count);
     ps_automaton_leave(a, row, tally->time_ns);
     ps_automaton_join(a, edge->next, tally->time_ns);
     tally->count = tally->time_ns = 0;

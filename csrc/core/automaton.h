@@ -12,7 +12,8 @@
 
 #define PS_NO_STATE UINT32_MAX
 
-/* What is to be done on one (state, event). Kept to 8 bytes: the step after this one waits until they are here. */
+/* What is to be done on one (state, event). Kept to 8 bytes: the step after this one
+ * waits until they are here. */
 struct ps_edge {
     uint32_t next; /* row of the state that follows; PS_NO_STATE until it is worked out */
     struct ps_mark mark;
@@ -48,6 +49,8 @@ struct ps_automaton {
  * memory. `bytes` bounds it. */
 struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigned n_planes,
                                          uint32_t events, uint64_t bytes);
+/* A copy of `n` items of `size` bytes, which the caller frees, or NULL without memory. */
+void *ps_copied(const void *from, size_t n, size_t size);
 /* A table that goes on as this one would, or NULL without memory. */
 struct ps_automaton *ps_automaton_clone(const struct ps_automaton *automaton);
 void ps_automaton_destroy(struct ps_automaton *automaton);

@@ -27,7 +27,7 @@ uint32_t ps_lookup_states(const struct ps_lookup *lookup)
 /* A vCPU whose row is not known, or has no way on: what it comes to is looked for, while there is
  * room for more. */
 static struct ps_outcome step_unknown(struct ps_automaton *automaton, struct ps_known_vcpu *vcpu,
-                                      unsigned event, unsigned plane)
+                                            unsigned event, unsigned plane)
 {
     const struct ps_outcome out = ps_step(&automaton->policy, &vcpu->state, event, plane);
     vcpu->row = automaton->n_states < automaton->most ? ps_automaton_row(automaton, &vcpu->state)

@@ -2,9 +2,9 @@
 
 #include "core/compiler.h"
 
-static enum ps_mistake mistake_of(const struct ps_event_record *event,
-                                  const struct ps_policy *policy, unsigned n_planes,
-                                  uint64_t n_vcpus, int64_t earliest_ns)
+static enum ps_mistake record_mistake(const struct ps_event_record *event,
+                                      const struct ps_policy *policy, unsigned n_planes,
+                                      uint64_t n_vcpus, int64_t earliest_ns)
 {
     if (event->time_ns < earliest_ns)
         return PS_MISTAKE_TIME;
@@ -19,7 +19,7 @@ static enum ps_mistake mistake_of(const struct ps_event_record *event,
     return PS_MISTAKE_NONE;
 }
 
-#define WRONG (1u << 31)
+#define PS_WRONG (1u << 31)
 
 /* What a kind and a plane say: bit e that it is event e, or that they do not go together. */
 struct grammar {
@@ -32,17 +32,17 @@ static void grammar_of(struct grammar *grammar, const struct ps_policy *policy, 
         const unsigned takes = kind < PS_N_EVENTS && ps_takes_plane(policy, kind);
         const unsigned below = kind < PS_N_EVENTS ? (takes ? n_planes : 1u) : 0u;
         for (unsigned plane = 0; plane < 256; plane++)
-            grammar->says[kind][plane] = plane < below ? 1u << kind : WRONG;
+            grammar->says[kind][plane] = plane < below ? 1u << kind : PS_WRONG;
         if (below && !takes)
             grammar->says[kind][PS_NO_PLANE] = 1u << kind;
     }
 }
 
-/* The events among a block of records, or WRONG with them: all are looked at, and none is branched
- * on. The first bit of a difference tells that something is less than it may be; of two times that
+/* The events among a block of records, or PS_WRONG with them: all are looked at, and none is
+ * branched on. The first bit of a difference tells that something is less than it may be; of two times that
  * are not negative it never tells wrongly. */
-static uint32_t survey(const struct ps_event_record *events, uint64_t n,
-                       const struct grammar *grammar, uint64_t n_vcpus, int64_t earliest_ns)
+static uint32_t survey_block(const struct ps_event_record *events, uint64_t n,
+                             const struct grammar *grammar, uint64_t n_vcpus, int64_t earliest_ns)
 {
     const uint64_t last = n_vcpus - 1u;
     uint64_t before = (uint64_t)earliest_ns, negative = 0, earlier = 0, beyond = 0;
@@ -58,10 +58,10 @@ static uint32_t survey(const struct ps_event_record *events, uint64_t n,
         said |= grammar->says[event->kind & 31u][event->plane];
         before = time;
     }
-    return (negative | earlier | beyond) >> 63 || kinds > 31u ? said | WRONG : said;
+    return (negative | earlier | beyond) >> 63 || kinds > 31u ? said | PS_WRONG : said;
 }
 
-#define BLOCK 4096u
+#define PS_RECORDS_BLOCK 4096u
 
 uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
                          const struct ps_policy *policy, unsigned n_planes, uint64_t n_vcpus,
@@ -71,12 +71,12 @@ uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
     int64_t earliest_ns = start_ns < 0 ? 0 : start_ns;
     grammar_of(&grammar, policy, n_planes);
     *kinds = 0;
-    for (uint64_t i = 0; i < n; i += BLOCK) {
-        const uint64_t length = n - i < BLOCK ? n - i : BLOCK;
-        const uint32_t said = survey(&events[i], length, &grammar, n_vcpus, earliest_ns);
-        if (said & WRONG)
+    for (uint64_t i = 0; i < n; i += PS_RECORDS_BLOCK) {
+        const uint64_t length = n - i < PS_RECORDS_BLOCK ? n - i : PS_RECORDS_BLOCK;
+        const uint32_t said = survey_block(&events[i], length, &grammar, n_vcpus, earliest_ns);
+        if (said & PS_WRONG)
             for (uint64_t k = i; k < i + length; k++) {
-                *mistake = mistake_of(&events[k], policy, n_planes, n_vcpus, earliest_ns);
+                *mistake = record_mistake(&events[k], policy, n_planes, n_vcpus, earliest_ns);
                 if (*mistake != PS_MISTAKE_NONE)
                     return k;
                 earliest_ns = events[k].time_ns;

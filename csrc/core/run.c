@@ -2,10 +2,10 @@
 
 /* The vCPU of the event this far ahead is fetched while the present one is worked on: with a
  * million of them, so many are on their way from memory at once. */
-#define AHEAD 32u
+#define PS_RUN_AHEAD 32u
 
-static void write_log(struct ps_run *run, const struct ps_event_record *record,
-                      struct ps_outcome out, uint8_t before)
+static void log_record(struct ps_run *run, const struct ps_event_record *record,
+                       struct ps_outcome out, uint8_t before)
 {
     if (run->logged++ >= run->n_log)
         return;
@@ -21,7 +21,7 @@ void ps_run_plain(struct ps_run *run, uint64_t end)
     const struct ps_ledger *ledger = &run->ledger;
     for (uint64_t i = run->done; i < end; i++) {
         const struct ps_event_record *record = &run->records[i];
-        const uint32_t ahead = run->records[i + AHEAD < run->n ? i + AHEAD : i].vcpu;
+        const uint32_t ahead = run->records[i + PS_RUN_AHEAD < run->n ? i + PS_RUN_AHEAD : i].vcpu;
         ps_prefetch(&run->states[ahead]);
         ps_prefetch_clock(ledger, ahead);
         const unsigned event = record->kind;
@@ -32,7 +32,7 @@ void ps_run_plain(struct ps_run *run, uint64_t end)
         ps_count(ledger, &before, s, out, event, plane, (uint64_t)record->time_ns,
                  ps_clock(ledger, record->vcpu));
         if (run->log && ps_worth_logging(out, before.status, s->status))
-            write_log(run, record, out, before.status);
+            log_record(run, record, out, before.status);
     }
     run->done = end;
 }
@@ -53,7 +53,7 @@ int ps_run_known(struct ps_run *run, uint64_t end)
     int64_t *clock = ps_clock(&ledger, record->vcpu);
     uint32_t row = (uint32_t)clock[PS_CLOCK_ROW];
     for (; record < last; record++) {
-        ps_prefetch_clock(&ledger, record[beyond - record > AHEAD ? AHEAD : 0].vcpu);
+        ps_prefetch_clock(&ledger, record[beyond - record > PS_RUN_AHEAD ? PS_RUN_AHEAD : 0].vcpu);
         ps_prefetch_after(record, PS_RECORDS_AHEAD);
         const uint64_t now_ns = (uint64_t)record->time_ns;
         const uint32_t at = ps_automaton_at(automaton, row, record->kind, record->plane);
@@ -74,14 +74,14 @@ int ps_run_known(struct ps_run *run, uint64_t end)
         ps_count_latency(&ledger, edge.mark, now_ns, clock);
         clock = following;
         if (run->log && edge.mark.bits & PS_MARK_LOGGED)
-            write_log(run, record, automaton->outcomes[at],
-                      ps_automaton_state(automaton, at)->status);
+            log_record(run, record, automaton->outcomes[at],
+                       ps_automaton_state(automaton, at)->status);
     }
     run->done = (uint64_t)(record - run->records);
     return record < last ? -1 : 0;
 }
 
-static int64_t *row_of(const struct ps_run *run, uint64_t vcpu)
+static int64_t *row_slot(const struct ps_run *run, uint64_t vcpu)
 {
     return &ps_clock(&run->ledger, vcpu)[PS_CLOCK_ROW];
 }
@@ -95,11 +95,11 @@ int ps_run_join(struct ps_run *run, int64_t start_ns)
             row = ps_automaton_row(run->automaton, s);
         if (row == PS_NO_STATE) {
             while (vcpu-- > 0)
-                ps_automaton_leave(run->automaton, (uint32_t)*row_of(run, vcpu),
+                ps_automaton_leave(run->automaton, (uint32_t)*row_slot(run, vcpu),
                                    (uint64_t)start_ns);
             return -1;
         }
-        *row_of(run, vcpu) = row;
+        *row_slot(run, vcpu) = row;
         ps_automaton_join(run->automaton, row, (uint64_t)start_ns);
     }
     return 0;
@@ -108,7 +108,7 @@ int ps_run_join(struct ps_run *run, int64_t start_ns)
 void ps_run_leave(struct ps_run *run, int64_t end_ns)
 {
     for (uint64_t vcpu = 0; vcpu < run->n_vcpus; vcpu++) {
-        const uint32_t row = (uint32_t)*row_of(run, vcpu);
+        const uint32_t row = (uint32_t)*row_slot(run, vcpu);
         ps_automaton_leave(run->automaton, row, (uint64_t)end_ns);
         run->states[vcpu] = *ps_automaton_state(run->automaton, row);
     }

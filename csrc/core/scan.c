@@ -6,8 +6,8 @@
 #include "core/compiler.h"
 
 enum {
-    PS_LINE = 32,  /* masks in a cache line */
-    PS_BLOCK = 512 /* masks that are looked at while those after the next block are fetched */
+    PS_SCAN_LINE = 32,  /* masks in a cache line */
+    PS_SCAN_BLOCK = 512 /* masks that are looked at while those after the next block are fetched */
 };
 
 /* The number of the highest bit is the exponent of the word as a float. Of 2 x + 1 it is one more,
@@ -45,7 +45,7 @@ PS_INLINE void foremost_of(const uint16_t *restrict in, const uint16_t *restrict
 }
 
 /* What is compiled for one instruction set. */
-struct path {
+struct scan_code {
     void (*foremost)(const uint16_t *in, const uint16_t *locked, uint64_t n,
                      const struct ps_policy *policy, uint16_t *out);
     /* `stream`: `out` begins with a cache line, and is not to be kept in the caches. */
@@ -73,7 +73,7 @@ PS_NUMBERS_FOR(portable, )
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-#define PS_FENCE() _mm_sfence()
+#define PS_SCAN_FENCE() _mm_sfence()
 #define PS_AVX2 __attribute__((target("avx2")))
 PS_FOREMOST_FOR(avx2, PS_AVX2)
 PS_NUMBERS_FOR(avx2, PS_AVX2)
@@ -132,7 +132,7 @@ PS_AVX512 static void numbers_avx512(const uint16_t *in, uint64_t n, int lowest,
         numbers_wide(in, n, 0, stream, out);
 }
 
-static const struct path PATHS[] = {
+static const struct scan_code SCAN_CODES[] = {
     {foremost_portable, numbers_portable},
     {foremost_avx2, numbers_avx2},
     {foremost_avx512, numbers_avx512},
@@ -147,9 +147,9 @@ enum ps_scan_path ps_scan_widest(void)
                : PS_SCAN_AVX2;
 }
 #else
-#define PS_FENCE() ((void)0)
+#define PS_SCAN_FENCE() ((void)0)
 
-static const struct path PATHS[] = {{foremost_portable, numbers_portable}};
+static const struct scan_code SCAN_CODES[] = {{foremost_portable, numbers_portable}};
 
 enum ps_scan_path ps_scan_widest(void)
 {
@@ -160,7 +160,7 @@ enum ps_scan_path ps_scan_widest(void)
 /* The processor's own prefetcher alone does not keep up with answers that are streamed. */
 PS_INLINE void fetch_block(const uint16_t *masks, uint64_t from, uint64_t n)
 {
-    for (uint64_t i = 0; i < PS_BLOCK && from + i < n; i += PS_LINE)
+    for (uint64_t i = 0; i < PS_SCAN_BLOCK && from + i < n; i += PS_SCAN_LINE)
         ps_prefetch_read(masks + from + i);
 }
 
@@ -170,24 +170,24 @@ void ps_scan(enum ps_scan_path path, const struct ps_policy *policy, const uint1
     const int ranked = (policy->demotable | policy->marker_bit) != 0;
     const int lowest = policy->direction == PS_LOWEST_FIRST;
     const int stream = n >= PS_SCAN_STREAMED;
-    uint16_t group[PS_BLOCK];
+    uint16_t group[PS_SCAN_BLOCK];
     assert(path <= ps_scan_widest());
     if (!policy->demotable)
         locked = NULL;
     /* The first block ends where `out` is aligned: from there on it can be streamed. */
-    uint64_t size = PS_BLOCK - ((uintptr_t)out & (PS_BLOCK - 1));
-    for (uint64_t at = 0; at < n; at += size, size = PS_BLOCK) {
+    uint64_t size = PS_SCAN_BLOCK - ((uintptr_t)out & (PS_SCAN_BLOCK - 1));
+    for (uint64_t at = 0; at < n; at += size, size = PS_SCAN_BLOCK) {
         const uint16_t *in = candidates + at;
         size = size < n - at ? size : n - at;
-        fetch_block(candidates, at + size + PS_BLOCK, n);
+        fetch_block(candidates, at + size + PS_SCAN_BLOCK, n);
         if (ranked) {
             if (locked)
-                fetch_block(locked, at + size + PS_BLOCK, n);
-            PATHS[path].foremost(in, locked ? locked + at : NULL, size, policy, group);
+                fetch_block(locked, at + size + PS_SCAN_BLOCK, n);
+            SCAN_CODES[path].foremost(in, locked ? locked + at : NULL, size, policy, group);
             in = group;
         }
-        PATHS[path].numbers(in, size, lowest, stream && at, out + at);
+        SCAN_CODES[path].numbers(in, size, lowest, stream && at, out + at);
     }
     if (stream)
-        PS_FENCE();
+        PS_SCAN_FENCE();
 }

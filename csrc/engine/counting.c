@@ -120,12 +120,12 @@ static void add_row(const struct ps_row *row, unsigned plane, struct ps_totals *
     ps_wide_add_wide(&t->sojourn_ns[plane], row->sojourn_ns);
     ps_wide_add_wide(&f->latency_ns[plane], row->latency_ns);
     if (row->finished) {
-        ps_widen(&t->sojourn_min_ns[plane], &t->sojourn_max_ns[plane], row->sojourn_min_ns);
-        ps_widen(&t->sojourn_min_ns[plane], &t->sojourn_max_ns[plane], row->sojourn_max_ns);
+        ps_extend_range(&t->sojourn_min_ns[plane], &t->sojourn_max_ns[plane], row->sojourn_min_ns);
+        ps_extend_range(&t->sojourn_min_ns[plane], &t->sojourn_max_ns[plane], row->sojourn_max_ns);
     }
     if (row->injected) {
-        ps_widen(&f->latency_min_ns[plane], &f->latency_max_ns[plane], row->latency_min_ns);
-        ps_widen(&f->latency_min_ns[plane], &f->latency_max_ns[plane], row->latency_max_ns);
+        ps_extend_range(&f->latency_min_ns[plane], &f->latency_max_ns[plane], row->latency_min_ns);
+        ps_extend_range(&f->latency_min_ns[plane], &f->latency_max_ns[plane], row->latency_max_ns);
     }
 }
 

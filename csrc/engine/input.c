@@ -1,13 +1,13 @@
 /* What an engine is fed: jobs, checked before any is taken in. */
 #include "engine/parts.h"
 
-static struct ps_fed key_of(const struct ps_job *job)
+static struct ps_fed fed_key(const struct ps_job *job)
 {
     const struct ps_fed key = {job->time_ns, job->source, job->plane};
     return key;
 }
 
-static enum ps_job_mistake mistake_of(const struct ps_engine *engine, const struct ps_job *job)
+static enum ps_job_mistake job_mistake(const struct ps_engine *engine, const struct ps_job *job)
 {
     if (job->vcpu >= engine->n_vcpus)
         return PS_JOB_BAD_VCPU;
@@ -36,9 +36,9 @@ static void take_in(struct ps_engine *engine, const struct ps_job *job)
     node->plane = job->plane;
     node->kind = PS_JOB_INTERRUPT;
     ps_queue_push(&engine->pool, &guest->input, index);
-    guest->fed = key_of(job);
+    guest->fed = fed_key(job);
     if (guest->input.head == index)
-        ps_vcpu_look_ahead(engine, job->vcpu);
+        ps_vcpu_find_arrival(engine, job->vcpu);
 }
 
 int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t n,
@@ -46,13 +46,13 @@ int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t
 {
     engine->batch++; /* forgets what an earlier call tried */
     for (uint64_t i = 0; i < n; i++) {
-        *mistake = mistake_of(engine, &jobs[i]);
+        *mistake = job_mistake(engine, &jobs[i]);
         if (*mistake != PS_JOB_FINE) {
             *index = i;
             return PS_ENGINE_BAD_JOB;
         }
         struct ps_guest *guest = &engine->guests[jobs[i].vcpu];
-        guest->tried = key_of(&jobs[i]);
+        guest->tried = fed_key(&jobs[i]);
         guest->batch = engine->batch;
     }
     if (ps_pool_reserve(&engine->pool, n))

@@ -14,7 +14,7 @@ static struct due due_of(const struct ps_engine *engine, uint32_t vcpu)
     return due;
 }
 
-static int precedes(struct due a, struct due b)
+static int comes_before(struct due a, struct due b)
 {
     if (a.time_ns != b.time_ns)
         return a.time_ns < b.time_ns;
@@ -22,20 +22,20 @@ static int precedes(struct due a, struct due b)
 }
 
 /* A tree of matches: leaf n + v is vCPU v, node i holds the winner of 2i and 2i + 1. */
-static void play(struct ps_engine *engine, uint32_t i)
+static void play_match(struct ps_engine *engine, uint32_t i)
 {
     const uint32_t a = engine->tree[2 * i], b = engine->tree[2 * i + 1];
-    engine->tree[i] = precedes(due_of(engine, a), due_of(engine, b)) ? a : b;
+    engine->tree[i] = comes_before(due_of(engine, a), due_of(engine, b)) ? a : b;
 }
 
-static void replay_from(struct ps_engine *engine, uint32_t vcpu)
+static void replay_matches(struct ps_engine *engine, uint32_t vcpu)
 {
     for (uint32_t i = (engine->n_vcpus + vcpu) / 2; i >= 1; i /= 2)
-        play(engine, i);
+        play_match(engine, i);
 }
 
-static uint32_t target_of(const struct ps_engine *engine, const struct ps_source *source,
-                          struct ps_stream *stream, uint32_t sender)
+static uint32_t choose_target(const struct ps_engine *engine, const struct ps_source *source,
+                              struct ps_stream *stream, uint32_t sender)
 {
     const struct ps_draws *draws = engine->config.workload->draws;
     if (source->targets)
@@ -45,7 +45,7 @@ static uint32_t target_of(const struct ps_engine *engine, const struct ps_source
 }
 
 /* Put a job into the input, which is in order of (time, plane, source). */
-static void deliver(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
+static void insert_sent(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
 {
     struct ps_node *nodes = engine->pool.nodes;
     struct ps_queue *input = &engine->guests[vcpu].input;
@@ -65,16 +65,16 @@ static void deliver(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
         if (input->tail == before)
             input->tail = index;
     }
-    ps_vcpu_look_ahead(engine, vcpu);
-    replay_from(engine, vcpu);
+    ps_vcpu_find_arrival(engine, vcpu);
+    replay_matches(engine, vcpu);
 }
 
-static void send(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
+static void send_one(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
 {
     const struct ps_source *source = &engine->sources[number];
     struct ps_stream *stream = ps_streams(engine, vcpu) + number;
     const double chance = engine->config.workload->draws->unit(stream);
-    const uint32_t target = target_of(engine, source, stream, vcpu);
+    const uint32_t target = choose_target(engine, source, stream, vcpu);
     const int64_t service_ns = stream->service_ns;
     source->draw(source, stream);
     if (chance >= source->chance)
@@ -90,7 +90,7 @@ static void send(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
     node->source = (uint16_t)number;
     node->plane = source->plane;
     node->kind = PS_JOB_IPI;
-    deliver(engine, target, index);
+    insert_sent(engine, target, index);
 }
 
 void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin)
@@ -99,17 +99,17 @@ void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin)
         const struct ps_source *source = &engine->sources[i];
         if (source->arrivals == PS_ARRIVALS_IPIS && source->origin == origin &&
             (!source->members || source->members[vcpu]))
-            send(engine, vcpu, i);
+            send_one(engine, vcpu, i);
     }
 }
 
-int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
+int ps_engine_advance_together(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
 {
     const uint32_t n = engine->n_vcpus;
     for (uint32_t vcpu = 0; vcpu < n; vcpu++)
         engine->tree[n + vcpu] = vcpu;
     for (uint32_t i = n - 1; i >= 1; i--)
-        play(engine, i);
+        play_match(engine, i);
     for (;;) {
         const uint32_t first = n > 1 ? engine->tree[1] : 0;
         if (due_of(engine, first).time_ns > until_ns)
@@ -117,12 +117,12 @@ int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patienc
         if (!*patience || engine->failed)
             return 1;
         --*patience;
-        ps_vcpu_happen(engine, first);
+        ps_vcpu_do_next_event(engine, first);
         if (n > 1)
-            replay_from(engine, first);
+            replay_matches(engine, first);
     }
     for (uint32_t vcpu = 0; vcpu < n; vcpu++)
         if (engine->guests[vcpu].now_ns < until_ns)
-            ps_vcpu_pass(engine, vcpu, until_ns);
+            ps_vcpu_pass_time(engine, vcpu, until_ns);
     return 0;
 }

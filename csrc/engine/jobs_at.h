@@ -7,7 +7,7 @@
 /* ---- Time passes ---- */
 
 /* Running time brings the next calls of the current plane nearer. */
-static inline void wear_calls(const struct ps_vcpu v, unsigned plane, int64_t length)
+static inline void shorten_calls(const struct ps_vcpu v, unsigned plane, int64_t length)
 {
     const struct ps_engine *engine = v.engine;
     for (uint32_t i = 0; i < engine->n_sources; i++)
@@ -39,26 +39,26 @@ static inline void pass_transition(struct ps_engine *engine, struct ps_guest *gu
 }
 
 /* Time passes up to `to_ns`; `job`: what the current plane works on, or NULL. */
-PS_INLINE void pass(const struct ps_vcpu v, struct ps_node *job, int64_t to_ns)
+PS_INLINE void pass_time(const struct ps_vcpu v, struct ps_node *job, int64_t to_ns)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
     const int64_t length = to_ns - guest->now_ns;
     assert(length >= 0);
     ps_wide_add(&engine->totals.load_ns, (uint64_t)length * guest->n_jobs);
-    if (ps_in_transition(v)) {
+    if (ps_vcpu_in_transition(v)) {
         pass_transition(engine, guest, length);
     } else {
         guest->time_ns[guest->status] += length;
         if (job)
             job->left_ns -= length;
-        if (ps_calls(v) && ps_computes(v))
-            wear_calls(v, guest->current, length);
+        if (ps_vcpu_calls(v) && ps_vcpu_computes(v))
+            shorten_calls(v, guest->current, length);
     }
     guest->now_ns = to_ns;
 }
 
-static inline void progress(struct ps_guest *guest)
+static inline void note_progress(struct ps_guest *guest)
 {
     guest->idle_steps = 0;
     guest->stuck = 0;
@@ -66,7 +66,7 @@ static inline void progress(struct ps_guest *guest)
 
 /* ---- Jobs ---- */
 
-static inline void queued(struct ps_guest *guest, unsigned plane, int64_t since_ns)
+static inline void mark_queued(struct ps_guest *guest, unsigned plane, int64_t since_ns)
 {
     int64_t *idle_since_ns = &guest->idle_since_ns[plane];
     *idle_since_ns = ps_has(guest->work, plane) ? *idle_since_ns : since_ns;
@@ -74,7 +74,7 @@ static inline void queued(struct ps_guest *guest, unsigned plane, int64_t since_
 }
 
 /* Find what arrives next. Sources stand by plane, so at equal times the first is the right one. */
-PS_INLINE void look_ahead(const struct ps_vcpu v)
+PS_INLINE void find_arrival(const struct ps_vcpu v)
 {
     const struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -100,7 +100,7 @@ PS_INLINE void look_ahead(const struct ps_vcpu v)
 }
 
 /* The next job of a source, or of the input, as a node. */
-PS_INLINE uint32_t next_job(const struct ps_vcpu v)
+PS_INLINE uint32_t take_arrival(const struct ps_vcpu v)
 {
     struct ps_engine *engine = v.engine;
     const struct ps_guest *guest = v.guest;
@@ -136,13 +136,13 @@ static inline int has_room(struct ps_engine *engine)
 }
 
 /* The job that comes next arrives. */
-PS_INLINE void arrive(const struct ps_vcpu v)
+PS_INLINE void let_arrive(const struct ps_vcpu v)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
     if (!has_room(engine))
         return;
-    const uint32_t index = next_job(v);
+    const uint32_t index = take_arrival(v);
     struct ps_node *node = &engine->pool.nodes[index];
     uint32_t row = node->source;
     unsigned plane = node->plane;
@@ -157,24 +157,24 @@ PS_INLINE void arrive(const struct ps_vcpu v)
     if (!v.plain)
         ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));
     guest->n_jobs++;
-    progress(guest);
-    queued(guest, plane, arrival_ns);
+    note_progress(guest);
+    mark_queued(guest, plane, arrival_ns);
     ps_queue_push(&engine->pool, &guest->queues[plane], index);
-    ps_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
-    look_ahead(v);
+    ps_vcpu_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+    find_arrival(v);
 }
 
-static inline void count_end(struct ps_engine *engine, uint32_t number, uint64_t sojourn_ns)
+static inline void count_finished(struct ps_engine *engine, uint32_t number, uint64_t sojourn_ns)
 {
     struct ps_row *row = &engine->rows[number];
     row->finished++;
     ps_wide_add(&row->sojourn_ns, sojourn_ns);
-    ps_widen(&row->sojourn_min_ns, &row->sojourn_max_ns, sojourn_ns);
+    ps_extend_range(&row->sojourn_min_ns, &row->sojourn_max_ns, sojourn_ns);
     engine->sojourn[(size_t)number * PS_N_BUCKETS + ps_bucket(sojourn_ns)]++;
 }
 
 /* The marker has handled an interrupt for another plane: that plane gets it, and the vCPU. */
-static inline void pass_on(const struct ps_vcpu v, uint32_t index)
+static inline void forward_job(const struct ps_vcpu v, uint32_t index)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -183,15 +183,15 @@ static inline void pass_on(const struct ps_vcpu v, uint32_t index)
     node->kind = PS_JOB_INTERRUPT;
     node->left_ns = node->service_ns;
     engine->totals.forwarded[plane]++;
-    queued(guest, plane, guest->now_ns);
+    mark_queued(guest, plane, guest->now_ns);
     ps_queue_push(&engine->pool, &guest->queues[plane], index);
-    ps_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
-    if (!guest->status && guest->current == engine->policy.marker && !ps_in_transition(v))
-        ps_act(v, PS_EVENT_CALL, plane, 0, 0);
+    ps_vcpu_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
+    if (!guest->status && guest->current == engine->policy.marker && !ps_vcpu_in_transition(v))
+        ps_vcpu_act(v, PS_EVENT_CALL, plane, 0, 0);
 }
 
 /* The job at the head of the current plane's queue ends. */
-PS_INLINE void end_job(const struct ps_vcpu v)
+PS_INLINE void finish_job(const struct ps_vcpu v)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -200,23 +200,23 @@ PS_INLINE void end_job(const struct ps_vcpu v)
     const struct ps_node *node = &engine->pool.nodes[index];
     if (guest->queues[current].head == PS_NIL)
         guest->work = (uint16_t)(guest->work & ~ps_bit(current));
-    progress(guest);
+    note_progress(guest);
     if (!v.plain && node->kind == PS_JOB_FORWARD) {
-        pass_on(v, index);
+        forward_job(v, index);
         return;
     }
     if (!v.plain && node->kind == PS_JOB_CALL)
         guest->waiting = (uint16_t)(guest->waiting & ~ps_bit((unsigned)node->service_ns));
     const uint32_t row = node->source;
     guest->n_jobs--;
-    count_end(engine, row, (uint64_t)(guest->now_ns - node->arrival_ns));
+    count_finished(engine, row, (uint64_t)(guest->now_ns - node->arrival_ns));
     ps_pool_give(&engine->pool, index);
     if (!v.plain && engine->talks)
         ps_vcpu_send(engine, v.number, row);
 }
 
 /* The current plane calls; if that is accepted, its own job waits for that of the call. */
-static inline void call(const struct ps_vcpu v, uint32_t number)
+static inline void make_call(const struct ps_vcpu v, uint32_t number)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -228,8 +228,8 @@ static inline void call(const struct ps_vcpu v, uint32_t number)
     if (!has_room(engine))
         return;
     source->draw(source, stream);
-    progress(guest);
-    if (ps_act(v, PS_EVENT_CALL, source->callee, 0, 0))
+    note_progress(guest);
+    if (ps_vcpu_act(v, PS_EVENT_CALL, source->callee, 0, 0))
         return;
     const uint32_t index = ps_pool_take(&engine->pool);
     struct ps_node *node = &engine->pool.nodes[index];
@@ -239,7 +239,7 @@ static inline void call(const struct ps_vcpu v, uint32_t number)
     node->source = (uint16_t)number;
     node->plane = (uint8_t)callee;
     node->kind = PS_JOB_CALL;
-    queued(guest, callee, guest->now_ns);
+    mark_queued(guest, callee, guest->now_ns);
     ps_queue_push_front(&engine->pool, &guest->queues[callee], index);
     guest->waiting = (uint16_t)(guest->waiting | ps_bit(caller));
     guest->n_jobs++;

@@ -32,7 +32,7 @@ static int config_valid(const struct ps_engine_config *config)
 
 /* ---- Life ---- */
 
-static unsigned plane_of_row(const struct ps_engine *engine, uint32_t row)
+static unsigned serving_plane(const struct ps_engine *engine, uint32_t row)
 {
     if (row >= engine->n_sources)
         return row - engine->n_sources;
@@ -65,7 +65,7 @@ static int take_workload(struct ps_engine *engine)
         return PS_ENGINE_NO_MEMORY;
     ps_engine_clear(engine);
     for (uint32_t row = 0; row < n_rows; row++)
-        engine->row_planes[row] = (uint8_t)plane_of_row(engine, row);
+        engine->row_planes[row] = (uint8_t)serving_plane(engine, row);
     for (uint32_t i = 0; i < engine->n_sources; i++) {
         if (engine->sources[i].arrivals < PS_ARRIVALS_CALLS)
             engine->arriving[engine->n_arriving++] = i;
@@ -147,7 +147,7 @@ static void begin_streams(struct ps_engine *engine, uint32_t vcpu)
                            engine->n_sources);
 }
 
-static void begin(struct ps_engine *engine, uint32_t vcpu)
+static void begin_vcpu(struct ps_engine *engine, uint32_t vcpu)
 {
     struct ps_guest *guest = &engine->guests[vcpu];
     const int64_t start_ns = engine->config.start_ns;
@@ -172,12 +172,12 @@ static void begin(struct ps_engine *engine, uint32_t vcpu)
     ps_vcpu_set_state(engine, vcpu, &engine->boot);
     if (engine->n_streams)
         begin_streams(engine, vcpu);
-    ps_vcpu_look_ahead(engine, vcpu);
-    ps_vcpu_settle(engine, vcpu);
+    ps_vcpu_find_arrival(engine, vcpu);
+    ps_vcpu_act_until_busy(engine, vcpu);
 }
 
 /* Give one array room for n items; what is there stays. */
-static int widen(void **array, size_t n, size_t size)
+static int give_room(void **array, size_t n, size_t size)
 {
     void *wider = n > SIZE_MAX / (size + !size) ? NULL : realloc(*array, n * size + !size);
     if (!wider)
@@ -196,11 +196,11 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
     if (engine->talks && engine->now_ns > engine->config.start_ns)
         return PS_ENGINE_BAD_TIME; /* what they would have sent the others is past */
     const size_t slots = PS_CLOCK_SLOTS(engine->ledger.n_planes);
-    const int failed = widen(&states, n_vcpus, sizeof *engine->states) ||
-                       widen(&guests, n_vcpus, sizeof *engine->guests) ||
-                       widen(&clocks, n_vcpus, slots * sizeof *engine->clocks) ||
-                       widen(&streams, n_vcpus, engine->n_streams * sizeof *engine->streams) ||
-                       widen(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0);
+    const int failed = give_room(&states, n_vcpus, sizeof *engine->states) ||
+                       give_room(&guests, n_vcpus, sizeof *engine->guests) ||
+                       give_room(&clocks, n_vcpus, slots * sizeof *engine->clocks) ||
+                       give_room(&streams, n_vcpus, engine->n_streams * sizeof *engine->streams) ||
+                       give_room(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0);
     engine->states = (struct ps_state *)states;
     engine->guests = (struct ps_guest *)guests;
     engine->clocks = engine->ledger.clocks = (int64_t *)clocks;
@@ -210,17 +210,17 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
         return PS_ENGINE_NO_MEMORY;
     engine->n_vcpus = n_vcpus;
     for (uint32_t vcpu = before; vcpu < n_vcpus; vcpu++)
-        begin(engine, vcpu);
+        begin_vcpu(engine, vcpu);
     return 0;
 }
 
 /* ---- The clock ---- */
 
 /* Go so far that the time spent in a state, summed over all vCPUs, still fits the automaton. */
-static int advance_some(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
+static int advance_counted(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
 {
     if (engine->talks)
-        return ps_engine_talk(engine, until_ns, patience);
+        return ps_engine_advance_together(engine, until_ns, patience);
     if (until_ns != engine->until_ns)
         engine->cursor = 0;
     engine->until_ns = until_ns;
@@ -239,7 +239,7 @@ int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patie
     do {
         const int64_t limit_ns = ps_later(engine->counted_ns, most_ns);
         const int64_t to_ns = until_ns < limit_ns ? until_ns : limit_ns;
-        const int more = advance_some(engine, to_ns, &patience);
+        const int more = advance_counted(engine, to_ns, &patience);
         const int stopped = engine->stopped;
         engine->stopped = 0;
         if (engine->failed)

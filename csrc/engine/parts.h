@@ -125,40 +125,41 @@ static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint3
     return engine->streams + (size_t)vcpu * engine->n_streams;
 }
 
-static inline int ps_in_transition(const struct ps_vcpu v)
+static inline int ps_vcpu_in_transition(const struct ps_vcpu v)
 {
     return !v.plain && v.guest->ready_ns > v.guest->now_ns;
 }
 
 /* Planes that can get on with a job, and with that or with computing. */
-static inline uint16_t ps_able(const struct ps_vcpu v)
+static inline uint16_t ps_vcpu_able(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
     return v.plain ? guest->work : (uint16_t)(guest->work & ~guest->waiting);
 }
 
-static inline uint16_t ps_eager(const struct ps_vcpu v)
+static inline uint16_t ps_vcpu_eager(const struct ps_vcpu v)
 {
     return v.plain ? v.guest->work
                    : (uint16_t)((v.guest->work | v.engine->config.busy) & ~v.guest->waiting);
 }
 
 /* The job that the current plane works on, or NULL. */
-static inline struct ps_node *ps_works(const struct ps_vcpu v)
+static inline struct ps_node *ps_vcpu_job(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
-    if (guest->status || !ps_has(ps_able(v), guest->current) || ps_in_transition(v))
+    if (guest->status || !ps_has(ps_vcpu_able(v), guest->current) || ps_vcpu_in_transition(v))
         return NULL;
     return &v.engine->pool.nodes[guest->queues[guest->current].head];
 }
 
 /* Whether it works, or computes at least. */
-static inline int ps_computes(const struct ps_vcpu v)
+static inline int ps_vcpu_computes(const struct ps_vcpu v)
 {
-    return !v.guest->status && ps_has(ps_eager(v), v.guest->current) && !ps_in_transition(v);
+    return !v.guest->status && ps_has(ps_vcpu_eager(v), v.guest->current) &&
+           !ps_vcpu_in_transition(v);
 }
 
-static inline int ps_calls(const struct ps_vcpu v)
+static inline int ps_vcpu_calls(const struct ps_vcpu v)
 {
     return !v.plain && ps_has(v.engine->callers, v.guest->current);
 }
@@ -187,12 +188,12 @@ static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct
 /* Take note of a step without progress. */
 void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s);
 /* Find what arrives next. */
-void ps_vcpu_look_ahead(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_find_arrival(struct ps_engine *engine, uint32_t vcpu);
 /* Let a vCPU do what takes no time: end jobs, give up, be entered. */
-void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_act_until_busy(struct ps_engine *engine, uint32_t vcpu);
 /* Let time pass, and let the next event of a vCPU happen. */
-void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
-void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_pass_time(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
+void ps_vcpu_do_next_event(struct ps_engine *engine, uint32_t vcpu);
 /* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
 /* When the next event happens; `*rank`: what comes first at equal times (rules, 7). */
@@ -200,7 +201,7 @@ int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned 
 
 /* The end of a job of a source that may send IPIs; and all vCPUs in one order. */
 void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin);
-int ps_engine_talk(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
+int ps_engine_advance_together(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
 
 /* What the engine has to know of a step; `bits`: PS_MARK_FAULT, _SWITCHED, _CHANGED and _EXIT
  * count. */
@@ -212,10 +213,10 @@ struct ps_done {
 /* A vCPU whose state the automaton does not hold. */
 struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                    unsigned plane, int64_t posted_ns, uint32_t row);
-void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
-            struct ps_outcome out, uint8_t before);
+void ps_engine_log_step(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
+                        struct ps_outcome out, uint8_t before);
 /* What this step logged takes time. */
-void ps_log_took(struct ps_engine *engine, int64_t took_ns);
+void ps_engine_log_took(struct ps_engine *engine, int64_t took_ns);
 /* Give a vCPU another state than a step would. */
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
 /* Figures begin from zero. What was counted per transition goes to the figures. */

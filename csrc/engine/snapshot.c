@@ -1,23 +1,10 @@
 /* Snapshots: an engine that goes on as another would have. */
 #include "engine/parts.h"
 
-#include <stdlib.h>
-
-/* A copy of n items in memory of its own; counts what fails. */
-static void *copied(const void *from, size_t n, size_t size, int *failed)
-{
-    void *out = malloc(n ? n * size : 1);
-    if (!out)
-        ++*failed;
-    else if (n)
-        memcpy(out, from, n * size);
-    return out;
-}
-
 int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
 {
     int failed = 0;
-    struct ps_engine *copy = (struct ps_engine *)copied(engine, 1, sizeof *engine, &failed);
+    struct ps_engine *copy = (struct ps_engine *)ps_copied(engine, 1, sizeof *engine);
     if (!copy)
         return PS_ENGINE_NO_MEMORY;
     const size_t n = engine->n_vcpus, n_rows = ps_engine_n_rows(engine);
@@ -25,7 +12,8 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     const size_t buckets = n_rows * PS_N_BUCKETS;
     const size_t streams = n * engine->n_streams, leaves = engine->talks ? 2 * n : 0;
 #define PS_COPY(type, field, count) \
-    copy->field = (type *)copied(engine->field, count, sizeof(type), &failed)
+    copy->field = (type *)ps_copied(engine->field, count, sizeof(type)); \
+    failed += !copy->field
     PS_COPY(struct ps_state, states, n);
     PS_COPY(struct ps_guest, guests, n);
     PS_COPY(int64_t, clocks, slots);

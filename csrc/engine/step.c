@@ -25,11 +25,12 @@ struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsi
     const struct ps_before before = ps_look(s);
     const struct ps_outcome out = ps_step(&engine->policy, s, event, plane);
     const struct ps_mark mark = ps_count_step(&engine->figures, &before, s, out, event, plane,
-                                              PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns, v.clock);
-    struct ps_done done = ps_follow(v, event, mark, row);
+                                              PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns,
+                                              v.clock);
+    struct ps_done done = ps_vcpu_follow(v, event, mark, row);
     done.reason = out.reason;
     if (engine->log.left && mark.bits & PS_MARK_LOGGED)
-        ps_log(engine, vcpu, event, plane, out, before.status);
+        ps_engine_log_step(engine, vcpu, event, plane, out, before.status);
     return done;
 }
 
@@ -53,8 +54,8 @@ void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_
 
 /* ---- The log ---- */
 
-void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
-            struct ps_outcome out, uint8_t before)
+void ps_engine_log_step(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
+                        struct ps_outcome out, uint8_t before)
 {
     struct ps_outcome_record *record = engine->log.next++;
     engine->log.left--;
@@ -73,7 +74,7 @@ void ps_log(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned pl
     engine->log.costs = out.flags & PS_FLAG_SWITCHED || ps_exits(out) ? record : NULL;
 }
 
-void ps_log_took(struct ps_engine *engine, int64_t took_ns)
+void ps_engine_log_took(struct ps_engine *engine, int64_t took_ns)
 {
     engine->log.costs->took_ns = took_ns > UINT32_MAX ? UINT32_MAX : (uint32_t)took_ns;
     engine->log.costs = NULL;

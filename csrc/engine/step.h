@@ -5,7 +5,7 @@
 #include "core/compiler.h"
 #include "engine/parts.h"
 
-static inline void ps_widen(uint64_t *least, uint64_t *greatest, uint64_t value)
+static inline void ps_extend_range(uint64_t *least, uint64_t *greatest, uint64_t value)
 {
     if (PS_RARELY(value < *least))
         *least = value;
@@ -18,7 +18,7 @@ static inline void ps_row_inject(struct ps_engine *engine, uint32_t number, uint
     struct ps_row *row = &engine->rows[number];
     row->injected++;
     ps_wide_add(&row->latency_ns, latency_ns);
-    ps_widen(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
+    ps_extend_range(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
     engine->latency[(size_t)number * PS_N_BUCKETS + ps_bucket(latency_ns)]++;
 }
 
@@ -34,8 +34,8 @@ static inline void ps_row_respond(struct ps_engine *engine, uint32_t number, uin
 
 /* What a step that was counted says to the engine: whose latency begins, what was injected, what
  * the vCPU is now. `row`: that of the job behind an irq. */
-PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event, struct ps_mark mark,
-                                   uint32_t row)
+PS_INLINE struct ps_done ps_vcpu_follow(const struct ps_vcpu v, unsigned event, struct ps_mark mark,
+                                        uint32_t row)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -54,7 +54,7 @@ PS_INLINE struct ps_done ps_follow(const struct ps_vcpu v, unsigned event, struc
 }
 
 /* By the automaton. The loop wants one for each event: it is known there, and costs less then. */
-PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, unsigned plane,
+PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, unsigned plane,
                                       int64_t posted_ns, uint32_t row)
 {
     struct ps_engine *engine = v.engine;
@@ -74,17 +74,17 @@ PS_INLINE struct ps_done ps_take_step(const struct ps_vcpu v, unsigned event, un
     ps_count_mark(&engine->figures, edge->mark,
                   PS_MARK_FORETOLD | (event == PS_EVENT_IRQ ? PS_MARK_MAY_POST : 0u), posted_ns,
                   now_ns, v.clock);
-    struct ps_done done = ps_follow(v, event, edge->mark, row);
+    struct ps_done done = ps_vcpu_follow(v, event, edge->mark, row);
     if ((!v.plain && engine->costly) || PS_RARELY(edge->mark.bits & PS_MARK_EXIT))
         done.reason = automaton->outcomes[at].reason;
     if (PS_RARELY(engine->log.left) && edge->mark.bits & PS_MARK_LOGGED)
-        ps_log(engine, v.number, event, plane, automaton->outcomes[at],
-               ps_automaton_state(automaton, at)->status);
+        ps_engine_log_step(engine, v.number, event, plane, automaton->outcomes[at],
+                           ps_automaton_state(automaton, at)->status);
     return done;
 }
 
 /* What a switch or an exit takes. */
-static inline int64_t ps_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
+static inline int64_t ps_vcpu_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
 {
     const struct ps_engine *engine = v.engine;
     const struct ps_workload *workload = engine->config.workload;
@@ -123,19 +123,19 @@ PS_INLINE void ps_count_starved(const struct ps_vcpu v, unsigned current, unsign
 }
 
 /* Let an event happen. `posted_ns` and `row`: of the job behind an irq. Returns its fault. */
-PS_INLINE unsigned ps_act(const struct ps_vcpu v, unsigned event, unsigned plane, int64_t posted_ns,
-                          uint32_t row)
+PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned plane,
+                               int64_t posted_ns, uint32_t row)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
     const unsigned status = guest->status;
-    const struct ps_done done = ps_take_step(v, event, plane, posted_ns, row);
+    const struct ps_done done = ps_vcpu_step(v, event, plane, posted_ns, row);
     if (!v.plain)
         guest->ready_ns = guest->now_ns;
     if (!v.plain && engine->costly && done.bits & (PS_MARK_SWITCHED | PS_MARK_EXIT)) {
-        guest->ready_ns = ps_later(guest->now_ns, ps_cost_ns(v, &done));
+        guest->ready_ns = ps_later(guest->now_ns, ps_vcpu_cost_ns(v, &done));
         if (engine->log.costs)
-            ps_log_took(engine, guest->ready_ns - guest->now_ns);
+            ps_engine_log_took(engine, guest->ready_ns - guest->now_ns);
     }
     if (!v.plain && engine->costly && done.bits & PS_MARK_INJECTED) {
         const unsigned slot = PS_CLOCK_POSTED + (unsigned)guest->current;

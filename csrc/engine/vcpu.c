@@ -4,13 +4,13 @@
 /* ---- Nothing to do ---- */
 
 /* The plane that an idle marker hands the vCPU to, or PS_NO_PLANE where it halts. */
-static unsigned handed_to(const struct ps_vcpu v)
+static unsigned plane_to_hand_to(const struct ps_vcpu v)
 {
     const struct ps_engine *engine = v.engine;
     const struct ps_guest *guest = v.guest;
     const struct ps_state *s = ps_engine_state(engine, v.number);
     const struct ps_policy *policy = &engine->policy;
-    const uint16_t work = (uint16_t)(ps_eager(v) & s->online & ~policy->marker_bit);
+    const uint16_t work = (uint16_t)(ps_vcpu_eager(v) & s->online & ~policy->marker_bit);
     if (work)
         return ps_first(policy, s->locked, work);
     if (policy->idle != PS_IDLE_KEEP)
@@ -23,18 +23,18 @@ PS_INLINE void give_up(const struct ps_vcpu v)
 {
     const struct ps_policy *policy = &v.engine->policy;
     if (policy->call == PS_CALL_NEXT) {
-        if (!ps_act(v, PS_EVENT_RETURN, 0, 0, 0))
+        if (!ps_vcpu_act(v, PS_EVENT_RETURN, 0, 0, 0))
             return;
     } else if (v.guest->current == policy->marker) {
-        const unsigned plane = handed_to(v);
-        if (plane != PS_NO_PLANE && !ps_act(v, PS_EVENT_CALL, plane, 0, 0))
+        const unsigned plane = plane_to_hand_to(v);
+        if (plane != PS_NO_PLANE && !ps_vcpu_act(v, PS_EVENT_CALL, plane, 0, 0))
             return;
     }
-    ps_act(v, PS_EVENT_HALT, 0, 0, 0);
+    ps_vcpu_act(v, PS_EVENT_HALT, 0, 0, 0);
 }
 
 /* Userspace looks at a vCPU that exited (3.5). Returns 0 where it finds no plane and waits. */
-static int answer(const struct ps_vcpu v)
+static int answer_exit(const struct ps_vcpu v)
 {
     struct ps_engine *engine = v.engine;
     const struct ps_guest *guest = v.guest;
@@ -50,27 +50,27 @@ static int answer(const struct ps_vcpu v)
     if (engine->stopped || plane == PS_SCHEDULER_WAIT)
         return 0;
     ps_vcpu_set_state(engine, vcpu, &s);
-    ps_act(v, PS_EVENT_ENTER, (unsigned)plane, 0, 0);
+    ps_vcpu_act(v, PS_EVENT_ENTER, (unsigned)plane, 0, 0);
     return 1;
 }
 
 /* ---- The order of things (7) ---- */
 
 /* Do what takes no time. Gives the job that the current plane works on then, or NULL. */
-PS_INLINE struct ps_node *settle(const struct ps_vcpu v)
+PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
 {
     struct ps_guest *guest = v.guest;
-    while (!ps_in_transition(v) && !guest->stuck) {
+    while (!ps_vcpu_in_transition(v) && !guest->stuck) {
         if (guest->status) {
-            if (guest->status == PS_STATUS_BLOCKED || !answer(v))
+            if (guest->status == PS_STATUS_BLOCKED || !answer_exit(v))
                 return NULL;
-        } else if (ps_has(ps_able(v), guest->current)) {
-            struct ps_node *job = ps_works(v);
+        } else if (ps_has(ps_vcpu_able(v), guest->current)) {
+            struct ps_node *job = ps_vcpu_job(v);
             if (job->left_ns)
                 return job;
-            end_job(v);
+            finish_job(v);
             continue;
-        } else if (ps_has(ps_eager(v), guest->current)) {
+        } else if (ps_has(ps_vcpu_eager(v), guest->current)) {
             return NULL;
         } else {
             give_up(v);
@@ -81,29 +81,29 @@ PS_INLINE struct ps_node *settle(const struct ps_vcpu v)
         else
             guest->idle_steps++;
     }
-    return ps_works(v);
+    return ps_vcpu_job(v);
 }
 
-void ps_vcpu_pass(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns)
+void ps_vcpu_pass_time(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns)
 {
     const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
-    pass(v, ps_works(v), to_ns);
+    pass_time(v, ps_vcpu_job(v), to_ns);
 }
 
-void ps_vcpu_look_ahead(struct ps_engine *engine, uint32_t vcpu)
+void ps_vcpu_find_arrival(struct ps_engine *engine, uint32_t vcpu)
 {
-    look_ahead(ps_vcpu_of(engine, vcpu, 0));
+    find_arrival(ps_vcpu_of(engine, vcpu, 0));
 }
 
-void ps_vcpu_settle(struct ps_engine *engine, uint32_t vcpu)
+void ps_vcpu_act_until_busy(struct ps_engine *engine, uint32_t vcpu)
 {
-    settle(ps_vcpu_of(engine, vcpu, 0));
+    act_until_busy(ps_vcpu_of(engine, vcpu, 0));
 }
 
 /* How long until the current plane calls if it runs on, and from which source; or never. */
-static inline int64_t call_left(const struct ps_vcpu v, uint32_t *number)
+static inline int64_t time_to_call(const struct ps_vcpu v, uint32_t *number)
 {
-    if (!ps_calls(v) || !ps_computes(v))
+    if (!ps_vcpu_calls(v) || !ps_vcpu_computes(v))
         return PS_NEVER_NS;
     *number = next_call(v, v.guest->current);
     return *number == v.engine->n_sources ? PS_NEVER_NS : v.streams[*number].next_ns;
@@ -113,17 +113,17 @@ static inline int64_t call_left(const struct ps_vcpu v, uint32_t *number)
 static void end_transition(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
-    pass(v, NULL, guest->ready_ns);
-    while (!ps_in_transition(v) && guest->arrival_ns < guest->now_ns && !v.engine->failed)
-        arrive(v);
+    pass_time(v, NULL, guest->ready_ns);
+    while (!ps_vcpu_in_transition(v) && guest->arrival_ns < guest->now_ns && !v.engine->failed)
+        let_arrive(v);
 }
 
 /* Let the next event happen if it is not later than `until_ns`. Returns whether it did. `*job` is
  * what the current plane works on, before and after. */
-PS_INLINE int happen(const struct ps_vcpu v, struct ps_node **job, int64_t until_ns)
+PS_INLINE int do_next_event(const struct ps_vcpu v, struct ps_node **job, int64_t until_ns)
 {
     const struct ps_guest *guest = v.guest;
-    if (ps_in_transition(v)) {
+    if (ps_vcpu_in_transition(v)) {
         if (guest->ready_ns > until_ns)
             return 0;
         end_transition(v);
@@ -131,49 +131,49 @@ PS_INLINE int happen(const struct ps_vcpu v, struct ps_node **job, int64_t until
         uint32_t number = 0;
         const int64_t now_ns = guest->now_ns;
         const int64_t end = *job ? (*job)->left_ns : PS_NEVER_NS;
-        const int64_t calls = call_left(v, &number);
+        const int64_t calls = time_to_call(v, &number);
         const int64_t own = end <= calls ? end : calls;
         const int64_t arrival = guest->arrival_ns - now_ns;
         const int64_t next = own <= arrival ? own : arrival;
         if (next > until_ns - now_ns)
             return 0;
-        pass(v, *job, now_ns + next);
+        pass_time(v, *job, now_ns + next);
         if (own > arrival)
-            arrive(v);
+            let_arrive(v);
         else if (end > calls)
-            call(v, number);
+            make_call(v, number);
         else
-            end_job(v);
+            finish_job(v);
     }
-    *job = settle(v);
+    *job = act_until_busy(v);
     return 1;
 }
 
-void ps_vcpu_happen(struct ps_engine *engine, uint32_t vcpu)
+void ps_vcpu_do_next_event(struct ps_engine *engine, uint32_t vcpu)
 {
     const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
-    struct ps_node *job = ps_works(v);
-    happen(v, &job, PS_NEVER_NS - 1);
+    struct ps_node *job = ps_vcpu_job(v);
+    do_next_event(v, &job, PS_NEVER_NS - 1);
 }
 
-PS_INLINE int advance(const struct ps_vcpu v, int64_t until_ns, uint64_t *patience)
+PS_INLINE int advance_one(const struct ps_vcpu v, int64_t until_ns, uint64_t *patience)
 {
     uint64_t left = *patience;
-    struct ps_node *job = ps_works(v);
-    while (left && happen(v, &job, until_ns))
+    struct ps_node *job = ps_vcpu_job(v);
+    while (left && do_next_event(v, &job, until_ns))
         left--;
     *patience = left;
     if (!left)
         return 1;
     if (v.guest->now_ns < until_ns)
-        pass(v, job, until_ns);
+        pass_time(v, job, until_ns);
     return 0;
 }
 
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
 {
-    return engine->plain ? advance(ps_vcpu_of(engine, vcpu, 1), until_ns, patience)
-                         : advance(ps_vcpu_of(engine, vcpu, 0), until_ns, patience);
+    return engine->plain ? advance_one(ps_vcpu_of(engine, vcpu, 1), until_ns, patience)
+                         : advance_one(ps_vcpu_of(engine, vcpu, 0), until_ns, patience);
 }
 
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank)
@@ -183,11 +183,11 @@ int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned 
     const struct ps_guest *guest = v.guest;
     uint32_t number;
     *rank = 0;
-    if (ps_in_transition(v))
+    if (ps_vcpu_in_transition(v))
         return guest->ready_ns;
-    const struct ps_node *job = ps_works(v);
+    const struct ps_node *job = ps_vcpu_job(v);
     const int64_t end = job ? job->left_ns : PS_NEVER_NS;
-    const int64_t calls = call_left(v, &number);
+    const int64_t calls = time_to_call(v, &number);
     const int64_t own = ps_later(guest->now_ns, end <= calls ? end : calls);
     *rank = own <= guest->arrival_ns ? 1 : 2;
     return own <= guest->arrival_ns ? own : guest->arrival_ns;
