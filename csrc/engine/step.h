@@ -28,7 +28,7 @@ static inline void ps_row_respond(struct ps_engine *engine, uint32_t number, uin
 {
     struct ps_row *row = &engine->rows[number];
     ps_wide_add(&row->response_ns, response_ns);
-    ps_widen(&row->response_min_ns, &row->response_max_ns, response_ns);
+    ps_extend_range(&row->response_min_ns, &row->response_max_ns, response_ns);
     engine->response[(size_t)number * PS_N_BUCKETS + ps_bucket(response_ns)]++;
 }
 
