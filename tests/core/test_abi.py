@@ -20,7 +20,7 @@ POLICY = (
 LAYOUTS = {
     1: {
         "ps_state": (32, f"{MASKS} current status pad", [*range(0, 28, 2), 28, 29, 30]),
-        "ps_outcome": (8, "was now reason fault flags pad", [0, 1, 2, 3, 4, 5]),
+        "ps_outcome": (8, "was now reason fault flags vector ended notes", [*range(8)]),
         "ps_policy": (
             94,
             f"{POLICY} accelerated marker_bit demotable gated unarmed above below",

@@ -32,6 +32,7 @@ HEADERS = {
     "pick.h": {"state.h"},
     "step.h": {"pick.h"},
     "engine.h": {"scheduler.h"},
+    "irqchip.h": {"step.h"},
     "lookup.h": {"step.h"},
     "scheduler.h": {"step.h"},
 }

@@ -47,11 +47,13 @@ enum ps_fault {
 #define PS_FLAG_COALESCED 64u
 #define PS_FLAG_BOUNCED 128u
 
-/* Eight bytes, so that it travels in one register. */
+/* Eight bytes, so that it travels in one register. The last three are those of an interrupt
+ * controller (irqchip.h), zero without one. */
 struct ps_outcome {
     int8_t was, now;
     uint8_t reason, fault, flags;
-    uint8_t pad[3];
+    uint8_t vector, ended; /* the vector injected, and the one that an EOI ended; or zero */
+    uint8_t notes;
 };
 
 /* Whether the vCPU left for userspace: nothing that happens there has a reason. */

@@ -410,8 +410,7 @@ static inline struct ps_outcome ps_step(const struct ps_policy *policy, struct p
     const int8_t was = s->current;
     const unsigned answer = ps_respond(policy, s, event, plane);
     const struct ps_outcome out = {
-        was,       s->current, (uint8_t)answer, (uint8_t)(answer >> 8), (uint8_t)(answer >> 16),
-        {0, 0, 0},
+        was, s->current, (uint8_t)answer, (uint8_t)(answer >> 8), (uint8_t)(answer >> 16), 0, 0, 0,
     };
     return out;
 }
