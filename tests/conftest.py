@@ -1,10 +1,12 @@
 """What all tests share: fixed random seeds, the tools that tests start, and one installed wheel."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,12 +33,29 @@ def pytest_report_header() -> str:
     return f"planesched {planesched.__version__} from {Path(planesched.__file__).parent}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
-def pytest_collection_modifyitems(items) -> None:
-    """Keep the tests of the wheel together: with ``-n 2`` it is still built once."""
-    for item in items:
-        if item.get_closest_marker("wheel"):
-            item.add_marker(pytest.mark.xdist_group("wheel"))
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """Return a directory that `make` has filled, once for all processes of pytest-xdist.
+
+    Groups of pytest-xdist are not enough: pytest 9.2 with pytest-xdist 3.8 ignores them
+    (pytest-dev/pytest-xdist#1386).
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def made_once(name: str, make: Callable[[Path], object]) -> Path:
+        place, done = base / name, base / f"{name}.done"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
+                make(place)
+                done.touch()
+        return place
+
+    return made_once
 
 
 @pytest.fixture(scope="session")
@@ -83,40 +102,46 @@ def scenario(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def sdist(tmp_path_factory, root, run):
+def sdist(made_once, root, run):
     """A source distribution, made in a copy of the tree that knows no git."""
-    copy = tmp_path_factory.mktemp("copy") / "planesched"
-    shutil.copytree(root, copy, ignore=NOT_SOURCE)
-    out = tmp_path_factory.mktemp("sdist")
-    run(sys.executable, "setup.py", "-q", "sdist", "-d", out, cwd=copy)
-    return next(out.glob("planesched-*.tar.gz"))
+
+    def make(to: Path) -> None:
+        copy = to / "planesched"
+        shutil.copytree(root, copy, ignore=NOT_SOURCE)
+        run(sys.executable, "setup.py", "-q", "sdist", "-d", to, cwd=copy)
+
+    return next(made_once("sdist", make).glob("planesched-*.tar.gz"))
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory, sdist, run):
+def wheel(made_once, sdist, run):
     """The wheel of that sdist, as a distribution's packager makes it, with flags of their own.
 
     What the build needs is in the `test` extra: nothing is fetched.
     """
-    out = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index", "--no-build-isolation"]
-    run(*pip, "-w", out, sdist, cwd=out, CFLAGS="-O2 -pipe")
-    return next(out.glob("planesched-*.whl"))
+
+    def make(to: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index"]
+        run(*pip, "--no-build-isolation", "-w", to, sdist, cwd=to, CFLAGS="-O2 -pipe")
+
+    return next(made_once("wheel", make).glob("planesched-*.whl"))
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory, wheel, run):
+def python(made_once, wheel, run):
     """The interpreter of a new environment, elsewhere, with the wheel in it.
 
     It borrows the packages beside which the tests run. A path in a .pth is searched after the
     environment's own, and its .pth files (an editable planesched) do not count.
     """
-    venv = tmp_path_factory.mktemp("elsewhere") / "venv"
-    run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=venv.parent)
-    python = venv / "bin" / "python"
-    site = Path(run(python, "-c", "import site; print(*site.getsitepackages())", cwd=venv).strip())
-    borrowed = {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
-    site.joinpath("borrowed.pth").write_text("\n".join(sorted(borrowed)))
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
-    run(*install, "--no-index", wheel, cwd=venv)
-    return python
+
+    def make(venv: Path) -> None:
+        run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=venv.parent)
+        python = venv / "bin" / "python"
+        site = run(python, "-c", "import site; print(*site.getsitepackages())", cwd=venv)
+        borrowed = {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
+        Path(site.strip(), "borrowed.pth").write_text("\n".join(sorted(borrowed)))
+        install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
+        run(*install, "--no-index", wheel, cwd=venv)
+
+    return made_once("elsewhere", make) / "bin" / "python"

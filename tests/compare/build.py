@@ -1,21 +1,21 @@
 """Builds the module that steps the core and the slow model side by side."""
 
+import ast
 import os
-import re
 import shutil
 import subprocess
 import sys
+from enum import EnumType
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import planesched
-from planesched import events, policy
+from planesched import reference
 
 HERE = Path(__file__).parent
-PACKAGE = Path(planesched.__file__).parent
-ENUMS = (*policy.ENUMS.values(), events.Event, events.Reason, events.Fault, events.Flags)
-CONSTANTS = {"MAX_PLANES": policy.MAX_PLANES, "ALL": 0xFFFF, "NOBODY": -1}
+INCLUDE = Path(planesched.__file__).parent / "include"
+KEPT = ("bit", "Rules")
 
 NUMBERS = '''
 
@@ -33,7 +33,7 @@ SETUP = """
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", {asserts!r}]}}
+FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", "-g0", {asserts!r}]}}
 modules = [Extension("slow", ["slow.py"], **FLAGS), Extension("pair", ["pair.pyx"], **FLAGS)]
 directives = {{
     "language_level": 3,
@@ -45,28 +45,51 @@ setup(name="pair", ext_modules=cythonize(modules, compiler_directives=directives
 """
 
 
-def build(to: Path, env: dict[str, str]) -> ModuleType:
-    """Compile the slow model and the pair in the directory `to`; give the pair's module."""
-    (to / "slow.py").write_text(numbered((PACKAGE / "reference.py").read_text()) + NUMBERS)
-    (to / "setup.py").write_text(SETUP.format(include=str(PACKAGE / "include"), asserts=ASSERTS))
+def build(to: Path, env: dict[str, str]) -> None:
+    """Compile the slow model and the pair in the directory `to`."""
+    (to / "slow.py").write_text(numbered(Path(reference.__file__).read_text()) + NUMBERS)
+    (to / "setup.py").write_text(SETUP.format(include=str(INCLUDE), asserts=ASSERTS))
     for name in ("slow.pxd", "pair.pyx"):
         shutil.copy(HERE / name, to / name)
     command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     done = subprocess.run(command, cwd=to, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    sys.path.insert(0, str(to))
+
+
+def load(built: Path) -> ModuleType:
+    """Give the pair's module from the directory that it was built in."""
+    sys.path.insert(0, str(built))
     try:
         return import_module("pair")
     finally:
-        sys.path.remove(str(to))
+        sys.path.remove(str(built))
+
+
+class _Numbered(ast.NodeTransformer):
+    """What the slow model's module calls a number, or a member of an enum, as that number."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name):
+            owner = vars(reference).get(node.value.id)
+            if isinstance(owner, EnumType):
+                return ast.Constant(int(owner[node.attr]))
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = vars(reference).get(node.id)
+        is_number = isinstance(node.ctx, ast.Load) and type(value) is int
+        return ast.Constant(value) if is_number else node
 
 
 def numbered(source: str) -> str:
-    """Give the source with each enum's members, and the constants, as the numbers they are."""
-    for enum in ENUMS:
-        for member in enum:
-            source = re.sub(rf"\b{enum.__name__}\.{member.name}\b", str(int(member)), source)
-    head, body = source.split("def bit(", 1)
-    for name, value in CONSTANTS.items():
-        body = re.sub(rf"\b{name}\b", f"({value})", body)
-    return head.replace("from .", "from planesched.") + "def bit(" + body
+    """Give the rules of the source alone, with its enums' members and its constants as numbers."""
+    tree = ast.parse(source)
+    kept = [node for node in tree.body if getattr(node, "name", "") in KEPT]
+    assert [node.name for node in kept] == list(KEPT)
+    rules = kept[-1]
+    # The compiled outcome is read as C ints; this method makes enums of them.
+    rules.body = [node for node in rules.body if getattr(node, "name", "") != "outcome"]
+    body = [_Numbered().visit(node) for node in kept]
+    # What is left over of names is for Python: annotations, and the reasons of `accelerated`.
+    imports = "from __future__ import annotations\nfrom planesched.events import MASKS, Reason\n"
+    return imports + ast.unparse(ast.Module(body, []))

@@ -8,7 +8,7 @@ import random
 
 import pytest
 from compare import policies
-from compare.build import build
+from compare.build import build, load
 
 from planesched import VM, Policy, reference
 from planesched.events import MASKS, Event
@@ -18,9 +18,9 @@ WORDS = (*MASKS, "current", "status")
 EXAMPLE = Policy.preset("vsm", 2)
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory, tool_env):
-    return build(tmp_path_factory.mktemp("pair"), tool_env)
+@pytest.fixture(scope="session")
+def pair(made_once, tool_env):
+    return load(made_once("pair", lambda to: build(to, tool_env)))
 
 
 def shown(difference):

@@ -1,7 +1,9 @@
 """Real traces: each is decoded once, for all tests that look at it."""
 
+import pickle
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,28 +14,43 @@ from planesched.traces import Kind
 DATA = Path(__file__).parents[1] / "data" / "traces"
 
 
-class Again(traces.Reader):
-    """A reader that has been read, to be read from the start: the same attributes and records."""
+ATTRIBUTES = (
+    "path", "skip_bad", "bad", "bad_lines", "lost", "producer", "first_ns", "last_ns",
+    "counts", "skipped", "n_vcpus", "reinjected", "kernel",
+)  # fmt: skip
 
-    def __init__(self, done: traces.Reader, chunks: list[np.ndarray]) -> None:
-        vars(self).update(vars(done))
+
+class Again(traces.Reader):
+    """A trace that was read to its end, to be read from the start: its attributes and records."""
+
+    # They count what is read; here they are known.
+    counts = skipped = n_vcpus = reinjected = kernel = None
+
+    def __init__(self, attributes: dict[str, Any], chunks: list[np.ndarray]) -> None:
+        vars(self).update(attributes)
         self._again = (chunk.copy() for chunk in chunks)
 
     def __iter__(self):
         return self._again
 
 
+def decode(path: Path, to: Path) -> None:
+    reader = traces.read(path)
+    chunks = list(reader)
+    attributes = {name: getattr(reader, name) for name in ATTRIBUTES}
+    (to / "trace").write_bytes(pickle.dumps((attributes, chunks)))
+
+
 class Trace:
     """What a file holds; `chunks` as the reader gave them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, decoded: Path) -> None:
         self.path, self.name = path, path.name
-        self.reader = traces.read(path)
-        self.chunks = list(self.reader)
+        self._attributes, self.chunks = pickle.loads((decoded / "trace").read_bytes())
         self.records = np.concatenate(self.chunks)
 
-    def read(self) -> Again:
-        return Again(self.reader, self.chunks)
+    def read(self) -> traces.Reader:
+        return Again(self._attributes, self.chunks)
 
     @cached_property
     def busy_ns(self) -> int:
@@ -52,19 +69,12 @@ class Trace:
                 since[vcpu] = begin.pop(vcpu, unknown.pop(thread, now))
             elif kind == Kind.HALT and vcpu in since:
                 busy += now - since.pop(vcpu)
-        last = self.reader.last_ns
+        last = self._attributes["last_ns"]
         return busy + sum(last - now for now in (*since.values(), *begin.values()))
 
 
 @pytest.fixture(scope="session")
-def trace(request):
+def trace(request, made_once):
     """The trace that the test names: `parametrize("trace", [...], indirect=True)`."""
-    return Trace(DATA / request.param)
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
-def pytest_collection_modifyitems(items) -> None:
-    """Keep the tests of one trace together: each is decoded by one process."""
-    for item in items:
-        if "trace" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params["trace"]))
+    path = DATA / request.param
+    return Trace(path, made_once(path.name, lambda to: decode(path, to)))

@@ -55,9 +55,8 @@ def test_every_file_is_known():
     ("trace", "events", "span", "vcpus", "counts"), list(table()), indirect=["trace"]
 )
 def test_counts_equal_the_table(trace, events, span, vcpus, counts):
-    reader, kinds = trace.reader, trace.records["kind"]
-    by_name = reader.counts
-    by_name["kvm_exit hlt"] = int((kinds == Kind.HALT).sum())
+    reader, kinds = trace.read(), trace.records["kind"]
+    by_name = reader.counts | {"kvm_exit hlt": int((kinds == Kind.HALT).sum())}
     assert [by_name.get(event, 0) for event in EVENTS] == counts
     assert sum(reader.counts.values()) == events
     assert reader.producer == PRODUCERS[trace.name]
@@ -102,7 +101,7 @@ def test_the_same_vector_on_two_vcpus_is_two_devices(trace):
 
 @one("k510-disk-2vcpu.tracefs.txt.xz")
 def test_an_old_kernel_is_recognised(trace):
-    old = trace.reader
+    old = trace.read()
     assert "kvm_inj_virq in decimal: <= 5.19" in old.kernel
     assert "4 flags a line: < 5.17" in old.kernel
     # 5.10 does not mark re-injections; without them every injection has its EOI, but for the ends.
@@ -111,12 +110,12 @@ def test_an_old_kernel_is_recognised(trace):
 
 @one("k612-mix-2vcpu.tracefs.txt.xz")
 def test_a_new_kernel_is_recognised(trace):
-    assert "kvm_inj_virq in hexadecimal: >= 6.0" in trace.reader.kernel
+    assert "kvm_inj_virq in hexadecimal: >= 6.0" in trace.read().kernel
 
 
 @one("k612-boot-all-kvm-events-slice.tracefs.txt.xz")
 def test_unknown_events_are_skipped_by_name(trace):
-    reader = trace.reader
+    reader = trace.read()
     assert reader.skipped["kvm_mmio"] == 17775
     assert reader.skipped["vcpu_match_mmio"] == 17776
     assert "kvm_entry" not in reader.skipped
