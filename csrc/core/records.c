@@ -39,8 +39,8 @@ static void grammar_of(struct grammar *grammar, const struct ps_policy *policy, 
 }
 
 /* The events among a block of records, or PS_WRONG with them: all are looked at, and none is
- * branched on. The first bit of a difference tells that something is less than it may be; of two times that
- * are not negative it never tells wrongly. */
+ * branched on. The first bit of a difference tells that something is less than it may be; of two
+ * times that are not negative it never tells wrongly. */
 static uint32_t survey_block(const struct ps_event_record *events, uint64_t n,
                              const struct grammar *grammar, uint64_t n_vcpus, int64_t earliest_ns)
 {

@@ -429,7 +429,8 @@ cdef class Engine:
             If `into` is no reading of an engine with as many rows.
         """
         cdef engine.ps_reading reading
-        figures, totals, rows, latency, response, sojourn = _room(engine.ps_engine_n_rows(self.c), into)
+        figures, totals, rows, latency, response, sojourn = _room(
+            engine.ps_engine_n_rows(self.c), into)
         reading.figures = <ps_figures *><size_t>figures.ctypes.data
         reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
