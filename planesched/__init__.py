@@ -33,10 +33,10 @@ _HOMES = {
     "Outcome": "core",
     "UserScheduler": "userspace",
     "pick_many": "core",
-    "EVENT": "events",
-    "JOB": "events",
-    "OUTCOME": "events",
-    "STATE": "events",
+    "EVENT": "layouts",
+    "JOB": "layouts",
+    "OUTCOME": "layouts",
+    "STATE": "layouts",
     "get_include": "",
     # Drivers
     "Engine": "simulation.engine",
@@ -84,10 +84,6 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .core import Outcome as Outcome
     from .core import pick_many as pick_many
     from .errors import TraceError as TraceError
-    from .events import EVENT as EVENT
-    from .events import JOB as JOB
-    from .events import OUTCOME as OUTCOME
-    from .events import STATE as STATE
     from .events import Event as Event
     from .events import Fault as Fault
     from .events import Flags as Flags
@@ -96,6 +92,10 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .figures.jobs import JobStats as JobStats
     from .figures.planes import Stats as Stats
     from .figures.result import Result as Result
+    from .layouts import EVENT as EVENT
+    from .layouts import JOB as JOB
+    from .layouts import OUTCOME as OUTCOME
+    from .layouts import STATE as STATE
     from .replaying.run import ReplayResult as ReplayResult
     from .replaying.run import TraceSummary as TraceSummary
     from .replaying.run import replay as replay

@@ -7,7 +7,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import JOB, OUTCOME, Reason
+from .events import Reason
+from .layouts import JOB, OUTCOME
 from .policy import Policy, plane_id
 
 __all__ = [

@@ -14,6 +14,7 @@ from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched cimport _crun as loop
 from planesched cimport _cfigures as figures
+from planesched._clayouts cimport hold_enums, hold_layouts, ps_core_layouts, ps_core_numbers
 from planesched.csched cimport (
     PS_ABI_VERSION,
     PS_EVENT_ENTER,
@@ -36,13 +37,17 @@ from planesched.csched cimport (
 )
 
 from .checks import log_array, record_array
-from .events import EVENT, MASKS, NO_PLANE, STATE, Event, Fault, Flags, Reason
-from .figures.planes import FIGURES, Stats
+from .events import MASKS, NO_PLANE, Event, Fault, Flags, Reason
+from .layouts import EVENT, FIGURES, STATE
+from .figures.planes import Stats
 from .policy import Policy, plane_count, plane_id
 
 __all__ = ["VCPU", "VM", "Outcome", "pick_many"]
 
 ABI_VERSION = PS_ABI_VERSION
+
+hold_layouts(ps_core_layouts)
+hold_enums(ps_core_numbers)
 
 cdef dict EVENT_NUMBERS = {event.name.lower(): int(event) for event in Event}
 

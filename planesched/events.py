@@ -1,4 +1,4 @@
-"""Names and record layouts that every part shares: events, reasons, faults, flags, dtypes.
+"""Names and numbers that every part shares: events, reasons, faults, flags.
 
 The numbers are those of the rules (docs/rules.md, section 4); reasons 1 to 3 are the entry
 reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason).
@@ -6,23 +6,22 @@ reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason).
 
 from enum import IntEnum, IntFlag
 
-import numpy as np
-
 __all__ = [
-    "EVENT",
-    "JOB",
     "MASKS",
+    "MAX_PLANES",
     "NO_PLANE",
-    "OUTCOME",
-    "STATE",
     "Event",
     "Fault",
     "Flags",
     "JobKind",
+    "Pending",
     "Reason",
     "event_number",
     "takes_plane",
 ]
+
+MAX_PLANES = 16
+"""The limit of KVM (``KVM_MAX_PLANES``) and of the Hyper-V TLFS."""
 
 NO_PLANE = 255
 """What a record holds where its event takes no plane."""
@@ -101,6 +100,14 @@ class Flags(IntFlag):
     BOUNCED = 128
 
 
+class Pending(IntEnum):
+    """What can be pending on a plane; figures count each apart."""
+
+    IRQ = 0
+    NMI = 1
+    TRAP = 2
+
+
 class JobKind(IntEnum):
     """What a queued piece of work is (rules, section 7)."""
 
@@ -126,51 +133,6 @@ MASKS = (
     "req_exit",
 )
 """The masks of one vCPU's state, in the order in which they are stored."""
-
-STATE = np.dtype(
-    [(name, "<u2") for name in MASKS] + [("current", "i1"), ("status", "u1"), ("pad", "u1", (2,))]
-)
-"""One vCPU: 32 bytes. Bit p of a mask speaks of plane p."""
-
-EVENT = np.dtype(
-    [("time_ns", "<i8"), ("vcpu", "<u4"), ("kind", "u1"), ("plane", "u1"), ("arg", "<u2")]
-)
-"""One timed event: 16 bytes. ``plane`` is 0 or ``NO_PLANE`` where the event takes none."""
-
-OUTCOME = np.dtype(
-    [
-        ("record", "<i8"),
-        ("time_ns", "<i8"),
-        ("vcpu", "<u4"),
-        ("kind", "u1"),
-        ("plane", "u1"),
-        ("was", "i1"),
-        ("now", "i1"),
-        ("reason", "u1"),
-        ("fault", "u1"),
-        ("flags", "u1"),
-        ("status", "u1"),
-        ("took_ns", "<u4"),
-    ]
-)
-"""One logged outcome: 32 bytes. ``record`` is the index of the event that had it.
-
-``status`` is what the vCPU did before: 0 it ran plane ``was``, 1 it was in userspace, 2 it was
-blocked; ``flags`` say what it does then. ``took_ns`` is what the switch or exit takes, where the
-driver gives that time; at most 2**32 - 1 (4.29 s).
-"""
-
-JOB = np.dtype(
-    [
-        ("time_ns", "<i8"),
-        ("service_ns", "<i8"),
-        ("vcpu", "<u4"),
-        ("source", "<u2"),
-        ("plane", "u1"),
-        ("kind", "u1"),
-    ]
-)
-"""One piece of work that arrives for a plane: 24 bytes."""
 
 _WITHOUT_PLANE = {Event.RESCHED, Event.HALT, Event.RETURN}
 _NUMBERS = {event.name.lower(): int(event) for event in Event}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Self
 
-from .events import Reason
+from .events import MAX_PLANES, Reason
 
 __all__ = [
     "MAX_PLANES",
@@ -29,9 +29,6 @@ __all__ = [
     "Vina",
     "Wake",
 ]
-
-MAX_PLANES = 16
-"""The limit of KVM (``KVM_MAX_PLANES``) and of the Hyper-V TLFS."""
 
 Direction = IntEnum("Direction", "lowest_first highest_first", start=0)
 Rank = IntEnum("Rank", "fixed locked siblings", start=0)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .events import MASKS, STATE, Event, Fault, Flags, Reason, event_number, takes_plane
+from .events import MASKS, Event, Fault, Flags, Reason, event_number, takes_plane
+from .layouts import STATE
 from .policy import (
     MAX_PLANES,
     Call,

@@ -22,7 +22,8 @@ from libc.string cimport memcpy
 from planesched.core cimport VCPU, Outcome
 from planesched.csched cimport PS_EVENT_ENTER, PS_MAX_PLANES, PS_STATUS_USER, ps_state
 
-from .events import STATE, Reason
+from .events import Reason
+from .layouts import STATE
 
 __all__ = ["UserScheduler"]
 

@@ -38,7 +38,7 @@ static inline void ps_wide_sub(struct ps_wide *sum, uint64_t value)
 /* What can be pending on a plane, and the words below that speak of each. */
 enum ps_pending { PS_PENDING_IRQ, PS_PENDING_NMI, PS_PENDING_TRAP, PS_N_PENDING };
 
-/* All vCPUs together. planesched/stats.py holds the same layout as a numpy dtype. */
+/* All vCPUs together. planesched/layouts.py holds the same layout as a numpy dtype. */
 struct ps_figures {
     uint64_t steps[PS_N_EVENTS][PS_MAX_PLANES];      /* accepted events, by event and plane */
     uint64_t faults[PS_N_EVENTS][PS_N_FAULTS];       /* refused events */

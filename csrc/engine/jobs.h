@@ -20,7 +20,7 @@ struct ps_node {
 };
 
 /* Where the figures of a job go: a row for every source, and behind those one for every plane, with
- * what was fed and what VINA posted. planesched/jobstats.py has the layout. */
+ * what was fed and what VINA posted. planesched/layouts.py has the layout. */
 struct ps_row {
     uint64_t arrived, finished, injected;
     uint64_t queued_before;              /* when counting began */
@@ -32,7 +32,7 @@ struct ps_row {
 };
 
 /* What became of the jobs, by the plane that they are for; the first ones are the sums of the rows,
- * and stand there on reading only. planesched/jobstats.py has the layout. */
+ * and stand there on reading only. planesched/layouts.py has the layout. */
 struct ps_totals {
     uint64_t arrived[PS_MAX_PLANES];
     uint64_t finished[PS_MAX_PLANES];

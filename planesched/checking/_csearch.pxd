@@ -10,11 +10,25 @@ cdef extern from "checker/search.h" nogil:
         PS_SHARDS
         PS_MAX_ACTS
         PS_NO_ID
+        PS_PRIORITY
+        PS_WAKEUP
+        PS_WORK_CONSERVING
+        PS_NOTHING_LOST
+        PS_FEASIBLE
+        PS_SAME_CHOICE
         PS_N_LOCAL
+        PS_DELIVERY
+        PS_PROGRESS
         PS_ACT_ANSWER
         PS_ACT_IPI
         PS_ACT_LOCK
+        PS_ACT_UNLOCK
+        PS_ACT_FLUSH
+        PS_WHEN_RUNS
+        PS_WHEN_USER
+        PS_WHEN_OPEN
         PS_OF_SELF
+        PS_INSIDE
 
     struct ps_act:
         uint8_t kind, vcpu, plane, target, how

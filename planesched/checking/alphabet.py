@@ -7,8 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import Event, takes_plane
+from ..layouts import ACT
 from ..policy import Policy, Rank
-from .search import ACT
+from .search import (
+    ANSWER,
+    INSIDE,
+    IPI,
+    OPEN,
+    RUNS,
+    SELF,
+    TLB_FLUSH,
+    TLB_LOCK,
+    TLB_UNLOCK,
+    USER,
+)
 
 __all__ = ["DEFAULT", "GROUPS", "KINDS", "acts_of", "parse_events"]
 
@@ -36,10 +48,6 @@ GROUPS = {
     "host": ("force", "hold", "release", "start", "stop", "enter"),
 }
 """Names that stand for several events."""
-
-# As in csrc/checker/world.h.
-RUNS, USER, OPEN, SELF, INSIDE = 1, 2, 4, 8, 16
-ANSWER, IPI, TLB_LOCK, TLB_UNLOCK, TLB_FLUSH = range(len(Event), len(Event) + 5)
 
 KINDS = {
     **{int(event): event.name.lower() for event in Event},

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..checks import thread_count
 from ..core import VM
-from ..events import EVENT, STATE
+from ..layouts import EVENT, STATE
 from ..policy import Policy, plane_count
 from ..presets import presets
 from .alphabet import DEFAULT, GROUPS, acts_of, parse_events
@@ -20,7 +20,7 @@ from .answers import coverage_of, judge, verdict_of
 from .counterexample import Trace, TraceStep, make_trace
 from .properties import PROPERTIES, Predicate, Property, choose
 from .report import Coverage, DiffReport, Matrix, Report, Verdict
-from .search import MAX_VCPUS, Search
+from .search import MAX_VCPUS, SAME_CHOICE, Search
 from .threads import Progress, drive
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
 MAX_STATES = 10_000_000
 """The bound of a search that names none: at most 640 MB."""
 
-_SAME_CHOICE = 5
 _Watch = Callable[[Progress], object] | None
 
 
@@ -163,10 +162,10 @@ def diff(
     policies = (_policy(first, planes), _policy(second, planes))
     items = parse_events(events)
     acts, _ = acts_of(items, policies, planes, 1)
-    search = Search(policies, planes, 2, acts, 1 << _SAME_CHOICE)
+    search = Search(policies, planes, 2, acts, 1 << SAME_CHOICE)
     search.add_root(search.boot())
     run = drive(search, _bound(max_states), thread_count(threads), progress)
-    found = search.found(_SAME_CHOICE)
+    found = search.found(SAME_CHOICE)
     trace = None
     if found is not None:
         state, act = found

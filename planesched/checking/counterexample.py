@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..core import Outcome
 from ..events import MASKS, Event, Flags, takes_plane
 from ..policy import Policy
-from .alphabet import ANSWER, IPI, KINDS, TLB_LOCK
-from .search import Search
+from .alphabet import KINDS
+from .search import ANSWER, IPI, TLB_LOCK, Search
 
 __all__ = ["Trace", "TraceStep", "make_trace"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .search import DELIVERY, PROGRESS
+from .search import DELIVERY, FEASIBLE, NOTHING_LOST, PRIORITY, PROGRESS, WAKEUP, WORK_CONSERVING
 
 __all__ = ["PROPERTIES", "Predicate", "Property", "choose"]
 
@@ -25,14 +25,14 @@ class Property:
 _ALL = (
     Property(
         "priority",
-        0,
+        PRIORITY,
         "No plane runs while a plane that outranks it is deliverable and not held.",
         "not user and not blocked => no p: online(p) and not held(p) and deliverable(p) and "
         "outranks(p, current)",
     ),
     Property(
         "wakeup",
-        1,
+        WAKEUP,
         "No vCPU is blocked while a plane that is runnable, or that outranks the blocked one, is "
         "not held and wakes.",
         "blocked => no p: online(p) and not held(p) and wakes(p) and "
@@ -40,7 +40,7 @@ _ALL = (
     ),
     Property(
         "work_conserving",
-        2,
+        WORK_CONSERVING,
         "No vCPU is blocked while a runnable plane that is not held is not halted.",
         "blocked => no p: online(p) and not held(p) and runnable(p) and not halted(p)",
     ),
@@ -61,14 +61,14 @@ _ALL = (
     ),
     Property(
         "nothing_lost",
-        3,
+        NOTHING_LOST,
         "A pending bit goes only by injection, by delivery of its intercept, or by disable.",
         "irq(p) and not irq'(p) => injected at p or disable p; nmi likewise; "
         "trap(p) and not trap'(p) => (now = p and not user') or disable p",
     ),
     Property(
         "feasible",
-        4,
+        FEASIBLE,
         "No plane is switched to by the host's will alone that the policy's force does not allow.",
         "switched and (reason = force or (reason = user and not runnable(now))) => "
         "force = any or (force = marker and now = marker)",

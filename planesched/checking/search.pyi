@@ -8,12 +8,27 @@ from typing_extensions import disjoint_base
 from ..core import Outcome
 from ..policy import Policy
 
-__all__ = ["ACT", "Search"]
+__all__ = ["Search"]
 
-ACT: Final[np.dtype[np.void]]
-N_LOCAL: Final[int]
+PRIORITY: Final[int]
+WAKEUP: Final[int]
+WORK_CONSERVING: Final[int]
+NOTHING_LOST: Final[int]
+FEASIBLE: Final[int]
+SAME_CHOICE: Final[int]
 DELIVERY: Final[int]
 PROGRESS: Final[int]
+N_LOCAL: Final[int]
+ANSWER: Final[int]
+IPI: Final[int]
+TLB_LOCK: Final[int]
+TLB_UNLOCK: Final[int]
+TLB_FLUSH: Final[int]
+RUNS: Final[int]
+USER: Final[int]
+OPEN: Final[int]
+SELF: Final[int]
+INSIDE: Final[int]
 MAX_ACTS: Final[int]
 MAX_VCPUS: Final[int]
 

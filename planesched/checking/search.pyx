@@ -10,19 +10,26 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from planesched._clayouts cimport hold_layouts, ps_checker_layouts
 from planesched.checking cimport _csearch as c
 from planesched.core cimport Outcome, fill_policy
 from planesched.csched cimport ps_boot, ps_outcome, ps_state
 
-from ..events import STATE
+from ..layouts import ACT, STATE
 
-__all__ = ["ACT", "Search"]
+__all__ = ["Search"]
 
-ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how")])
-"""One thing that may happen: 5 bytes, as ``struct ps_act`` of csrc/checker/world.h."""
+hold_layouts(ps_checker_layouts)
 
+# The numbers of csrc/checker/: properties, acts beside the rules' events, and when an act can be.
+PRIORITY, WAKEUP, WORK_CONSERVING = c.PS_PRIORITY, c.PS_WAKEUP, c.PS_WORK_CONSERVING
+NOTHING_LOST, FEASIBLE, SAME_CHOICE = c.PS_NOTHING_LOST, c.PS_FEASIBLE, c.PS_SAME_CHOICE
+DELIVERY, PROGRESS = c.PS_DELIVERY, c.PS_PROGRESS
 N_LOCAL = c.PS_N_LOCAL
-DELIVERY, PROGRESS = N_LOCAL, N_LOCAL + 1
+ANSWER, IPI = c.PS_ACT_ANSWER, c.PS_ACT_IPI
+TLB_LOCK, TLB_UNLOCK, TLB_FLUSH = c.PS_ACT_LOCK, c.PS_ACT_UNLOCK, c.PS_ACT_FLUSH
+RUNS, USER, OPEN = c.PS_WHEN_RUNS, c.PS_WHEN_USER, c.PS_WHEN_OPEN
+SELF, INSIDE = c.PS_OF_SELF, c.PS_INSIDE
 MAX_ACTS = c.PS_MAX_ACTS
 MAX_VCPUS = c.PS_WORLD_VCPUS
 

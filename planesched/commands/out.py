@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import OUTCOME
 from ..figures.arrow import arrow_table
 from ..files import check_target, replacing
+from ..layouts import OUTCOME
 
 __all__ = [
     "LOG_ROOM",

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import reference
-from ..events import MASKS, STATE, Flags, Reason
+from ..events import MASKS, Flags, Reason
+from ..layouts import STATE
 from ..policy import Policy
 from ..presets import presets
 from .case import ANSWER, FAULTS, FLAGS, Scenario, Step, load, read_event

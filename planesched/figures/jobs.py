@@ -5,41 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..policy import MAX_PLANES
+from ..layouts import TIMED, TOTALS
 from .distribution import Times
 from .equal import Alike
-from .planes import _WIDE, _to_int, _wide_sum
+from .planes import _to_int, _wide_sum
 
-__all__ = ["ROW", "TIMED", "TOTALS", "JobStats", "merge_rows", "merge_totals"]
+__all__ = ["TIMED", "JobStats", "merge_rows", "merge_totals"]
 
-_PLANES = (MAX_PLANES,)
 _COUNTS = ("arrived", "woken", "finished", "queued_before", "queued", "forwarded")
 
-TIMED = ("latency", "response", "sojourn")
-"""What is timed of jobs: to the injection, to the first instruction, to the end of service."""
-
 _WIDE_SUMS = ("sojourn_ns", "load_ns", "age_ns", "age_before_ns")
-
-TOTALS = np.dtype(
-    [
-        *((name, "<u8", _PLANES) for name in ("arrived", "finished", "queued_before", "queued")),
-        ("sojourn_ns", _WIDE, _PLANES),
-        ("sojourn_min_ns", "<u8", _PLANES),
-        ("sojourn_max_ns", "<u8", _PLANES),
-        *((name, "<u8", _PLANES) for name in ("woken", "forwarded", "starved_ns", "oldest_ns")),
-        *((name, _WIDE) for name in ("load_ns", "age_ns", "age_before_ns")),
-    ]
-)
-"""The layout of ``struct ps_totals`` in csrc/engine/jobs.h."""
-
-ROW = np.dtype(
-    [
-        *((name, "<u8") for name in ("arrived", "finished", "injected", "queued_before", "queued")),
-        *((f"{what}_ns", _WIDE) for what in TIMED),
-        *((f"{what}_{end}_ns", "<u8") for what in TIMED for end in ("min", "max")),
-    ]
-)
-"""The layout of ``struct ps_row`` in csrc/engine/jobs.h."""
 
 
 class JobStats(Alike):

@@ -9,41 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import Event, Fault, Reason
-from ..policy import MAX_PLANES
+from ..events import Event, Fault, Pending, Reason
+from ..layouts import FIGURES
 from .distribution import Times
 from .equal import Alike
 
-__all__ = ["FIGURES", "Stats", "bounces", "exits", "merge_figures", "switches"]
-
-_PENDING = 3
-_WIDE = np.dtype([("lo", "<u8"), ("hi", "<u8")])
-_PLANES = (MAX_PLANES,)
-
-FIGURES = np.dtype(
-    [
-        ("steps", "<u8", (len(Event), MAX_PLANES)),
-        ("faults", "<u8", (len(Event), len(Fault))),
-        ("entries", "<u8", (MAX_PLANES, MAX_PLANES)),
-        ("reasons", "<u8", (len(Reason),)),
-        ("exits", "<u8", (len(Reason),)),
-        ("coalesced", "<u8", (_PENDING, MAX_PLANES)),
-        ("taken", "<u8", (_PENDING, MAX_PLANES)),
-        ("dropped", "<u8", (_PENDING, MAX_PLANES)),
-        ("pending_before", "<u8", (_PENDING, MAX_PLANES)),
-        ("pending", "<u8", (_PENDING, MAX_PLANES)),
-        ("vina", "<u8", _PLANES),
-        ("vina_set", "<u8", _PLANES),
-        ("time_ns", _WIDE, (4, MAX_PLANES)),
-        ("suspended_ns", _WIDE, _PLANES),
-        ("latency_ns", _WIDE, _PLANES),
-        ("latency_min_ns", "<u8", _PLANES),
-        ("latency_max_ns", "<u8", _PLANES),
-        ("longest_ns", "<u8", _PLANES),
-        ("age_ns", "<u8", _PLANES),
-    ]
-)
-"""The layout of ``struct ps_figures`` in csrc/core/figures.h."""
+__all__ = ["Stats", "bounces", "exits", "merge_figures", "switches"]
 
 _SUMMED = FIGURES.names[: FIGURES.names.index("time_ns")] if FIGURES.names else ()
 _SUMMED_WIDE = ("time_ns", "suspended_ns", "latency_ns")
@@ -179,17 +150,17 @@ class Stats(Alike):
     @property
     def injected(self) -> NDArray[np.uint64]:
         """Interrupts injected per plane."""
-        return self._counts("taken", 0)
+        return self._counts("taken", Pending.IRQ)
 
     @property
     def nmis(self) -> NDArray[np.uint64]:
         """NMIs injected per plane."""
-        return self._counts("taken", 1)
+        return self._counts("taken", Pending.NMI)
 
     @property
     def intercepts(self) -> NDArray[np.uint64]:
         """Intercepts delivered per plane."""
-        return self._counts("taken", 2)
+        return self._counts("taken", Pending.TRAP)
 
     @property
     def coalesced(self) -> NDArray[np.uint64]:

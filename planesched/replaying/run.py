@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import traces
-from ..events import OUTCOME
 from ..figures.replayed import ReplayResult, TraceSummary
+from ..layouts import OUTCOME
 from ..policy import Call, Policy, Scheduler, plane_count
 from ..simulation.engine import Engine
 from ..text import duration_ns

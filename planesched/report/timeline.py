@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import OUTCOME, Event, Fault, Flags, Reason, takes_plane
+from ..events import Event, Fault, Flags, Reason, takes_plane
+from ..layouts import OUTCOME
 from .tracks import Args, Mark, check_timeline, tracks
 
 __all__ = ["write_timeline"]

@@ -15,12 +15,15 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched.simulation cimport _cengine as engine
 from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
+from planesched._clayouts cimport (
+    hold_enums, hold_layouts, ps_engine_layouts, ps_engine_numbers,
+)
 from planesched.core cimport fill_policy
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
 from ..userspace import as_user_scheduler
 from ..core import _as_policy, _online_mask
-from ..events import JOB, STATE
+from ..layouts import FIGURES, JOB, ROW, STATE, TOTALS
 from ..figures.distribution import by_plane
 from ..checks import (
     cost_table,
@@ -32,11 +35,14 @@ from ..checks import (
     vcpu_count,
     whole_ns,
 )
-from ..figures.jobs import ROW, TOTALS, JobStats
+from ..figures.jobs import JobStats
 from ..policy import plane_count, plane_id
-from ..figures.planes import FIGURES, Stats
+from ..figures.planes import Stats
 
 __all__ = ["Engine", "Guests"]
+
+hold_layouts(ps_engine_layouts)
+hold_enums(ps_engine_numbers)
 
 include "guests.pxi"
 

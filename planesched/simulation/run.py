@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import log_array, thread_count, vcpu_count, whole_ns
-from ..events import OUTCOME
 from ..figures.result import Result
+from ..layouts import OUTCOME
 from ..policy import Policy, Scheduler, plane_count
 from ..workload import Costs, Workload
 from ..workload.numbered import Resolved, groups

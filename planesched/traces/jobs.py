@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import JOB
+from ..layouts import JOB
 from .planemap import PlaneMap
 from .reader import Reader
 from .record import NO_VCPU, Kind

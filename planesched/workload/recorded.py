@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import JOB
+from ..layouts import JOB
 from ..traces import PlaneMap, jobs, read, resolve
 from .numbered import Resolved
 from .sources import Recorded

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from planesched import MAX_PLANES, VM, Event, Flags, Policy, Reason
-from planesched.events import MASKS, STATE, takes_plane
+from planesched.events import MASKS, takes_plane
+from planesched.layouts import STATE
 from planesched.policy import ENUMS
 from planesched.reference import BLOCKED, USER, Reference
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from slow_engine import Arrival, Guests, LivelockError, SlowVcpu, simulate
 
-from planesched.events import JOB, MASKS, STATE, Event, Flags, JobKind, Reason
+from planesched.events import MASKS, Event, Flags, JobKind, Reason
+from planesched.layouts import JOB, STATE
 from planesched.policy import ENUMS, Policy
 from planesched.presets import presets
 from planesched.reference import boot_state

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "planesched"
 
 # Lowest first. A room imports from those below it, from its own and from its neighbours in a set.
 LAYERS = [
-    {"text", "errors", "files", "events", "csched"},
+    {"text", "errors", "files", "events", "layouts", "csched", "_clayouts"},
     {"policy", "presets", "policytext", "checks"},
     {"core", "core_run", "core_pick", "_crun", "_cfigures", "userspace", "capi", "reference"}
     | {"figures"},

@@ -1,0 +1,39 @@
+/* The structs and enums of the engine that Python reads too. */
+#include "core/layouts.h"
+#include "engine/jobs.h"
+#include "planesched/engine.h"
+
+#define F(name) PS_LAYOUT_FIELD(ps_job, name)
+static const struct ps_layout_field job_fields[] = {
+    F(time_ns), F(service_ns), F(vcpu), F(source), F(plane), F(kind), {0}
+};
+#undef F
+
+#define F(name) PS_LAYOUT_FIELD(ps_totals, name)
+static const struct ps_layout_field totals_fields[] = {
+    F(arrived), F(finished), F(queued_before), F(queued), F(sojourn_ns), F(sojourn_min_ns),
+    F(sojourn_max_ns), F(woken), F(forwarded), F(starved_ns), F(oldest_ns), F(load_ns), F(age_ns),
+    F(age_before_ns), {0}
+};
+#undef F
+
+#define F(name) PS_LAYOUT_FIELD(ps_row, name)
+static const struct ps_layout_field row_fields[] = {
+    F(arrived), F(finished), F(injected), F(queued_before), F(queued), F(latency_ns),
+    F(response_ns), F(sojourn_ns), F(latency_min_ns), F(latency_max_ns), F(response_min_ns),
+    F(response_max_ns), F(sojourn_min_ns), F(sojourn_max_ns), {0}
+};
+#undef F
+
+const struct ps_layout ps_engine_layouts[] = {
+    PS_LAYOUT(ps_job, job_fields),
+    PS_LAYOUT(ps_totals, totals_fields),
+    PS_LAYOUT(ps_row, row_fields),
+    {0}
+};
+
+#define JOB(name) {"JobKind", #name, PS_JOB_##name}
+const struct ps_number ps_engine_numbers[] = {
+    JOB(INTERRUPT), JOB(CALL), JOB(FORWARD), {"JobKind", NULL, PS_N_JOB_KINDS}, {0}
+};
+#undef JOB

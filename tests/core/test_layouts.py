@@ -1,0 +1,65 @@
+"""A dtype or an enum that is not what C has cannot be imported."""
+
+import subprocess
+import sys
+from itertools import cycle
+
+import pytest
+
+from planesched import layouts
+
+HOLDERS = {
+    **dict.fromkeys(("ps_state", "ps_event_record", "ps_outcome_record", "ps_figures"), "core"),
+    **dict.fromkeys(("ps_job", "ps_totals", "ps_row"), "simulation.engine"),
+    "ps_act": "checking.search",
+}
+OTHER = """
+import numpy as np
+from planesched import layouts
+dtype = layouts._STRUCTS["{struct}"]
+fields = [(name, dtype[name]) for name in dtype.names]
+layouts._STRUCTS["{struct}"] = np.dtype({change})
+import planesched.{module}
+"""
+# A field more; one less; two that have changed places; one of another name.
+CHANGES = [
+    "fields + [('more', 'u1')]",
+    "fields[:-1]",
+    "[fields[1], fields[0], *fields[2:]]",
+    "[('other', fields[0][1]), *fields[1:]]",
+]
+
+
+def error_of(code: str) -> str:
+    """The last line that a new interpreter says when it runs some code, and fails."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, code
+    return done.stderr.splitlines()[-1]
+
+
+def test_every_struct_is_held():
+    assert set(HOLDERS) == set(layouts._STRUCTS)
+
+
+@pytest.mark.parametrize(("struct", "change"), list(zip(HOLDERS, cycle(CHANGES))))
+def test_another_layout_is_no_import(struct, change):
+    said = error_of(OTHER.format(struct=struct, change=change, module=HOLDERS[struct]))
+    assert said.startswith(f"ImportError: struct {struct} has ")
+
+
+@pytest.mark.parametrize(("enum", "module"), [("Event", "core"), ("JobKind", "simulation.engine")])
+def test_another_number_is_no_import(enum, module):
+    said = error_of(
+        "from enum import IntEnum\n"
+        "from planesched import events\n"
+        f"names = {{each.name: int(each) for each in events.{enum}}}\n"
+        "names['OTHER'] = names.popitem()[1]\n"
+        f"events.{enum} = IntEnum('{enum}', names)\n"
+        f"import planesched.{module}\n"
+    )
+    assert said.startswith(f"ImportError: {enum}: planesched.events and C differ in [")
+
+
+def test_a_number_without_a_name_is_no_import():
+    with pytest.raises(ImportError, match="Fault: C has 3 numbers, and names 2"):
+        layouts.hold_numbers([("Fault", "NONE", 0), ("Fault", "UD", 1), ("Fault", None, 3)])
