@@ -22,11 +22,13 @@ COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
 # Python itself leaks by design, and knows nothing of the sanitizers: they must be there first.
 # Without pymalloc every object has its own red zone. -P: the installed package, not the checkout.
 PRELOAD := $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name=libubsan.so)
+# The rooms whose tests reach C by ways of their own; the others' come by the same.
+DEBUGGED := tests/core tests/engine tests/checking tests/traces
 UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test debug ctest lint stubs bench lib install clean
+.PHONY: help build test rest debug ctest lint stubs bench lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -37,15 +39,20 @@ $(V)/python:
 build: $(V)/python  ## Build in place and install for development into .venv
 	$(V)/pip install -q -e '.[dev,bench]'
 
-test: build  ## Run the tests
-	$(V)/pytest -q -n 2 --dist loadgroup
+test: build  ## Run the tests that the README's command runs
+	$(V)/pytest -q -n 2 --dist worksteal -m 'not exhaustive and not integration'
+
+rest: build  ## Run the other tests: billions of steps, and other people's larger packages
+	$(V)/pytest -q -n 2 --dist worksteal -m 'exhaustive or integration'
 
 debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
 	$(PYTHON) -m venv .venv-debug
 	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
 	@$(UNDER_ASAN) $(D)/python -c 'import planesched.core as core; print(core.__file__)' \
 		| xargs nm -D | grep -q __asan_report || { echo "not a debug build" >&2; exit 1; }
-	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -n 2 --dist loadgroup -m 'not wheel and not exhaustive and not python' -p no:cacheprovider
+	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -n 2 --dist worksteal \
+		-m 'not wheel and not exhaustive and not integration and not python' \
+		-p no:cacheprovider $(DEBUGGED)
 
 ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run the C tests under ASan, UBSan
 	@for cc in $(CCS); do for h in $(HEADERS); do for as in "c -std=c11" "c++ -std=c++17"; do \

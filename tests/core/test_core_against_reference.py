@@ -38,14 +38,28 @@ def shown(difference):
     return "\n".join(lines)
 
 
-@pytest.mark.exhaustive
+def compare_every_state(pair, policy):
+    both = pair.Pair(policy)
+    agree = both.exhaust(policies.seeds(policy), *policies.followed(policy))
+    assert agree, f"{policy}\n{shown(both.difference)}"
+    assert both.states > 10_000
+
+
+PRESETS = {name: policies.looked_at(Policy.preset(name, 2)) for name in presets()}
+
+
 @pytest.mark.parametrize("preset", presets())
 def test_every_reachable_state_of_two_planes(pair, preset):
-    for policy in policies.compared()[preset]:
-        both = pair.Pair(policy)
-        agree = both.exhaust(policies.seeds(policy), *policies.followed(policy))
-        assert agree, f"{policy}\n{shown(both.difference)}"
-        assert both.states > 10_000
+    compare_every_state(pair, PRESETS[preset])
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("preset", presets())
+def test_every_reachable_state_one_field_away(pair, preset):
+    others = [policy for policy in policies.compared()[preset] if policy not in PRESETS.values()]
+    assert len(others) > 10
+    for policy in others:
+        compare_every_state(pair, policy)
 
 
 @pytest.mark.parametrize("preset", presets())

@@ -47,7 +47,8 @@ def test_the_commands_are_one_line_each_and_say_what_is_shown(blocks):
     demo, test = (block.text for block in blocks if block.language == "sh")
     assert demo.count("\n") == test.count("\n") == 1
     assert demo.endswith("/planesched demo\n")
-    assert test.endswith("/pytest -q -n 2 --dist loadgroup\n")
+    expression = "not exhaustive and not integration"
+    assert test.endswith(f"/pytest -q -n 2 --dist worksteal -m '{expression}'\n")
 
 
 def test_the_demo_shown(blocks, tmp_path):
