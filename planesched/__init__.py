@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 # At once, for two functions hide the modules that they are from, which takes that they come first.
-from .policy import MAX_PLANES as MAX_PLANES
+from .events import MAX_PLANES as MAX_PLANES
 from .policy import Policy as Policy
 from .presets import Preset as Preset
 from .presets import presets as presets
@@ -19,7 +19,7 @@ except ImportError:  # a source tree that was never built
 # Where each public name is from; it is imported when it is first asked for (PEP 562).
 _HOMES = {
     # Rules
-    "MAX_PLANES": "policy",
+    "MAX_PLANES": "events",
     "Policy": "policy",
     "Preset": "presets",
     "presets": "presets",
@@ -50,7 +50,7 @@ _HOMES = {
     # Input
     "Costs": "workload",
     "Scenario": "scenarios",
-    "TraceError": "errors",
+    "InputError": "errors",
     "Workload": "workload",
     "cost_sets": "workload",
     "load_scenario": "scenarios",
@@ -83,7 +83,7 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .core import VM as VM
     from .core import Outcome as Outcome
     from .core import pick_many as pick_many
-    from .errors import TraceError as TraceError
+    from .errors import InputError as InputError
     from .events import Event as Event
     from .events import Fault as Fault
     from .events import Flags as Flags

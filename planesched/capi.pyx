@@ -28,8 +28,8 @@ from planesched.csched cimport (
     ps_takes_plane,
 )
 
-from .core import _as_policy
-from .policy import plane_count
+from .policytext import as_policy
+from .checks import plane_count
 
 __all__ = ["policy_words", "unpack"]
 
@@ -57,7 +57,7 @@ def policy_words(policy, planes=2):
         If `policy` is of another type.
     """
     cdef ps_policy c_policy
-    fill_policy(&c_policy, _as_policy(policy, plane_count(planes)))
+    fill_policy(&c_policy, as_policy(policy, plane_count(planes)))
     words = np.zeros(sizeof(ps_policy) // 2, dtype=np.uint16)
     memcpy(<void *><size_t>words.ctypes.data, &c_policy, sizeof(ps_policy))
     words.flags.writeable = False

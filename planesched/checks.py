@@ -1,155 +1,200 @@
-"""Checks of what a caller gives a driver: records, counts, times, costs, routes."""
+"""Checks of arguments, each once: numbers, planes, times, names, arrays.
+
+Every one raises `Mistake` with the name that the caller has for the argument, its value and what
+was expected; a wrong type raises `TypeMistake`, which is a TypeError too.
+"""
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, SupportsIndex
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .events import Reason
-from .layouts import JOB, OUTCOME
-from .policy import Policy, plane_id
+from .errors import Mistake, TypeMistake, Words, unknown
+from .events import MAX_PLANES
+from .text import MAX_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
-    "MAX_NS",
-    "cost_table",
+    "LAST_NS",
     "job_mistake",
-    "job_route",
     "log_array",
+    "number",
+    "one_of",
+    "online_mask",
+    "plane_count",
+    "plane_id",
     "plane_mask",
+    "planes_of",
     "record_array",
+    "seed_number",
     "thread_count",
     "vcpu_count",
+    "whole",
     "whole_ns",
 ]
 
-MAX_NS = 2**63 - 2
+LAST_NS = MAX_NS - 1
 """The last moment there is; what would be later never happens."""
 
 _MAX_VCPUS = 2**32 - 1
-_ROUTES = ("own", "marker")
-# By number, as enum ps_job_mistake has them.
+_MAX_SEED = 2**512 - 1
+# By number, as enum ps_job_mistake has them: the field, and what was expected of it.
 _JOB_MISTAKES = (
-    "",
-    "vcpu={vcpu} is not the number of a vCPU",
-    "time_ns={time_ns} is before its vCPU's last job or its present, or beyond the end of time",
-    "plane={plane}, source={source} come after greater ones at time_ns={time_ns}: "
-    "at equal times the order is plane, then source",
-    "service_ns={service_ns} is negative",
-    "plane={plane} is not online",
-    "kind={kind} is not 0: only interrupts arrive from outside",
+    ("", ""),
+    ("vcpu", "the number of a vCPU"),
+    ("time_ns", "a time not before its vCPU's last job or its present, nor beyond the end of time"),
+    ("plane", "at equal times the order plane, then source"),
+    ("service_ns", "0 or more"),
+    ("plane", "a plane that is online"),
+    ("kind", "0: only interrupts arrive from outside"),
 )
 
 
-def record_array(name: str, value: Any, dtype: "np.dtype[np.void]") -> NDArray[np.void]:
-    """Give records that a caller calls `name` as C reads them: one after the other, aligned."""
+def whole(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return a whole number, which the caller calls `name`, if it is in `low` to `high`.
+
+    Raises
+    ------
+    Mistake
+        If it is none, or out of range; a bool is none.
+    """
+    if low is None:
+        span = "a whole number"
+    elif high is None:
+        span = f"a whole number, {low} or more"
+    else:
+        span = f"a whole number in {low}..{_power(high)}"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeMistake(name, value, span)
+    number = int(value)
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise Mistake(name, number, span)
+    return number
+
+
+def number(name: str, value: Any) -> float:
+    """Return a finite number above 0."""
+    expected = "a finite number above 0"
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeMistake(name, value, expected)
+    if not 0 < value < float("inf"):
+        raise Mistake(name, value, expected)
+    return float(value)
+
+
+def one_of(name: str, value: Any, known: Iterable[str]) -> str:
+    """Return a name if it is one of those known."""
+    names = list(known)
+    if not isinstance(value, str) or value not in names:
+        raise unknown(name, value, names)
+    return value
+
+
+def plane_count(planes: SupportsIndex) -> int:
+    """Return a number of planes, 1..16."""
+    return whole("planes", planes, 1, MAX_PLANES)
+
+
+def plane_id(name: str, plane: SupportsIndex, planes: int = MAX_PLANES) -> int:
+    """Return a plane's number if it is below `planes`."""
+    expected = f"a plane in 0..{planes - 1}"
+    if isinstance(plane, bool) or not hasattr(plane, "__index__"):
+        raise TypeMistake(name, plane, expected)
+    if not 0 <= int(plane) < planes:
+        raise Mistake(name, int(plane), expected)
+    return int(plane)
+
+
+def plane_mask(name: str, planes: Iterable[SupportsIndex], n_planes: int) -> int:
+    """Return a set of planes below `n_planes` as a mask."""
+    mask = 0
+    for plane in planes:
+        mask |= 1 << plane_id(name, plane, n_planes)
+    return mask
+
+
+def online_mask(online: Iterable[SupportsIndex] | None, planes: int, boot: int) -> int:
+    """Return the planes that are online, all by default, as a mask that holds the boot plane."""
+    if online is None:
+        return (1 << planes) - 1
+    mask = plane_mask("online", online := list(online), planes)
+    if not mask >> boot & 1:
+        raise Mistake("online", online, f"the boot plane {boot} in it")
+    return mask
+
+
+def planes_of(mask: SupportsIndex) -> list[int]:
+    """Return the planes of a mask, lowest first."""
+    return [plane for plane in range(MAX_PLANES) if int(mask) >> plane & 1]
+
+
+def vcpu_count(vcpus: SupportsIndex, most: int = _MAX_VCPUS) -> int:
+    """Return a number of vCPUs, 1 to 2**32 - 1."""
+    return whole("vcpus", vcpus, 1, most)
+
+
+def thread_count(threads: SupportsIndex | None) -> int:
+    """Return a number of threads; None is as many as the process may use."""
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return whole("threads", threads, 1)
+
+
+def seed_number(seed: SupportsIndex) -> int:
+    """Return a seed of random numbers, 0 to 2**512 - 1."""
+    return whole("seed", seed, 0, _MAX_SEED)
+
+
+def whole_ns(name: str, value: SupportsIndex) -> int:
+    """Return a time in ns that the engine can reach."""
+    return whole(name, value, 0, LAST_NS)
+
+
+def record_array(name: str, value: Any, dtype: "np.dtype[np.void]") -> "NDArray[np.void]":
+    """Return records as C reads them: one after the other, aligned."""
     _of_dtype(name, value, dtype)
     if value.ndim != 1:
-        raise ValueError(f"{name} has {value.ndim} dimensions, expected 1")
+        raise Mistake(name, Words(f"{value.ndim} dimensions"), "one")
     records: NDArray[np.void] = np.ascontiguousarray(value)
     # Of a packed dtype, numpy would call any address aligned.
     return records.copy() if records.ctypes.data % 8 else records
 
 
-def log_array(log: Any) -> NDArray[np.void]:
-    """Check that C can write outcomes to an array: there, for a copy is of no use to the caller."""
+def log_array(log: Any) -> "NDArray[np.void]":
+    """Return an array if C can write outcomes there, for a copy is of no use to the caller."""
+    from .layouts import OUTCOME
+
     records = _of_dtype("log", log, OUTCOME)
     if records.ndim != 1 or not records.flags.c_contiguous or records.ctypes.data % 8:
-        raise ValueError("log is not a contiguous array of one dimension at a multiple of 8 bytes")
+        where = Words(f"shape {records.shape}, strides {records.strides}")
+        raise Mistake("log", where, "a contiguous array of one dimension at a multiple of 8 bytes")
     if not records.flags.writeable:
-        raise TypeError("log cannot be written")
+        raise TypeMistake("log", Words("a read-only array"), "one that can be written")
     return records
 
 
-def vcpu_count(vcpus: SupportsIndex) -> int:
-    """Check a number of vCPUs, 1 to 2**32 - 1."""
-    count = _whole("vcpus", vcpus)
-    if not 1 <= count <= _MAX_VCPUS:
-        raise ValueError(f"vcpus={vcpus} is not in 1..{_MAX_VCPUS}")
-    return count
+def job_mistake(where: str, mistake: int, job: np.void) -> Mistake:
+    """Return what is wrong with a job, a record of dtype JOB."""
+    field, expected = _JOB_MISTAKES[mistake]
+    return Mistake(f"{where}.{field}", int(job[field]), expected)
 
 
-def thread_count(threads: int | None) -> int:
-    """Check a number of threads; None is as many as the process may use.
-
-    Raises
-    ------
-    TypeError
-        If it is no whole number.
-    ValueError
-        If it is below 1.
-    """
-    if threads is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
-    count = _whole("threads", threads)
-    if count < 1:
-        raise ValueError(f"threads={threads} is below 1")
-    return count
-
-
-def whole_ns(name: str, value: SupportsIndex) -> int:
-    """Check a time in ns that the caller calls `name`."""
-    time_ns = _whole(name, value)
-    if not 0 <= time_ns <= MAX_NS:
-        raise ValueError(f"{name}={value} ns is not in 0..{MAX_NS}")
-    return time_ns
-
-
-def plane_mask(name: str, planes: Iterable[int], n_planes: int) -> int:
-    """Give a set of planes below `n_planes`, which the caller calls `name`, as a mask."""
-    mask = 0
-    for plane in planes:
-        if plane_id(name, plane) >= n_planes:
-            raise ValueError(f"{name} holds {plane}, which is not below planes={n_planes}")
-        mask |= 1 << plane
-    return mask
-
-
-def job_mistake(mistake: int, job: np.void) -> str:
-    """Say what is wrong with a job, a record of dtype JOB."""
-    fields: Any = zip(JOB.names or (), job.tolist(), strict=True)
-    return _JOB_MISTAKES[mistake].format(**dict(fields))
-
-
-def job_route(route: str, policy: Policy) -> int:
-    """Give the number of a route: 0 a job goes to its plane, 1 to the marker first."""
-    if route not in _ROUTES:
-        raise ValueError(f"route={route!r} is none of {', '.join(_ROUTES)}")
-    if route == "marker" and (policy.marker is None or not policy.hands_over):
-        raise ValueError(
-            f"route='marker' needs a marker that calls planes by name: marker={policy.marker}, "
-            f"call={policy.as_dict()['call']!r}"
-        )
-    return _ROUTES.index(route)
-
-
-def cost_table(costs: Mapping[str, SupportsIndex] | None) -> tuple[list[int], int]:
-    """Give the cost in ns of a switch for each reason, and of an exit to userspace."""
-    names = {reason.name.lower(): int(reason) for reason in Reason if reason}
-    table, exit_ns = [0] * len(Reason), 0
-    for name, value in (costs or {}).items():
-        cost_ns = whole_ns(f"costs[{name!r}]", value)
-        if name == "exit":
-            exit_ns = cost_ns
-        elif name in names:
-            table[names[name]] = cost_ns
-        else:
-            raise ValueError(f"costs: {name!r} is none of {', '.join([*names, 'exit'])}")
-    return table, exit_ns
-
-
-def _of_dtype(name: str, value: Any, dtype: "np.dtype[np.void]") -> NDArray[np.void]:
+def _of_dtype(name: str, value: Any, dtype: "np.dtype[np.void]") -> "NDArray[np.void]":
     if isinstance(value, np.ndarray) and value.dtype == dtype:
         return value
     array = isinstance(value, np.ndarray)
     found = f"an ndarray of dtype {value.dtype}" if array else f"a {type(value).__name__}"
+    from .layouts import JOB, OUTCOME
+
     wanted = {JOB: "JOB", OUTCOME: "OUTCOME"}.get(dtype, "EVENT")
-    raise TypeError(f"{name} is {found}, expected an ndarray of dtype {wanted}")
+    raise TypeMistake(name, Words(found), f"an ndarray of dtype {wanted}")
 
 
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}={value!r} is not a whole number")
-    return int(value)
+def _power(bound: int) -> str:
+    """Return a bound as people know it: ``2**32 - 1``."""
+    bits = bound.bit_length()
+    return f"2**{bits} - 1" if bits > 31 and bound == 2**bits - 1 else str(bound)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ COMMANDS = {
     "step": "let events happen to one vCPU and print each outcome",
     "check": "search every reachable state for what goes wrong",
     "diff": "find the shortest way to where two policies differ",
-    "conform": "run scenario files and print what differs",
+    "conform": "run case files and print what differs",
 }
 """Each command's name and help. Its module, `planesched.commands.NAME`, has DESCRIPTION, EXAMPLE,
 ``add_arguments(parser)`` and ``run(args) -> int``, the exit status."""
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or what the command means by another; 2 for wrong input; 130 after
         Ctrl-C; 141 where the reader of a pipe is gone.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = _joined(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser(words).parse_args(words)
         status: int = args.run(args)
@@ -77,6 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"planesched: error: {_one_line(error)}", file=sys.stderr)
         return 2
     return status
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Join an option to a negative value, ``--duration -5s``, which would look like an option."""
+    out: list[str] = []
+    for word in words:
+        option = out[-1] if out else ""
+        if re.match(r"-\d", word) and option.startswith("--") and "=" not in option:
+            out[-1] = f"{option}={word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 from .events import Fault, Flags, Reason
 from .figures.planes import Stats
 from .policy import Policy
+from .policytext import Given
 
 __all__ = ["VCPU", "VM", "Outcome", "pick_many"]
 
@@ -40,7 +41,7 @@ class VM:
         self,
         planes: int = 2,
         vcpus: int = 1,
-        policy: Policy | str = "vsm",
+        policy: Given = "vsm",
         online: Iterable[int] | None = None,
     ) -> None: ...
     @property

@@ -36,11 +36,23 @@ from planesched.csched cimport (
     ps_takes_plane,
 )
 
-from .checks import log_array, record_array
-from .events import MASKS, NO_PLANE, Event, Fault, Flags, Reason
-from .layouts import EVENT, FIGURES, STATE
+from .checks import (
+    log_array,
+    online_mask,
+    plane_count,
+    plane_id,
+    planes_of,
+    record_array,
+    vcpu_count,
+    whole,
+)
+from .errors import Mistake, TypeMistake
+from .events import MASKS, NO_PLANE, Event, Fault, Flags, Reason, event_number
 from .figures.planes import Stats
-from .policy import Policy, plane_count, plane_id
+from .layouts import EVENT, FIGURES, STATE
+from .policy import Policy
+from .policytext import as_policy
+from .text import counted
 
 __all__ = ["VCPU", "VM", "Outcome", "pick_many"]
 
@@ -152,30 +164,8 @@ cdef int fill_policy(ps_policy *out, object policy) except -1:
     for reason in policy.accelerated:
         out.accelerated |= <uint16_t>(1 << <int>reason)
     if ps_policy_prepare(out):
-        raise ValueError(f"policy={policy!r} is not valid")
+        raise Mistake("policy", policy, "one that the core takes")
     return 0
-
-
-def _as_policy(policy, planes):
-    if isinstance(policy, str):
-        return Policy.preset(policy, planes=planes)
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy={policy!r} is neither a Policy nor the name of a preset")
-    policy.check_planes(planes)
-    return policy
-
-
-def _online_mask(online, planes, boot):
-    if online is None:
-        return (1 << planes) - 1
-    mask = 0
-    for plane in online:
-        if not plane_id("online", plane) < planes:
-            raise ValueError(f"online holds {plane}, which is not a plane in 0..{planes - 1}")
-        mask |= 1 << plane
-    if not mask >> boot & 1:
-        raise ValueError(f"online={sorted(online)} does not hold the boot plane {boot}")
-    return mask
 
 
 def _aligned_zeros(n, dtype):
@@ -195,8 +185,8 @@ cdef class VM:
         How many planes each vCPU has, 1..16.
     vcpus : int
         How many vCPUs, 1 to 2**32 - 1.
-    policy : Policy or str
-        How planes are scheduled; a str names a preset.
+    policy : Policy, str or path-like
+        How planes are scheduled; as `policytext.as_policy` takes it: ``"vsm:ret=resume"``.
     online : iterable of int, optional
         The planes that exist at boot; all by default. Holds the policy's boot plane.
 
@@ -216,16 +206,13 @@ cdef class VM:
 
     def __init__(self, planes=2, vcpus=1, policy="vsm", online=None):
         planes = plane_count(planes)
-        policy = _as_policy(policy, planes)
-        if isinstance(vcpus, bool) or not hasattr(vcpus, "__index__"):
-            raise TypeError(f"vcpus={vcpus!r} is not a whole number")
-        if not 1 <= vcpus < 1 << 32:
-            raise ValueError(f"vcpus={vcpus} is not in 1..{(1 << 32) - 1}")
+        policy = as_policy(policy, planes)
+        vcpus = vcpu_count(vcpus)
         self.planes = planes
         self._policy = policy
         fill_policy(&self.c_policy, policy)
         cdef ps_state boot = ps_boot(
-            &self.c_policy, <uint16_t>_online_mask(online, planes, policy.boot)
+            &self.c_policy, <uint16_t>online_mask(online, planes, policy.boot)
         )
         self.n_vcpus = vcpus
         self._state = _aligned_zeros(vcpus, STATE)
@@ -288,8 +275,7 @@ cdef class VM:
         return self.__copy__()
 
     def __repr__(self):
-        many = f"{self.n_vcpus} vCPU{'s' if self.n_vcpus > 1 else ''}"
-        return f"<VM of {many} with {self.planes} planes>"
+        return f"<VM of {counted(self.n_vcpus, 'vCPU')} with {self.planes} planes>"
 
     cdef ps_outcome step_vcpu(self, uint64_t vcpu, unsigned event, unsigned plane) noexcept nogil:
         """Step one vCPU at the VM's present time; the arguments are in range."""
@@ -382,8 +368,7 @@ cdef class VCPU:
 
     def __init__(self, VM vm not None, index):
         cdef int64_t n = <int64_t>vm.n_vcpus
-        if isinstance(index, bool) or not hasattr(index, "__index__"):
-            raise TypeError(f"vcpu={index!r} is not a whole number")
+        index = whole("vcpu", index)
         if not -n <= index < n:
             raise IndexError(f"vcpu={index} is not in 0..{n - 1}")
         self.vm = vm
@@ -430,11 +415,10 @@ cdef class VCPU:
 
         Raises
         ------
-        ValueError
-            If there is no such event, a plane is missing or superfluous, or the VM has no such
-            plane, or the state was written by hand and is not one of a vCPU.
-        TypeError
-            If the event is neither a name nor a number, or the plane no whole number.
+        Mistake
+            A ValueError, if there is no such event, a plane is missing or superfluous, or the VM
+            has no such plane, or the state was written by hand and is not one of a vCPU; a
+            TypeError too if the event is neither a name nor a number, or the plane no whole number.
         RuntimeError
             If another thread is running the VM.
         """
@@ -443,21 +427,15 @@ cdef class VCPU:
         check_idle(vm)
         if type(event) is str:
             found = EVENT_NUMBERS.get(event)
-            if found is None:
-                raise ValueError(f"event={event!r} is none of {', '.join(EVENT_NUMBERS)}")
-            number = found
-        elif isinstance(event, bool) or not hasattr(event, "__index__"):
-            raise TypeError(f"event={event!r} is neither a name nor a number")
-        elif not 0 <= event < PS_N_EVENTS:
-            raise ValueError(f"event={event} is not in 0..{PS_N_EVENTS - 1}")
+            number = event_number(event) if found is None else found
         else:
-            number = event
+            number = event_number(event)
         if ps_takes_plane(&vm.c_policy, number):
             target = target_of(vm, number, plane)
         elif plane is not None:
-            raise ValueError(f"plane={plane!r}, but {Event(number).name.lower()} takes none here")
+            raise Mistake("plane", plane, f"None: {Event(number).name.lower()} takes no plane here")
         if figures.ps_states_check(&vm.states[self.index], 1, vm.planes) == 0:
-            raise ValueError(f"state={self.state} is not that of a vCPU with {vm.planes} planes")
+            raise Mistake("state", self.state, f"one of a vCPU with {vm.planes} planes")
         cdef Outcome outcome = Outcome.__new__(Outcome)
         outcome.c = vm.step_vcpu(self.index, number, target)
         return outcome
@@ -581,7 +559,7 @@ cdef class VCPU:
         s = self.state
         how = "in userspace" if self.user else "blocked" if self.blocked else "running"
         parts = [f"plane {self.current} {how}"]
-        masks = {name: _planes_of(int(s[name])) for name in MASKS}
+        masks = {name: planes_of(s[name]) for name in MASKS}
         waiting = [p for p in masks.pop("runnable") if p != self.current]
         if waiting:
             parts.append(f"{_listed(waiting)} suspended")
@@ -598,18 +576,15 @@ cdef int check_idle(VM vm) except -1:
 
 cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:
     if plane is None:
-        raise ValueError(f"plane is missing: {Event(event).name.lower()} needs one")
+        name = Event(event).name.lower()
+        raise Mistake("plane", None, f"a plane in 0..{vm.planes - 1}: {name} needs one")
     if type(plane) is not int:
-        plane = plane_id("plane", plane)
+        plane = plane_id("plane", plane, vm.planes)
     cdef int overflow
     cdef int64_t target = PyLong_AsLongAndOverflow(plane, &overflow)
     if overflow or not 0 <= target < vm.planes:
-        raise ValueError(f"plane={plane} is not in 0..{vm.planes - 1}")
+        plane_id("plane", plane, vm.planes)
     return <unsigned>target
-
-
-def _planes_of(mask):
-    return [plane for plane in range(PS_MAX_PLANES) if mask >> plane & 1]
 
 
 def _listed(planes):

@@ -6,6 +6,8 @@ reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason).
 
 from enum import IntEnum, IntFlag
 
+from .errors import Mistake, TypeMistake, unknown
+
 __all__ = [
     "MASKS",
     "MAX_PLANES",
@@ -144,20 +146,19 @@ def takes_plane(event: int, *, call_takes_plane: bool) -> bool:
 
 
 def event_number(event: str | int) -> int:
-    """Give the number of an event that is named or numbered.
+    """Return the number of an event that is named or numbered.
 
     Raises
     ------
-    ValueError
-        If there is no such event.
-    TypeError
-        If `event` is neither a name nor a number.
+    Mistake
+        If there is no such event; a TypeError too if `event` is neither a name nor a number.
     """
     if isinstance(event, str):
         if event in _NUMBERS:
             return _NUMBERS[event]
-        raise ValueError(f"event={event!r} is none of {', '.join(_NUMBERS)}")
-    try:
-        return int(Event(event))
-    except ValueError:
-        raise ValueError(f"event={event!r} is not in 0..{max(Event)}") from None
+        raise unknown("event", event, _NUMBERS)
+    if isinstance(event, bool) or not hasattr(event, "__index__"):
+        raise TypeMistake("event", event, f"a name or a number in 0..{max(Event):d}")
+    if not 0 <= int(event) <= max(Event):
+        raise Mistake("event", int(event), f"a name or a number in 0..{max(Event):d}")
+    return int(event)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Self
 
+from .checks import one_of, plane_count, plane_id
+from .errors import Mistake, TypeMistake, unknown
 from .events import MAX_PLANES, Reason
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Trigger",
     "Vina",
     "Wake",
+    "job_route",
 ]
 
 Direction = IntEnum("Direction", "lowest_first highest_first", start=0)
@@ -63,6 +66,7 @@ ENUMS: Mapping[str, type[IntEnum]] = {
 }
 """The enum of each field that has named values, first value first."""
 
+_ROUTES = ("own", "marker")
 _FLAGS = ("rearm", "refuse_pending", "vina_auto_reset")
 _NEED_MARKER = {
     "preempt": (Preempt.relay, Preempt.marker),
@@ -126,10 +130,9 @@ class Policy:
 
     Raises
     ------
-    ValueError
-        If a value is none of the above, or a field needs a marker and there is none.
-    TypeError
-        If a value is of the wrong type.
+    Mistake
+        A ValueError, if a value is none of the above, or a field needs a marker and there is none;
+        a TypeError too, if it is of the wrong type.
 
     Examples
     --------
@@ -163,7 +166,7 @@ class Policy:
             object.__setattr__(self, name, _member(name, getattr(self, name), enum))
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name}={getattr(self, name)!r} is not a bool")
+                raise TypeMistake(name, getattr(self, name), "true or false")
         if self.marker is not None:
             object.__setattr__(self, "marker", plane_id("marker", self.marker))
         object.__setattr__(self, "boot", plane_id("boot", self.boot))
@@ -171,13 +174,13 @@ class Policy:
         for name, values in _NEED_MARKER.items():
             value = getattr(self, name)
             if self.marker is None and value in values:
-                raise ValueError(f"{name}={value.name!r} needs a marker, but marker=None")
+                raise Mistake(name, value.name, "a marker with it, but marker=None")
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with some fields changed, validated anew."""
-        unknown = [name for name in changes if name not in self.__dataclass_fields__]
-        if unknown:
-            raise TypeError(f"{unknown[0]!r} is no field of a policy: {', '.join(field_names())}")
+        for name in changes:
+            if name not in self.__dataclass_fields__:
+                raise unknown("field", name, field_names())
         return replace(self, **changes)
 
     def __repr__(self) -> str:
@@ -196,11 +199,11 @@ class Policy:
         return out
 
     def check_planes(self, planes: int) -> None:
-        """Raise ValueError unless the marker and boot planes are below `planes`."""
+        """Raise Mistake unless the marker and boot planes are below `planes`."""
         for name in ("marker", "boot"):
             value = getattr(self, name)
             if value is not None and value >= planes:
-                raise ValueError(f"{name}={value} is not below planes={planes}")
+                raise Mistake(name, value, f"a plane below planes={planes}")
 
     def order(self, planes: Iterable[int], locked: Iterable[int] = ()) -> tuple[int, ...]:
         """Give `planes` from the most to the least privileged (rules, 3.1).
@@ -255,43 +258,30 @@ def field_names() -> tuple[str, ...]:
     return tuple(item.name for item in fields(Policy))
 
 
-def plane_count(planes: int) -> int:
-    """Check a number of planes, 1..16."""
-    if isinstance(planes, bool) or not hasattr(planes, "__index__"):
-        raise TypeError(f"planes={planes!r} is not a whole number")
-    planes = int(planes)
-    if planes > MAX_PLANES:
-        raise ValueError(f"planes={planes} exceeds MAX_PLANES={MAX_PLANES}")
-    if planes < 1:
-        raise ValueError(f"planes={planes} is below 1")
-    return planes
-
-
-def plane_id(name: str, plane: int) -> int:
-    """Check a plane id, 0..15, that the caller calls `name`."""
-    if isinstance(plane, bool) or not hasattr(plane, "__index__"):
-        raise TypeError(f"{name}={plane!r} is not a plane id (a whole number)")
-    if not 0 <= int(plane) < MAX_PLANES:
-        raise ValueError(f"{name}={plane} is not a plane id in 0..{MAX_PLANES - 1}")
-    return int(plane)
+def job_route(route: str, policy: Policy) -> int:
+    """Return the number of a route: 0 a job goes to its plane, 1 to the marker first."""
+    one_of("route", route, _ROUTES)
+    if route == "marker" and (policy.marker is None or not policy.hands_over):
+        call = policy.as_dict()["call"]
+        raise Mistake(
+            "route", route, "own, or a policy with a marker that calls planes by name, "
+            f"but marker={policy.marker}, call={call!r}",
+        )  # fmt: skip
+    return _ROUTES.index(route)
 
 
 def _member(name: str, value: Any, enum: type[IntEnum]) -> IntEnum:
-    if not isinstance(value, str | enum):
-        raise TypeError(f"{name}={value!r} is neither a str nor a {enum.__name__}")
-    if isinstance(value, str) and value not in enum.__members__:
-        raise ValueError(f"{name}={value!r} is none of {', '.join(enum.__members__)}")
-    return enum[value] if isinstance(value, str) else value
+    if isinstance(value, enum):
+        return value
+    return enum[one_of(name, value, enum.__members__)]
 
 
 def _reasons(values: Iterable[str | Reason]) -> frozenset[Reason]:
-    if isinstance(values, str):
-        raise TypeError(f"accelerated={values!r} is one str; give a list of reason names")
     names = [reason.name.lower() for reason in Reason if reason]
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeMistake("accelerated", values, f"a list of {', '.join(names)}")
     out = set()
     for value in values:
         name = value.name.lower() if isinstance(value, Reason) else value
-        if name not in names:
-            raise ValueError(f"accelerated holds {value!r}, which is none of {', '.join(names)}")
-        out.add(Reason[name.upper()])
+        out.add(Reason[one_of("accelerated", name, names).upper()])
     return frozenset(out)

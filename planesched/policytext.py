@@ -1,83 +1,161 @@
-"""Policies as people name them: a preset, a TOML file, either with some fields changed."""
+"""The one reader of policies: a `Policy`, ``"vsm:ret=resume"``, or a TOML file."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from .errors import TraceError
-from .files import line_of, read_toml
+from .errors import Mistake, TypeMistake, Words, unknown
+from .events import MAX_PLANES
+from .files import Toml
 from .policy import ENUMS, Policy, field_names
 from .presets import presets
 
-__all__ = ["load_policy", "parse_policy", "with_settings"]
+__all__ = [
+    "Given",
+    "Several",
+    "as_policies",
+    "as_policy",
+    "field_value",
+    "load_policy",
+    "with_settings",
+]
+
+Given = Policy | str | os.PathLike[str]
+"""What a policy is given as: see `as_policy`."""
+
+Several = Given | Iterable[Given] | Mapping[str, Given]
+"""What policies are given as: one, several, or several with labels."""
 
 _FLAGS = {"true": True, "false": False}
+_SETTING = "field=value, for example ret=resume"
 
 
-def parse_policy(text: str, planes: int = 2) -> Policy:
-    """Make a policy of its name on a command line.
+def as_policy(
+    given: Given, planes: int = 2, name: str = "policy", folder: str | os.PathLike[str] = ""
+) -> Policy:
+    """Return the policy that is meant.
 
     Parameters
     ----------
-    text : str
-        A preset's name or a TOML file (a name that ends with ``.toml`` or holds a ``/``); after a
-        colon, fields that differ: ``"vsm:ret=resume,vina=off"``.
+    given : Policy, str or path-like
+        A policy; or a preset's name or a TOML file (a name that ends with ``.toml`` or holds a
+        ``/``), after a colon with fields that differ: ``"vsm:ret=resume,vina=off"``. A value is a
+        name, a plane, ``true`` or ``false``; ``none`` for no marker; reasons of `accelerated` are
+        joined by ``+``.
     planes : int
         How many planes the VM has, 1..16.
+    name : str
+        What the caller calls it, for a mistake in it.
+    folder : str or path-like
+        Where a file that is named is looked for; here, by default.
 
     Raises
     ------
-    ValueError
-        If there is no such preset, field or value.
+    Mistake
+        If there is no such preset, field or value, or the policy names a plane that there is not;
+        a TypeError too if `given` is of another type.
     OSError
         If the file cannot be read.
-    TraceError
+    InputError
         If the file does not hold a policy.
 
     Examples
     --------
-    >>> parse_policy("vsm:ret=resume") == Policy.preset("vsm").replace(ret="resume")
+    >>> as_policy("vsm:ret=resume") == Policy.preset("vsm").replace(ret="resume")
     True
     """
-    name, colon, settings = _split(text)
-    policy = load_policy(name, planes) if _is_file(name) else Policy.preset(name, planes)
     try:
-        policy = with_settings(policy, settings.split(",") if colon else ())
+        if isinstance(given, Policy):
+            policy = given
+        elif isinstance(given, str):
+            policy = _read(given, planes, name, folder)
+        elif isinstance(given, os.PathLike):
+            policy = load_policy(Path(folder) / given, planes)
+        else:
+            raise TypeMistake(name, given, "a Policy, the name of a preset, or a TOML file")
         policy.check_planes(planes)
-    except ValueError as error:
-        raise ValueError(f"policy {text!r}: {error}") from None
+    except Mistake as mistake:
+        raise mistake.within(name) from None
     return policy
 
 
-def with_settings(policy: Policy, settings: Iterable[str]) -> Policy:
-    """Change fields as they are typed.
+def as_policies(
+    given: Several, planes: int = 2, folder: str | os.PathLike[str] = ""
+) -> dict[str, Policy]:
+    """Return the policies that are meant, by label.
 
     Parameters
     ----------
-    policy : Policy
-        What to change.
-    settings : iterable of str
-        Each ``"field=value"``. A value is a name, a plane, ``true`` or ``false``; ``none`` for no
-        marker; reasons of `accelerated` are joined by ``+``.
+    given : what `as_policy` takes, or an iterable or mapping of such
+        A mapping gives labels; else it is the str, or the number: ``"policy 1"``.
+    planes, folder
+        As of `as_policy`.
 
     Raises
     ------
-    ValueError
-        If it is not of that form, or there is no such field or value.
+    Mistake
+        If there is no policy, or two of one label; and as `as_policy` does.
     """
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        field, equals, value = (part.strip() for part in setting.partition("="))
-        if not equals:
-            raise ValueError(f"{setting!r} is not field=value, for example ret=resume")
-        if field not in field_names():
-            raise ValueError(f"{field!r} is no field of a policy: {', '.join(field_names())}")
-        changes[field] = _value(field, value)
-    return policy.replace(**changes)
+    named: list[tuple[str, Given]]
+    if isinstance(given, Mapping):
+        named = [(str(label), policy) for label, policy in given.items()]
+    else:
+        several = [given] if isinstance(given, Policy | str | os.PathLike) else given
+        if not isinstance(several, Iterable):
+            raise TypeMistake("policies", given, "a policy, or several")
+        named = [(_label(policy, number), policy) for number, policy in enumerate(several, 1)]
+    if not named:
+        raise Mistake("policies", Words("none"), f"one or more, of {', '.join(presets())}")
+    out: dict[str, Policy] = {}
+    for label, policy in named:
+        if label in out:
+            raise Mistake("policies", Words(f"{label} twice"), "each policy once")
+        out[label] = as_policy(policy, planes, "policy", folder)
+    return out
+
+
+def field_value(field: str, text: str) -> Any:
+    """Return the value of a policy's field as it is typed.
+
+    Raises
+    ------
+    Mistake
+        If there is no such field, or it has no such value.
+    """
+    text = text.strip()
+    if field not in field_names():
+        raise unknown("field", field, field_names())
+    if field in ENUMS:
+        return text
+    if field == "accelerated":
+        return [reason for reason in text.split("+") if reason]
+    if field == "marker" and text == "none":
+        return None
+    if field in ("marker", "boot"):
+        if not text.isascii() or not text.isdecimal():
+            raise Mistake(field, text, f"a plane in 0..{MAX_PLANES - 1}")
+        return int(text)
+    if text not in _FLAGS:
+        raise Mistake(field, text, "true or false")
+    return _FLAGS[text]
+
+
+def with_settings(policy: Policy, settings: Iterable[str], planes: int) -> Policy:
+    """Return a policy with fields changed as they are typed, each ``"field=value"``.
+
+    Raises
+    ------
+    Mistake
+        If one is not of that form, or there is no such field or value.
+    """
+    changed = policy.replace(**_changes(settings))
+    changed.check_planes(planes)
+    return changed
 
 
 def load_policy(path: str | os.PathLike[str], planes: int = 2) -> Policy:
-    """Read a policy from a TOML file.
+    """Return the policy of a TOML file.
 
     The file holds fields of `Policy`, at its top or in a table ``[policy]``, and may name a
     ``preset`` that the others are taken from.
@@ -93,31 +171,51 @@ def load_policy(path: str | os.PathLike[str], planes: int = 2) -> Policy:
     ------
     OSError
         If it cannot be read.
-    TraceError
+    InputError
         If it is not TOML, or there is no such field or value; with the line.
     """
-    name = os.fspath(path)
-    table, text = read_toml(path)
-    table = table.get("policy", table)
-    if not isinstance(table, dict):
-        raise TraceError(name, line_of(text, "policy"), f"policy={table!r}", "a table [policy]")
-    known = ("preset", *field_names())
-    for key in table:
-        if key not in known:
-            raise TraceError(name, line_of(text, key), repr(key), f"one of {', '.join(known)}")
+    file = Toml(path)
+    inside = "policy" if "policy" in file.table else ""
+    table = file.subtable("policy") if inside else file.table
+    if not inside:
+        file.check_kind("policy")
+    file.known(table, ("preset", *field_names()), inside)
     fields = dict(table)
     preset = fields.pop("preset", None)
-    if preset is not None and preset not in presets():
-        line = line_of(text, "preset")
-        raise TraceError(name, line, f"preset={preset!r}", f"one of {', '.join(presets())}")
+    base = Policy()
+    if preset is not None:
+        base = file.read(Policy.preset, preset, planes, key="preset", table=inside)
     try:
-        base = Policy() if preset is None else Policy.preset(preset, planes)
         policy = base.replace(**fields)
         policy.check_planes(planes)
-    except (TypeError, ValueError) as error:
-        line = next((line_of(text, key) for key in fields if str(error).startswith(key)), 0)
-        raise TraceError(name, line, str(error), "a valid policy") from None
+    except Mistake as mistake:
+        raise file.placed(mistake, mistake.name, inside) from None
     return policy
+
+
+def _label(policy: Any, number: int) -> str:
+    return f"policy {number}" if isinstance(policy, Policy) else str(policy)
+
+
+def _read(text: str, planes: int, called: str, folder: str | os.PathLike[str]) -> Policy:
+    name, colon, settings = _split(text)
+    if name.endswith(".toml") or "/" in name:
+        policy = load_policy(Path(folder) / name if folder else name, planes)
+    elif name not in presets():
+        raise unknown(called, name, presets())
+    else:
+        policy = Policy.preset(name, planes)
+    return policy.replace(**_changes(settings.split(","))) if colon else policy
+
+
+def _changes(settings: Iterable[str]) -> dict[str, Any]:
+    changes = {}
+    for setting in settings:
+        field, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals:
+            raise Mistake("", setting, _SETTING)
+        changes[field] = field_value(field, value)
+    return changes
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -127,23 +225,3 @@ def _split(text: str) -> tuple[str, str, str]:
         return text.partition(":")
     name, colon, settings = tail.partition(":")
     return head + slash + name, colon, settings
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith(".toml") or "/" in name
-
-
-def _value(field: str, text: str) -> Any:
-    if field in ENUMS:
-        return text
-    if field == "accelerated":
-        return [reason for reason in text.split("+") if reason]
-    if field == "marker" and text == "none":
-        return None
-    if field in ("marker", "boot"):
-        if not text.isascii() or not text.isdecimal():
-            raise ValueError(f"{field}={text!r} is not a plane id")
-        return int(text)
-    if text not in _FLAGS:
-        raise ValueError(f"{field}={text!r} is neither true nor false")
-    return _FLAGS[text]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from .checks import one_of
+
 __all__ = ["Preset", "presets"]
 
 HIGHEST_PLANE = "highest"
@@ -159,8 +161,7 @@ def preset_fields(name: str, planes: int) -> dict[str, Any]:
         If there is no such preset.
     """
     known = presets()
-    if name not in known:
-        raise ValueError(f"preset {name!r} is none of {', '.join(known)}")
+    one_of("preset", name, known)
     values = dict(known[name].fields)
     if values.get("marker") == HIGHEST_PLANE:
         values["marker"] = planes - 1

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .checks import online_mask, plane_count, plane_id
+from .errors import Mistake
 from .events import MASKS, Event, Fault, Flags, Reason, event_number, takes_plane
 from .layouts import STATE
 from .policy import (
@@ -31,8 +33,8 @@ from .policy import (
     Trigger,
     Vina,
     Wake,
-    plane_count,
 )
+from .policytext import Given, as_policy
 
 __all__ = ["Outcome", "Reference", "Values", "boot_state", "default_pick", "prepare", "step"]
 
@@ -585,18 +587,14 @@ def boot_state(policy: Policy, planes: int, online: Iterable[int] | None = None)
 
     Raises
     ------
-    ValueError
-        If the policy's marker or boot plane does not exist, or the boot plane is not online.
-    IndexError
-        If `online` holds a plane that does not exist.
+    Mistake
+        If the policy's marker or boot plane does not exist, the boot plane is not online, or
+        `online` holds a plane that does not exist.
     """
     planes = plane_count(planes)
     policy.check_planes(planes)
     rules = Rules(policy)
-    for plane in range(planes) if online is None else online:
-        rules.online |= bit(_checked(plane, planes, "online"))
-    if not rules.online & bit(policy.boot):
-        raise ValueError(f"online={online!r} does not hold the boot plane {policy.boot}")
+    rules.online = online_mask(online, planes, policy.boot)
     rules.runnable, rules.current = bit(policy.boot), policy.boot
     if policy.scheduler == Scheduler.user:
         rules.req_exit = rules.online & rules.outranking(policy.boot)
@@ -627,8 +625,8 @@ class Reference:
 
     Parameters
     ----------
-    policy : Policy or str
-        How the planes are scheduled, or the name of a preset.
+    policy : Policy, str or path-like
+        How the planes are scheduled; as `policytext.as_policy` takes it.
     planes : int
         How many planes the VM has, 1..16.
     online : iterable of int, optional
@@ -636,14 +634,12 @@ class Reference:
 
     Raises
     ------
-    ValueError, IndexError
+    Mistake
         As `boot_state`.
     """
 
-    def __init__(
-        self, policy: Policy | str, planes: int, online: Iterable[int] | None = None
-    ) -> None:
-        self.policy = Policy.preset(policy, planes) if isinstance(policy, str) else policy
+    def __init__(self, policy: Given, planes: int, online: Iterable[int] | None = None) -> None:
+        self.policy = as_policy(policy, planes)
         self.planes = planes
         self._rules = Rules(self.policy)
         self._rules.load(boot_state(self.policy, planes, online))
@@ -653,21 +649,20 @@ class Reference:
 
         Raises
         ------
-        ValueError
-            If there is no such event, or it lacks a plane, or has one too many.
-        IndexError
-            If the VM has no such plane.
+        Mistake
+            If there is no such event, it lacks a plane or has one too many, or the VM has no such
+            plane: as the core's.
         """
         number = event_number(event)
         name = Event(number).name.lower()
         if not takes_plane(number, call_takes_plane=self.policy.hands_over):
             if plane is not None:
-                raise ValueError(f"event {name!r} takes no plane, but plane={plane!r}")
+                raise Mistake("plane", plane, f"None: {name} takes no plane here")
             self._rules.step(number)
         elif plane is None:
-            raise ValueError(f"event {name!r} needs a plane")
+            raise Mistake("plane", plane, f"a plane in 0..{self.planes - 1}: {name} needs one")
         else:
-            self._rules.step(number, _checked(plane, self.planes, "plane"))
+            self._rules.step(number, plane_id("plane", plane, self.planes))
         return self._rules.outcome()
 
     def __getattr__(self, verb: str) -> Callable[..., Outcome]:
@@ -703,11 +698,3 @@ class Reference:
     @state.setter
     def state(self, record: Any) -> None:
         self._rules.load(int(record[name]) for name in (*MASKS, "current", "status"))
-
-
-def _checked(plane: int, planes: int, name: str) -> int:
-    if isinstance(plane, bool) or not hasattr(plane, "__index__"):
-        raise TypeError(f"{name}={plane!r} is not a plane id (a whole number)")
-    if not 0 <= int(plane) < planes:
-        raise IndexError(f"{name}={plane} is not in 0..{planes - 1}")
-    return int(plane)

@@ -1,9 +1,38 @@
-"""Times and rates as people write them: "20 us", "5 kHz"; and times as people read them."""
+"""Text both ways: times and rates as people write and read them, counts, paragraphs, tables."""
 
 import re
-from fractions import Fraction
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["duration_ns", "format_ns", "rate_hz"]
+from .errors import Mistake, TypeMistake
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+__all__ = [
+    "MAX_NS",
+    "PIPE_WIDTH",
+    "Cell",
+    "counted",
+    "duration_ns",
+    "fill",
+    "format_ns",
+    "listed",
+    "rate_hz",
+    "table",
+    "width",
+    "with_unit",
+]
+
+MAX_NS = 2**63 - 1
+"""The longest time that the drivers hold: 292 years."""
+
+PIPE_WIDTH = 100
+"""How wide paragraphs are where no terminal says otherwise."""
+
+Cell = str | Sequence[str]
+"""What a table holds in one place: a line, or several."""
 
 _NS = {
     "ns": 1,
@@ -15,20 +44,22 @@ _NS = {
     "min": 60_000_000_000,
 }
 _HZ = {"Hz": 1, "/s": 1, "kHz": 1_000, "MHz": 1_000_000, "GHz": 1_000_000_000}
-_MAX_NS = 2**63 - 1
 _QUANTITY = re.compile(r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([a-zA-Zµμ/]*)\s*", re.ASCII)
 _DURATION = 'a time with its unit (ns, us, ms, s or min), for example "20 us"'
 _RATE = 'a rate with its unit (Hz, /s, kHz, MHz or GHz), for example "5 kHz"'
+_NUMBER = re.compile(r"(?:[-+]?[\d,.]+(?: ?(?:ns|us|ms|s|%))?|-|)")
 
 
-def duration_ns(text: str | int) -> int:
-    """Read a time, exactly.
+def duration_ns(text: str | int, name: str = "") -> int:
+    """Return a time in nanoseconds, exactly.
 
     Parameters
     ----------
     text : str or int
         A number and a unit, as in ``"20 us"`` or ``"1.5ms"``; ``"0"`` needs none. An int is
         nanoseconds already.
+    name : str
+        What the caller calls it, for a mistake in it.
 
     Returns
     -------
@@ -37,32 +68,33 @@ def duration_ns(text: str | int) -> int:
 
     Raises
     ------
-    ValueError
-        If it is not a time, not a whole number of nanoseconds, or does not fit.
-    TypeError
-        If `text` is neither a str nor an int.
+    Mistake
+        If it is not a time, not a whole number of nanoseconds, or does not fit; a TypeError too
+        if `text` is neither a str nor an int.
     """
     if isinstance(text, str):
-        exact = _quantity(text, _NS, _DURATION)
+        exact = _quantity(name, text, _NS, _DURATION)
     elif hasattr(text, "__index__") and not isinstance(text, bool):
-        exact = Fraction(int(text))
+        exact = _whole(text)
     else:
-        raise TypeError(f"{text!r} is neither a str nor an int, expected {_DURATION}")
+        raise TypeMistake(name, text, _DURATION)
     if exact.denominator != 1:
-        raise ValueError(f"{text!r} is {float(exact)} ns, expected whole nanoseconds")
-    if not 0 <= exact <= _MAX_NS:
-        raise ValueError(f"{text!r} is not in 0..2**63 - 1 ns (292 years)")
+        raise Mistake(name, text, f"whole nanoseconds, not {float(exact)}")
+    if not 0 <= exact <= MAX_NS:
+        raise Mistake(name, text, "a time in 0..2**63 - 1 ns (292 years)")
     return int(exact)
 
 
-def rate_hz(text: str | float) -> float:
-    """Read a rate.
+def rate_hz(text: str | float, name: str = "") -> float:
+    """Return a rate per second.
 
     Parameters
     ----------
     text : str, float or int
         A number and a unit, as in ``"5 kHz"`` or ``"200/s"``; ``"0"`` needs none. A number is
         per second already.
+    name : str
+        What the caller calls it, for a mistake in it.
 
     Returns
     -------
@@ -71,23 +103,31 @@ def rate_hz(text: str | float) -> float:
 
     Raises
     ------
-    ValueError
-        If it is not a rate.
-    TypeError
-        If `text` is neither a str nor a number.
+    Mistake
+        If it is not a rate; a TypeError too if `text` is neither a str nor a number.
     """
     if isinstance(text, str):
-        return float(_quantity(text, _HZ, _RATE))
+        return float(_quantity(name, text, _HZ, _RATE))
     if not isinstance(text, (int, float)) or isinstance(text, bool):
-        raise TypeError(f"{text!r} is neither a str nor a number, expected {_RATE}")
+        raise TypeMistake(name, text, _RATE)
     rate = float(text)
     if not 0 <= rate < float("inf"):
-        raise ValueError(f"{text!r} is not a rate: expected a finite number, 0 or more")
+        raise Mistake(name, text, "a finite number a second, 0 or more")
     return rate
 
 
+def with_unit(value: Any, name: str = "", *, rate: bool = False) -> Any:
+    """Return what a file says where a time or a rate belongs; a bare number but 0 is refused.
+
+    Python's own ints are nanoseconds; what a person types carries its unit.
+    """
+    if isinstance(value, int | float) and (value or isinstance(value, bool)):
+        raise Mistake(name, value, _RATE if rate else _DURATION)
+    return value
+
+
 def format_ns(time_ns: float | None) -> str:
-    """Write a time with three digits that count: ``"12.3 us"``; ``"-"`` for None."""
+    """Return a time with three digits that count: ``"12.3 us"``; ``"-"`` for None."""
     if time_ns is None:
         return "-"
     if float(f"{abs(time_ns):.3g}") < 1000:
@@ -107,8 +147,96 @@ def _three(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-def _quantity(text: str, units: dict[str, int], expected: str) -> Fraction:
+def _whole(number: Any) -> "Fraction":
+    from fractions import Fraction
+
+    return Fraction(int(number))
+
+
+def _quantity(name: str, text: str, units: dict[str, int], expected: str) -> "Fraction":
+    from fractions import Fraction
+
     found = _QUANTITY.fullmatch(text)
     if not found or (found[2] not in units and (found[2] or Fraction(found[1]))):
-        raise ValueError(f"{text!r} is not {expected}")
+        raise Mistake(name, text, expected)
     return Fraction(found[1]) * units.get(found[2], 1)
+
+
+def width() -> int | None:
+    """Return the terminal's width, or None: in a pipe text is the same whatever COLUMNS says."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: ``1 job``, ``2 jobs``, ``2 switches``."""
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Return things with commas between them."""
+    return ", ".join(map(str, items))
+
+
+def fill(text: str, columns: int | None, indent: int = 0, hang: int | None = None) -> list[str]:
+    """Break a paragraph into lines, indented, from the second by `hang`."""
+    import textwrap
+
+    rest = indent if hang is None else hang
+    return textwrap.wrap(
+        text,
+        max(columns or PIPE_WIDTH, rest + 20),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * rest,
+        break_on_hyphens=False,
+    )
+
+
+def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
+    """Align cells under a header; columns of numbers to the right, others to the left.
+
+    Parameters
+    ----------
+    header : sequence of str or of sequences of str
+        One a column.
+    rows : sequence of sequences of such
+        A row is as high as its highest cell. Where one has several lines, an empty line parts it
+        from the next row.
+    """
+    split = [[_lines(cell) for cell in row] for row in (header, *rows)]
+    columns = [_Column([cell[i] for cell in split]) for i in range(len(header))]
+    blocks = ["\n".join(_block(columns, row)) for row in split]
+    rule = "-" * max(len(line) for block in blocks for line in block.splitlines())
+    tall = any("\n" in block for block in blocks[1:])
+    body = ("\n\n" if tall else "\n").join(blocks[1:])
+    return "\n".join((blocks[0], rule, body))
+
+
+def _lines(cell: Cell) -> list[str]:
+    return [cell] if isinstance(cell, str) else list(cell)
+
+
+class _Column:
+    """Pads the cells of one column."""
+
+    def __init__(self, cells: Sequence[Sequence[str]]) -> None:
+        self.width = max(len(line) for cell in cells for line in cell)
+        self.right = all(_NUMBER.fullmatch(line) for cell in cells[1:] for line in cell)
+
+    def pad(self, line: str) -> str:
+        return line.rjust(self.width) if self.right else line.ljust(self.width)
+
+
+def _block(columns: Sequence[_Column], row: Sequence[Sequence[str]]) -> list[str]:
+    """Lay one row out; a header stands on the row's last lines, like all that is short of it."""
+    height = max(len(cell) for cell in row)
+    padded = [[*cell, *[""] * (height - len(cell))] for cell in row]
+    lines = zip(*padded, strict=True)
+    return ["  ".join(_pads(columns, line)).rstrip() for line in lines]
+
+
+def _pads(columns: Sequence[_Column], line: Sequence[str]) -> list[str]:
+    return [column.pad(text) for column, text in zip(columns, line, strict=True)]

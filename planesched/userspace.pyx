@@ -22,6 +22,8 @@ from libc.string cimport memcpy
 from planesched.core cimport VCPU, Outcome
 from planesched.csched cimport PS_EVENT_ENTER, PS_MAX_PLANES, PS_STATUS_USER, ps_state
 
+from .checks import plane_id, whole
+from .errors import Mistake, TypeMistake
 from .events import Reason
 from .layouts import STATE
 
@@ -120,7 +122,7 @@ cdef class UserScheduler:
         cdef uint16_t requests = 0
         cdef int plane
         if s.status != PS_STATUS_USER:
-            raise ValueError(f"{vcpu!r} is not in userspace")
+            raise Mistake("vcpu", vcpu, "one in userspace")
         with nogil:
             plane = ps_userspace_ask(
                 &self.c, &vcpu.vm.c_policy, s, time_ns, number, why, &requests
@@ -128,7 +130,7 @@ cdef class UserScheduler:
         if plane == PS_SCHEDULER_WAIT:
             return None
         if plane >= <int>vcpu.vm.planes:
-            raise ValueError(f"the scheduler answered {plane}, not in 0..{vcpu.vm.planes - 1}")
+            plane_id("scheduler's plane", plane, vcpu.vm.planes)
         if plane < 0:
             self.raise_stop()
         s.req_exit = requests
@@ -166,13 +168,12 @@ cdef int call_python(
         if answer is None:
             return PS_SCHEDULER_WAIT
         if isinstance(answer, tuple):
+            if len(answer) != 2:
+                expected = "a plane, (plane, req_exit) or None"
+                raise TypeMistake("scheduler's answer", answer, expected)
             answer, requests = answer
-            if not 0 <= requests < 1 << PS_MAX_PLANES:
-                raise ValueError(f"req_exit={requests} is not a mask of planes")
-            req_exit[0] = requests
-        if not 0 <= answer < PS_MAX_PLANES:
-            raise ValueError(f"plane={answer} is not in 0..{PS_MAX_PLANES - 1}")
-        return answer
+            req_exit[0] = whole("scheduler's req_exit", requests, 0, (1 << PS_MAX_PLANES) - 1)
+        return plane_id("scheduler's plane", answer)
     except BaseException as error:
         scheduler._error = error
         return PS_SCHEDULER_STOP

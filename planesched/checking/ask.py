@@ -3,17 +3,19 @@
 The search itself is `planesched.checker`; docs/checker.md says what each property means.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import thread_count
+from ..checks import plane_count, thread_count, vcpu_count, whole
 from ..core import VM
+from ..errors import Mistake, TypeMistake, Words
 from ..layouts import EVENT, STATE
-from ..policy import Policy, plane_count
+from ..policy import Policy
+from ..policytext import Given, Several, as_policies, as_policy
 from ..presets import presets
 from .alphabet import DEFAULT, GROUPS, acts_of, parse_events
 from .answers import coverage_of, judge, verdict_of
@@ -49,7 +51,7 @@ _Watch = Callable[[Progress], object] | None
 
 
 def check(
-    policy: Policy | str,
+    policy: Given,
     planes: int = 2,
     vcpus: int = 1,
     *,
@@ -64,8 +66,8 @@ def check(
 
     Parameters
     ----------
-    policy : Policy or str
-        How planes are scheduled; a str names a preset.
+    policy : Policy, str or path-like
+        How planes are scheduled: ``"vsm"``, ``"vsm:ret=resume"``, a TOML file.
     planes, vcpus : int
         How many planes each vCPU has, 1..16, and how many vCPUs there are, 1..5; a state of all
         of them is packed into at most 40 bytes.
@@ -106,9 +108,9 @@ def check(
     True
     """
     planes = plane_count(planes)
-    policy = _policy(policy, planes)
+    policy = as_policy(policy, planes)
     items = parse_events(events)
-    acts, locks = acts_of(items, [policy], planes, _vcpu_count(vcpus))
+    acts, locks = acts_of(items, [policy], planes, vcpu_count(vcpus, MAX_VCPUS))
     chosen, predicates = choose(properties)
     wanted = sum(1 << item.number for item in chosen)
     search = Search([policy], planes, vcpus, acts, wanted, locks)
@@ -127,8 +129,8 @@ def check(
 
 
 def diff(
-    first: Policy | str,
-    second: Policy | str,
+    first: Given,
+    second: Given,
     planes: int = 2,
     *,
     events: str | Iterable[str] = DEFAULT,
@@ -143,7 +145,7 @@ def diff(
     Parameters
     ----------
     first, second : Policy or str
-        The policies; a str names a preset.
+        The policies, as of `check`.
     planes, events, max_states, threads, progress
         As of `check`.
 
@@ -159,7 +161,7 @@ def diff(
     'irq 1'
     """
     planes = plane_count(planes)
-    policies = (_policy(first, planes), _policy(second, planes))
+    policies = (as_policy(first, planes, "first"), as_policy(second, planes, "second"))
     items = parse_events(events)
     acts, _ = acts_of(items, policies, planes, 1)
     search = Search(policies, planes, 2, acts, 1 << SAME_CHOICE)
@@ -175,7 +177,7 @@ def diff(
 
 
 def matrix(
-    policies: Mapping[str, Policy | str] | Sequence[str] | None = None,
+    policies: Several | None = None,
     planes: int = 2,
     vcpus: int = 1,
     **options: Any,
@@ -184,8 +186,8 @@ def matrix(
 
     Parameters
     ----------
-    policies : mapping of str to Policy or str, or sequence of str, optional
-        The policies by name, or names of presets.
+    policies : policy, or iterable or mapping of policies, optional
+        One or several; a mapping gives labels.
     planes, vcpus, options
         As of `check`. After Ctrl-C, the result has the policies until then, and names the others.
 
@@ -194,11 +196,7 @@ def matrix(
     ValueError
         If there is no policy; and as of `check`.
     """
-    if policies is None:
-        policies = tuple(presets())
-    named = policies if isinstance(policies, Mapping) else {name: name for name in policies}
-    if not named:
-        raise ValueError("policies is empty")
+    named = as_policies(tuple(presets()) if policies is None else policies, plane_count(planes))
     reports = {}
     for name, policy in named.items():
         reports[name] = check(policy, planes, vcpus, **options)
@@ -207,25 +205,8 @@ def matrix(
     return Matrix(reports, tuple(named)[len(reports) :])
 
 
-def _policy(policy: Policy | str, planes: int) -> Policy:
-    if isinstance(policy, str):
-        return Policy.preset(policy, planes=planes)
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy={policy!r} is neither a Policy nor the name of a preset")
-    policy.check_planes(planes)
-    return policy
-
-
-def _vcpu_count(vcpus: int) -> int:
-    if not 1 <= vcpus <= MAX_VCPUS:
-        raise ValueError(f"vcpus={vcpus} is not in 1..{MAX_VCPUS}")
-    return vcpus
-
-
 def _bound(max_states: int) -> int:
-    if not 1 <= max_states < 1 << 32:
-        raise ValueError(f"max_states={max_states} is not in 1..{(1 << 32) - 1}")
-    return max_states
+    return whole("max_states", max_states, 1, 2**32 - 1)
 
 
 def _add_roots(
@@ -235,11 +216,12 @@ def _add_roots(
         search.add_root(search.boot())
         return
     if not isinstance(states, np.ndarray) or states.dtype != STATE:
-        raise TypeError("from_states is no ndarray of dtype STATE")
-    if states.size == 0 or states.size % vcpus or states.shape[1:] not in ((), (vcpus,)):
-        raise ValueError(f"from_states: shape={states.shape}, expected (n,) or (n, {vcpus})")
-    if states.ndim == 1 and vcpus > 1:
-        raise ValueError(f"from_states: shape={states.shape}, expected (n, {vcpus})")
+        found = Words(f"a {type(states).__name__}")
+        raise TypeMistake("from_states", found, "an ndarray of dtype STATE")
+    wanted = ((vcpus,),) if vcpus > 1 else ((), (1,))
+    if states.size == 0 or states.size % vcpus or states.shape[1:] not in wanted:
+        expected = f"(n, {vcpus})" if vcpus > 1 else "(n,) or (n, 1)"
+        raise Mistake("from_states.shape", states.shape, expected)
     vm = VM(planes=planes, vcpus=states.size, policy=policy)
     vm.state = states.reshape(-1)
     vm.run(np.zeros(0, dtype=EVENT))  # it looks at the states first

@@ -1,4 +1,4 @@
-"""Counterexamples: the steps that lead to what goes wrong, as a table and as a scenario file."""
+"""Counterexamples: the steps that lead to what goes wrong, as a table and as a case file."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import planes_of
 from ..core import Outcome
 from ..events import MASKS, Event, Flags, takes_plane
 from ..policy import Policy
@@ -28,7 +29,7 @@ class TraceStep:
     vcpu : int
         The vCPU that was stepped; in a `diff`, 0 is under the first policy and 1 the second.
     do : str
-        The event, as scenario files and ``planesched step`` write it.
+        The event, as case files and ``planesched step`` write it.
     who : str
         What else is to be known of it, such as who sent an interrupt.
     outcome : Outcome
@@ -99,13 +100,13 @@ class Trace:
             )
         return "\n".join(lines)
 
-    def scenarios(self, name: str, title: str = "", source: str = "planesched check") -> list[Any]:
-        """Give the steps of each vCPU as a scenario (`planesched.conformance.Scenario`).
+    def cases(self, name: str, title: str = "", source: str = "planesched check") -> list[Any]:
+        """Give the steps of each vCPU as a case (`planesched.conformance.Case`).
 
         Raises
         ------
         ValueError
-            If the trace begins in userspace, which no scenario file can say.
+            If the trace begins in userspace, which no case file can say.
         """
         from .. import conformance
 
@@ -115,11 +116,11 @@ class Trace:
             if not steps:
                 continue
             if start["status"] & 1:
-                raise ValueError(f"vCPU {vcpu} begins in userspace: no scenario file can say that")
+                raise ValueError(f"vCPU {vcpu} begins in userspace: no case file can say that")
             policy = self.policies[vcpu % len(self.policies)]
             preset, fields = conformance.nearest(policy, self.planes)
             found.append(
-                conformance.Scenario(
+                conformance.Case(
                     id=name if len(self.start) == 1 else f"{name}-{vcpu}",
                     title=title,
                     preset=preset,
@@ -135,10 +136,10 @@ class Trace:
         return found
 
     def save(self, path: str | os.PathLike[str], name: str, title: str = "") -> None:
-        """Write the scenario file that ``planesched conform`` replays."""
+        """Write the case file that ``planesched conform`` replays."""
         from .. import conformance
 
-        conformance.dump(self.scenarios(name, title), path)
+        conformance.dump(self.cases(name, title), path)
 
 
 def make_trace(
@@ -170,7 +171,7 @@ def make_trace(
 
 
 def _planes(mask: Any) -> list[int]:
-    return [plane for plane in range(16) if int(mask) >> plane & 1]
+    return planes_of(mask)
 
 
 def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[Any]:

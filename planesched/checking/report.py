@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..policy import Policy
+from ..text import counted
 from .counterexample import Trace, table
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
@@ -125,8 +126,7 @@ class Report:
     @property
     def text(self) -> str:
         """The report as the command prints it."""
-        vcpus = f"{self.vcpus} vCPU{'s' * (self.vcpus != 1)}"
-        planes = f"{self.planes} plane{'s' * (self.planes != 1)}"
+        vcpus, planes = counted(self.vcpus, "vCPU"), counted(self.planes, "plane")
         head = f"{planes}, {vcpus}, events {', '.join(self.events)}"
         told = [verdict.text for verdict in self.verdicts.values()]
         return "\n".join([head, str(self.coverage), "", *told])
@@ -193,7 +193,7 @@ class DiffReport:
         of = "" if self.coverage.exhausted else " at least"
         lines.append(
             f"{self.differing:,} of {self.coverage.states:,} states differ{of}; the shortest way "
-            f"to a difference has {steps} step{'s' * (steps != 1)}:"
+            f"to a difference has {counted(steps, 'step')}:"
         )
         return "\n".join([*lines, *("  " + line for line in self.trace.text.splitlines())])
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..checking import DEFAULT, GROUPS, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
-from ..policytext import parse_policy, with_settings
+from ..policytext import as_policies, with_settings
 from ..presets import presets
 from ..report.progress import progress
-from .options import add_json, add_planes, count
+from ..text import counted
+from .options import add_json, add_planes, called, count
 
 DESCRIPTION = f"""\
 Search every state that vCPUs under a policy can reach, and say of each property whether it holds,
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vcpus", type=count, default=1, metavar="N", help="vCPUs searched together (default 1)"
     )
     parser.add_argument(
-        "--save", metavar="FILE.toml", help="write what is broken as scenarios, for conform"
+        "--save", metavar="FILE.toml", help="write what is broken as cases, for conform"
     )
     add_search(parser)
 
@@ -72,9 +73,10 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"POLICY: {len(args.policy)} are given: --matrix makes a table of them")
     if args.save and args.matrix:
         raise ValueError("--save goes with one policy, not with --matrix")
+    with called("POLICY"):
+        found = as_policies(args.policy or list(presets()), args.planes)
     policies = {
-        name: with_settings(parse_policy(name, args.planes), args.settings)
-        for name in args.policy or presets()
+        name: with_settings(policy, args.settings, args.planes) for name, policy in found.items()
     }
     options = {
         "events": args.events,
@@ -117,14 +119,14 @@ def watching() -> Iterator[dict[str, Any]]:
 def _save(report: Report, path: str) -> None:
     from ..conformance import dump
 
-    scenarios = [
-        scenario
+    cases = [
+        case
         for name, verdict in report.verdicts.items()
         if verdict.trace
-        for scenario in verdict.trace.scenarios(name, f"{name}: {verdict.short}")
+        for case in verdict.trace.cases(name, f"{name}: {verdict.short}")
     ]
-    if scenarios:
-        dump(scenarios, path)
-    n = len(scenarios)
-    what = f"{n} scenario{'s' * (n != 1)} in {path}" if n else "nothing is broken: no file written"
+    if cases:
+        dump(cases, path)
+    n = len(cases)
+    what = f"{counted(n, 'case')} in {path}" if n else "nothing is broken: no file written"
     print(what, file=sys.stderr)

@@ -1,16 +1,16 @@
-"""``planesched conform``: run scenario files and print what differs."""
+"""``planesched conform``: run case files and print what differs."""
 
 import argparse
 
 DESCRIPTION = """\
-Run every scenario of some files against the fast core, or against the slow model in plain Python,
+Run every case of some files against the fast core, or against the slow model in plain Python,
 and print what differs. The exit status is 0 if nothing does, else 1."""
 EXAMPLE = "planesched conform tests/data/conformance/vsm.toml --reference"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a scenario file (TOML)")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a case file (TOML)")
     parser.add_argument("--reference", action="store_true", help="run them on the slow model")
 
 

@@ -4,9 +4,9 @@ import argparse
 
 from ..policy import Policy
 from ..replaying.run import ReplayResult
-from ..report.text import fill, width
-from ..text import format_ns
+from ..text import fill, format_ns, width
 from ..traces import PlaneMap
+from ..workload import Costs
 from .replay import replay_trace, report
 
 DESCRIPTION = """\
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay the trace under the four policies; print the table and what it shows."""
     results = answers()
     shown = ("\n".join(fill(text, width(), hang=2)) for text in sentences(*results))
-    print(report(":demo", results, {}, *_assumed(results[0])), "", *shown, sep="\n")
+    print(report(":demo", results, Costs(), *_assumed(results[0])), "", *shown, sep="\n")
     return 0
 
 

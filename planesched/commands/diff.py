@@ -4,8 +4,10 @@ import argparse
 import json
 
 from ..checking import diff
-from ..policytext import parse_policy, with_settings
+from ..errors import Mistake
+from ..policytext import as_policy, with_settings
 from .check import add_search, watching
+from .options import called
 
 DESCRIPTION = """\
 Find the shortest event sequence after which two policies do different things, and how many states
@@ -24,9 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, and print where the policies differ."""
     if args.second is None and not args.settings:
-        raise ValueError("POLICY: expected a second one, or --set with what is to differ")
-    first = parse_policy(args.first, args.planes)
-    second = with_settings(parse_policy(args.second or args.first, args.planes), args.settings)
+        raise Mistake("POLICY", args.first, "a second one, or --set with what is to differ")
+    with called("POLICY"):
+        first = as_policy(args.first, args.planes)
+        second = as_policy(args.second or args.first, args.planes)
+    with called("--set"):
+        second = with_settings(second, args.settings, args.planes)
     with watching() as told:
         report = diff(
             first,

@@ -5,7 +5,7 @@ import json
 
 from ..policy import Policy
 from ..presets import Preset, presets
-from ..report.text import fill, table, width
+from ..text import fill, table, width
 from .options import add_json, add_planes
 
 DESCRIPTION = """\

@@ -4,19 +4,28 @@ import argparse
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from importlib.resources import as_file, files
 from typing import Any
 
 from ..files import check_target, replacing
 from ..policy import Policy
-from ..policytext import parse_policy
+from ..policytext import as_policies
 from ..replaying.run import ReplayResult, replay
 from ..report.policies import Row, policy_table
 from ..report.progress import progress
-from ..report.text import counted, fill, width
-from ..text import duration_ns, format_ns
+from ..text import counted, duration_ns, fill, format_ns, width
 from ..traces import PlaneMap
-from .options import add_json, count, duration, integer, pairs, planes_number
+from ..workload import Costs
+from .options import (
+    add_costs,
+    add_json,
+    called,
+    count,
+    duration,
+    integer,
+    pairs,
+    planes_number,
+    typed_costs,
+)
 from .out import LOG_ROOM, add_plot, add_timeline, check_drawings, write_plot, write_timelines
 
 DESCRIPTION = """\
@@ -52,10 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--service", action="append", default=[], metavar="[PLANE=]TIME",
         help="how long an interrupt takes its plane: level1=20us; repeatable (default 0)",
     )  # fmt: skip
-    add(
-        "--cost", action="append", default=[], metavar="REASON=TIME", dest="costs",
-        help="what a switch takes by its reason, and exit=TIME an exit; repeatable (default 0)",
-    )  # fmt: skip
+    add_costs(parser)
     add("--in-userspace", action="store_true", help="also with each policy run by userspace")
     add("--route", choices=("own", "marker"), help="interrupts go to their plane, or by the marker")
     add(
@@ -79,11 +85,13 @@ def run(args: argparse.Namespace) -> int:
         check_target(args.out)
     check_drawings(args.plot, args.timeline)
     rules = args.rules
-    plane_map = PlaneMap.parse(rules) if rules else PlaneMap.load(args.map_file)
+    with called("--map"):
+        plane_map = PlaneMap.parse(rules) if rules else PlaneMap.load(args.map_file)
     planes = plane_map.n_planes if args.planes is None else args.planes
-    costs = pairs("--cost", args.costs, duration_ns)
+    costs = typed_costs(args.costs, Costs())
     service = _service(args.service)
-    policies = {text: parse_policy(text, planes) for text in args.policies}
+    with called("--policy"):
+        policies = as_policies(args.policies, planes)
     results = replay_trace(
         args.trace, policies, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
         service=service, costs=costs, forward_ns=args.forward,
@@ -104,9 +112,6 @@ def run(args: argparse.Namespace) -> int:
 def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> list[ReplayResult]:
     """Replay a trace, which ``:demo`` names too, with progress on a terminal."""
     with ExitStack() as stack:
-        if trace == ":demo":
-            demo = files("planesched") / "data" / "demo.txt.xz"
-            trace = str(stack.enter_context(as_file(demo)))
         tick = stack.enter_context(progress("replaying"))
         if tick is not None:
             options["progress"] = lambda reached_ns, jobs: tick(
@@ -115,7 +120,7 @@ def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> 
         return replay(trace, policies, **options)
 
 
-def report(trace: str, results: list[ReplayResult], costs: Mapping[str, int], *told: str) -> str:
+def report(trace: str, results: list[ReplayResult], costs: Costs, *told: str) -> str:
     """Give what the command prints; `told` are lines of the heading."""
     columns = width()
     told = (_trace_text(trace, results[0]), *told, costs_text(costs))
@@ -129,16 +134,15 @@ def row(result: ReplayResult) -> Row:
     return Row(result.label, result.stats, tuple(planes), result.notes)
 
 
-def costs_text(costs: Mapping[str, int]) -> str:
+def costs_text(costs: Costs) -> str:
     """Say what switches were taken to cost."""
-    if not any(costs.values()):
+    if costs.free:
         return (
             "costs: switches and exits take no time here, so latency is waiting alone "
             "(replay --cost sets them)"
         )
-    named = ", ".join(f"{name} {format_ns(cost)}" for name, cost in costs.items())
     return (
-        f"costs: {named}; others take no time; latency ends with the injection, before what that "
+        f"costs: {costs}; others take no time; latency ends with the injection, before what that "
         "switch takes"
     )
 
@@ -146,14 +150,14 @@ def costs_text(costs: Mapping[str, int]) -> str:
 def as_dict(
     trace: str,
     results: list[ReplayResult],
-    costs: Mapping[str, int],
+    costs: Costs,
     service: int | Mapping[str, int],
 ) -> dict[str, Any]:
     """Give what ``--json`` prints."""
     return {
         "schema": SCHEMA,
         "trace": {"path": trace, "elapsed_ns": results[0].elapsed_ns, **vars(results[0].trace)},
-        "costs_ns": dict(costs),
+        "costs_ns": costs.as_dict(),
         "service_ns": service if isinstance(service, int) else dict(service),
         "results": [result.as_dict() for result in results],
     }
@@ -162,10 +166,7 @@ def as_dict(
 def _service(texts: list[str]) -> int | dict[str, int]:
     if len(texts) != 1 or "=" in texts[0]:
         return pairs("--service", texts, duration_ns)
-    try:
-        return duration_ns(texts[0])
-    except ValueError as error:
-        raise ValueError(f"--service: {error}") from None
+    return duration_ns(texts[0], "--service")
 
 
 def _trace_text(trace: str, result: ReplayResult) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..policytext import parse_policy
+from ..policytext import as_policies
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
-from ..scenarios.values import costing
-from ..text import duration_ns
-from .options import count, duration, integer, pairs
+from .options import add_costs, called, count, duration, factor, integer, typed_costs
 
 __all__ = ["add_running", "arguments", "policies", "ticking"]
 
@@ -26,19 +24,15 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=integer, metavar="N", help="of all random numbers")
     add("--vcpus", type=count, metavar="N", help="how many vCPUs")
     add("--threads", type=count, metavar="N", help="how many (default: as there are processors)")
-    add(
-        "--scale", type=float, metavar="X", help="X times as many interrupts and calls a second",
-    )  # fmt: skip
-    add(
-        "--cost", action="append", default=[], metavar="REASON=TIME", dest="costs",
-        help="what a switch takes by its reason, any=TIME, exit=TIME; repeatable",
-    )  # fmt: skip
+    add("--scale", type=factor, metavar="X", help="X times as many interrupts and calls a second")
+    add_costs(parser)
 
 
 def policies(scenario: Scenario, texts: list[str]) -> dict[str, Any]:
     """Give the policies that are named, or the scenario's."""
     planes = scenario.arguments["planes"]
-    return {text: parse_policy(text, planes) for text in texts} or scenario.policies
+    with called("--policy"):
+        return as_policies(texts, planes) if texts else scenario.policies
 
 
 def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
@@ -51,9 +45,9 @@ def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
     if args.jobs is not None and args.duration is None:
         out.pop("duration", None)
     if args.scale is not None:
-        out["workload"] = out["workload"].scaled(args.scale)
-    for reason, cost in pairs("--cost", args.costs, duration_ns).items():
-        out["costs"] = costing(out["costs"], reason, cost)
+        with called("--scale"):
+            out["workload"] = out["workload"].scaled(args.scale)
+    out["costs"] = typed_costs(args.costs, out["costs"])
     return scenario, out
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from ..checks import one_of
 from .options import add_json
 
 DESCRIPTION = """\
@@ -19,13 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list, or a file."""
-    from ..report.text import fill, width
     from ..scenarios import load_scenario, scenarios
+    from ..text import fill, width
 
     known = scenarios()
     if args.name is not None:
-        if args.name not in known:
-            raise ValueError(f"scenario {args.name!r} is none of {', '.join(known)}")
+        one_of("NAME", args.name, known)
         print(known[args.name].read_text(encoding="utf-8"), end="")
         return 0
     found = [load_scenario(name) for name in known]

@@ -4,6 +4,7 @@ import argparse
 
 import numpy as np
 
+from ..errors import Mistake, Words
 from .options import add_json
 from .out import (
     LOG_ROOM,
@@ -31,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add_running(parser)
     parser.add_argument(
-        "--policy", metavar="POLICY", help="a preset or a TOML file (default: the file's first)"
+        "--policy",
+        action="append",
+        default=[],
+        metavar="POLICY",
+        dest="policies",
+        help="a preset or a TOML file (default: the file's first)",
     )
     parser.add_argument(
         "--until-precision", type=float, metavar="PART",
@@ -52,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.out, (".parquet", ".json", ".npz"))
     check_drawings(args.plot, args.timeline)
     scenario, options = arguments(args)
-    chosen = policies(scenario, [args.policy] if args.policy else [])
+    if len(args.policies) > 1:
+        expected = "one policy here; planesched compare takes several"
+        raise Mistake("--policy", Words(" and ".join(args.policies)), expected)
+    chosen = policies(scenario, args.policies)
     label, policy = next(iter(chosen.items()))
     log = new_log(args.timeline)
     with ticking("simulating") as told:

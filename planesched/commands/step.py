@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 from ..core import VCPU, VM, Outcome
+from ..errors import Mistake
 from ..events import Event, Flags
-from ..policytext import parse_policy, with_settings
-from ..report.text import table
-from .options import add_json, add_planes, integer
+from ..policytext import as_policy, with_settings
+from ..text import table
+from .options import add_json, add_planes, called, integer
 
 DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
@@ -31,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Step through the events and print the outcomes."""
-    policy = with_settings(parse_policy(args.policy, args.planes), args.settings)
+    with called("POLICY"):
+        policy = as_policy(args.policy, args.planes)
+    with called("--set"):
+        policy = with_settings(policy, args.settings, args.planes)
     vcpu = VM(planes=args.planes, vcpus=1, policy=policy).vcpus[0]
     boot = _now(vcpu)
     steps = [_step(vcpu, number, text) for number, text in enumerate(args.events, 1)]
@@ -45,14 +49,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _step(vcpu: VCPU, number: int, text: str) -> dict[str, Any]:
     words = text.split()
-    place = f"event {number}, {text!r}"
+    place = f"event {number} ({text})"
     if not 1 <= len(words) <= 2:
-        raise ValueError(f"{place}: expected a name, or a name and a plane")
+        raise Mistake(place, text, "a name, or a name and a plane")
     try:
         plane = integer(words[1]) if words[1:] else None
         outcome = vcpu.step(words[0], plane)
-    except (ValueError, argparse.ArgumentTypeError) as error:
+    except argparse.ArgumentTypeError as error:
         raise ValueError(f"{place}: {error}") from None
+    except Mistake as mistake:
+        raise mistake.named(f"{place}: {mistake.name}") from None
     return {"event": " ".join(words), **_as_dict(outcome), "vcpu": _now(vcpu)}
 
 

@@ -6,7 +6,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from .options import add_json, count
+from ..errors import Mistake
+from ..policytext import field_value
+from .options import add_json, called, count, factor, integer
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
@@ -33,16 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sweep, and print the rows or where they are."""
-    from ..report.text import table
     from ..simulation.sweep import sweep
+    from ..text import table
     from .out import check_out
 
     check_out(args.out, (".parquet",))
     scenario, options = arguments(args)
     grid = dict(_setting(text) for text in args.grid)
-    if "policy" in grid:
-        grid["policy"] = [str(name) for name in grid["policy"]]
-    else:
+    if "policy" not in grid:
         options["label"], options["policy"] = next(iter(policies(scenario, []).items()))
     with ExitStack() as stack:
         pool = stack.enter_context(ProcessPoolExecutor(args.workers)) if args.workers > 1 else None
@@ -59,23 +59,43 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+_WHOLE = ("planes", "vcpus", "seed", "jobs")
+_NUMBERS = ("scale", "chance", "until_precision")
+_PLANES = ("plane", "to", "main")
+
+
 def _setting(text: str) -> tuple[str, list[Any]]:
     name, equals, values = text.partition("=")
     if not equals or not name or not values:
-        raise ValueError(f"--grid {text!r}: expected SETTING=VALUE,VALUE,...")
-    return name.strip(), [_value(value.strip()) for value in values.split(",")]
+        raise Mistake("--grid", text, "SETTING=VALUE,VALUE,...")
+    with called(f"--grid {name}"):
+        return name.strip(), [_value(name.strip(), value) for value in _parts(name, values)]
 
 
-def _value(text: str) -> Any:
-    """Read a number as a number; true, false and none; all else as it is."""
-    words = {"true": True, "false": False, "none": None}
-    if text in words:
-        return words[text]
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
+def _parts(name: str, values: str) -> list[str]:
+    """Part values; a policy's own settings have commas too: ``vsm:ret=resume,vina=off``."""
+    out: list[str] = []
+    for value in values.split(","):
+        head, equals, _ = value.partition("=")
+        if name == "policy" and equals and ":" not in head and out:
+            out[-1] += f",{value}"
+        else:
+            out.append(value.strip())
+    return out
+
+
+def _value(name: str, text: str) -> Any:
+    """Read what is a number as a number; times and rates stay as they are, for they have units."""
+    head, _, field = name.partition(".")
+    if head == "policy" and field:
+        return field_value(field, text)
+    last = name.rpartition(".")[2]
+    if last in _WHOLE:
+        return integer(text)
+    if last in _NUMBERS:
+        return factor(text)
+    if last in _PLANES and text.isdecimal():
+        return int(text)
     return text
 
 

@@ -1,9 +1,9 @@
 """Case files: worked cases that a model of the rules either agrees with or not."""
 
 from .run import (
+    Case,
     Difference,
     Report,
-    Scenario,
     Step,
     conform,
     dump,
@@ -13,9 +13,9 @@ from .run import (
 )
 
 __all__ = [
+    "Case",
     "Difference",
     "Report",
-    "Scenario",
     "Step",
     "conform",
     "dump",

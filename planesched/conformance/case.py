@@ -1,18 +1,20 @@
-"""Scenario files: what they hold, and reading them (docs/conformance.md)."""
+"""Case files: what they hold, and reading them (docs/conformance.md)."""
 
 import os
-import tomllib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .. import reference
+from ..checks import one_of, plane_count
+from ..errors import Mistake, TypeMistake, Words, unknown
 from ..events import MASKS, Fault, Flags, Reason, event_number, takes_plane
-from ..policy import Policy, Scheduler, plane_count
+from ..files import Toml
+from ..policy import Policy, Scheduler
 from ..presets import presets
 
-__all__ = ["Scenario", "Step", "load", "read_event"]
+__all__ = ["Case", "Step", "load", "read_event"]
 
 BASES = ("text", "code", "test", "model")
 FLAGS = tuple(str(flag.name).lower() for flag in Flags)
@@ -43,7 +45,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Scenario:
+class Case:
     """A start state and the steps from there, each with what is expected.
 
     Parameters
@@ -68,8 +70,8 @@ class Scenario:
 
     Raises
     ------
-    ValueError
-        If a value is not what the format allows; the message names scenario, key and value.
+    Mistake
+        If a value is not what the format allows.
     """
 
     id: str
@@ -89,7 +91,7 @@ class Scenario:
         _check(self)
 
     def make_policy(self) -> Policy:
-        """Give the policy that the scenario runs under."""
+        """Return the policy that the case runs under."""
         return Policy.preset(self.preset, self.planes).replace(**self.policy)
 
     def start(self) -> reference.Values:
@@ -109,32 +111,36 @@ class Scenario:
         return tuple(values.values())
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
-    """Read a scenario file.
+def load(path: str | os.PathLike[str]) -> tuple[Case, ...]:
+    """Return the cases of a file: tables ``[[case]]``, or ``[[scenario]]``.
 
     Raises
     ------
-    ValueError
-        If it is not TOML or not of the format; the message names file, scenario, key, value and
-        what was expected.
+    InputError
+        If it is not TOML or not of the format: file, line, case, what stands there, and what was
+        expected.
     OSError
         If it cannot be read.
     """
-    name = os.fspath(path)
-    try:
-        tables = tomllib.loads(Path(name).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name}: not TOML: {error}") from None
-    _known(name, tables, ("scenario",))
-    rows = tables.get("scenario")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"{name}: scenario={rows!r}: expected [[scenario]] tables")
-    found: dict[str, Scenario] = {}
-    for number, row in enumerate(rows, 1):
-        scenario = _scenario(name, number, row)
-        if scenario.id in found:
-            raise ValueError(f"{name}: id={scenario.id!r}: expected an id of its own")
-        found[scenario.id] = scenario
+    file = Toml(path, arrays=("case", "scenario"))
+    file.check_kind("case")
+    # The key that the format had first, and that shared files still have.
+    table = "scenario" if "scenario" in file.table else "case"
+    file.known(file.table, (table,))
+    rows = file.subtables(table)
+    if not rows:
+        raise file.error("no case", "tables [[case]]")
+    found: dict[str, Case] = {}
+    for index, row in enumerate(rows):
+        try:
+            case = _case(file.path, row)
+            if case.id in found:
+                raise Mistake("id", case.id, "an id of its own")
+        except Mistake as mistake:
+            key = re.split(r"[.\[]", mistake.name, maxsplit=1)[0]
+            told = f"{mistake.what} in case {row.get('id', index + 1)!r}"
+            raise file.error(told, mistake.expected, key, table, index) from None
+        found[case.id] = case
     return tuple(found.values())
 
 
@@ -146,7 +152,7 @@ def read_event(policy: Policy, planes: int, do: str) -> tuple[int, int | None]:
     numbers = [word for word in words if word.isdecimal() and int(word) < planes]
     if len(words) != needed or numbers != words:
         wanted = f"a plane in 0..{planes - 1} after it" if needed else "no plane after it"
-        raise ValueError(f"expected {wanted}")
+        raise Mistake("do", do, wanted)
     return event, int(words[0]) if needed else None
 
 
@@ -162,10 +168,6 @@ def _want_planes(planes: int) -> tuple[str, Callable[[Any], bool]]:
     return f"a rising list of planes in 0..{planes - 1}", holds
 
 
-def _want_one(names: Sequence[str]) -> tuple[str, Callable[[Any], bool]]:
-    return f"one of {', '.join(name or repr('') for name in names)}", lambda value: value in names
-
-
 def _want_some(names: Sequence[str]) -> tuple[str, Callable[[Any], bool]]:
     def holds(value: Any) -> bool:
         return _is_list(value) and all(name in names for name in value)
@@ -173,61 +175,58 @@ def _want_some(names: Sequence[str]) -> tuple[str, Callable[[Any], bool]]:
     return f"a list of {', '.join(names)}", holds
 
 
+def _want_one(names: Sequence[str]) -> tuple[str, Callable[[Any], bool]]:
+    return f"one of {', '.join(name or repr('') for name in names)}", lambda value: value in names
+
+
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _require(place: str, key: str, value: Any, want: tuple[str, Callable[[Any], bool]]) -> None:
+def _require(name: str, value: Any, want: tuple[str, Callable[[Any], bool]]) -> None:
     expected, holds = want
     if not holds(value):
-        raise ValueError(f"{place}: {key}={value!r}: expected {expected}")
+        raise Mistake(name, value, expected)
 
 
-def _known(place: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
+def _known(within: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
     for key in table:
         if key not in keys:
-            raise ValueError(f"{place}: {key}={table[key]!r}: expected one of {', '.join(keys)}")
+            raise Mistake(within + key, table[key], unknown("", key, keys).expected)
 
 
-def _check(scenario: Scenario) -> None:
-    """Raise ValueError unless every value is what the format allows."""
-    place = f"{scenario.file}: scenario {scenario.id!r}" if scenario.file else scenario.id
-    planes = scenario.planes
+def _check(case: Case) -> None:
+    """Raise Mistake unless every value is what the format allows."""
     text = ("a str", lambda value: isinstance(value, str))
     for key in ("id", "title", "source"):
-        _require(place, key, getattr(scenario, key), text)
-    _require(place, "basis", scenario.basis, _want_one(BASES))
-    _require(place, "preset", scenario.preset, _want_one(tuple(presets())))
-    try:
-        plane_count(planes)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: {error}") from None
-    for key, value in (("online", scenario.online), *scenario.masks.items()):
+        _require(key, getattr(case, key), text)
+    _require("basis", case.basis, _want_one(BASES))
+    one_of("preset", case.preset, presets())
+    planes = plane_count(case.planes)
+    for key, value in (("online", case.online), *case.masks.items()):
         if value is not None:
-            _require(place, key, value, _want_planes(planes))
-    _known(place, scenario.masks, MASKS)
-    policy = _policy(place, scenario)
-    online = range(planes) if scenario.online is None else scenario.online
+            _require(key, value, _want_planes(planes))
+    _known("", case.masks, MASKS)
+    policy = _policy(case)
+    online = range(planes) if case.online is None else case.online
     if policy.boot not in online:
-        raise ValueError(f"{place}: online={online!r}: expected the boot plane {policy.boot} in it")
-    if scenario.current is not None and (
-        isinstance(scenario.current, bool) or scenario.current not in online
-    ):
-        raise ValueError(f"{place}: current={scenario.current!r}: expected a plane that is online")
-    if not scenario.steps:
-        raise ValueError(f"{place}: steps={scenario.steps!r}: expected at least one step")
-    for number, step in enumerate(scenario.steps, 1):
-        _check_step(f"{place}: step {number}", policy, planes, step)
+        raise Mistake("online", case.online, f"the boot plane {policy.boot} in it")
+    if case.current is not None and (isinstance(case.current, bool) or case.current not in online):
+        raise Mistake("current", case.current, "a plane that is online")
+    if not case.steps:
+        raise Mistake("steps", case.steps, "at least one step")
+    for number, step in enumerate(case.steps, 1):
+        _check_step(f"steps[{number}].", policy, planes, step)
 
 
-def _policy(place: str, scenario: Scenario) -> Policy:
-    if not isinstance(scenario.policy, Mapping):
-        raise ValueError(f"{place}: policy={scenario.policy!r}: expected a table of fields")
+def _policy(case: Case) -> Policy:
+    if not isinstance(case.policy, Mapping):
+        raise TypeMistake("policy", case.policy, "a table of fields")
     try:
-        policy = scenario.make_policy()
-        policy.check_planes(scenario.planes)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: policy: {error}") from None
+        policy = case.make_policy()
+        policy.check_planes(case.planes)
+    except Mistake as mistake:
+        raise mistake.within("policy") from None
     return policy
 
 
@@ -243,29 +242,28 @@ def _check_step(place: str, policy: Policy, planes: int, step: Step) -> None:
         "not_flags": _want_some(FLAGS),
         **dict.fromkeys(MASKS, _want_planes(planes)),
     }
-    _require(place, "do", step.do, ("a str", lambda value: isinstance(value, str)))
+    _require(f"{place}do", step.do, ("a str", lambda value: isinstance(value, str)))
     try:
         if step.do != ANSWER:
             read_event(policy, planes, step.do)
-    except ValueError as error:
-        raise ValueError(f"{place}: do={step.do!r}: {error}") from None
+    except Mistake as mistake:
+        raise Mistake(f"{place}do", step.do, mistake.expected) from None
     _known(place, step.expect, ("do", *wanted))
     for key, value in step.expect.items():
-        _require(place, key, value, wanted[key])
+        _require(f"{place}{key}", value, wanted[key])
 
 
-def _scenario(file: str, number: int, row: Mapping[str, Any]) -> Scenario:
-    """Make a scenario of its table."""
-    place = f"{file}: scenario {row.get('id', number)!r}"
-    _known(place, row, (*_KEYS, *MASKS))
+def _case(file: str, row: Mapping[str, Any]) -> Case:
+    """Make a case of its table."""
+    _known("", row, (*_KEYS, *MASKS))
     for key in ("id", "preset", "planes", "steps"):
         if key not in row:
-            raise ValueError(f"{place}: no {key}: expected one")
+            raise Mistake("", Words(f"no {key}"), f"a line {key} = ...")
     steps = row["steps"]
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-        raise ValueError(f"{place}: steps={steps!r}: expected a list of tables")
+        raise TypeMistake("steps", steps, "a list of tables")
     fields = {key: row[key] for key in _KEYS if key in row and key != "steps"}
-    return Scenario(
+    return Case(
         **fields,
         steps=tuple(_step(step) for step in steps),
         masks={key: row[key] for key in MASKS if key in row and key != "online"},

@@ -1,25 +1,28 @@
-"""Scenario files: worked cases that a model of the rules either agrees with or not.
+"""Case files: worked cases that a model of the rules either agrees with or not.
 
-The format, and how to add a scenario, is described in docs/conformance.md.
+The format, and how to add a case, is described in docs/conformance.md.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from .. import reference
+from ..checks import planes_of
+from ..errors import unknown
 from ..events import MASKS, Flags, Reason
+from ..files import replacing
 from ..layouts import STATE
 from ..policy import Policy
 from ..presets import presets
-from .case import ANSWER, FAULTS, FLAGS, Scenario, Step, load, read_event
+from ..text import counted
+from .case import ANSWER, FAULTS, FLAGS, Case, Step, load, read_event
 
-__all__ = ["Difference", "Report", "Scenario", "Step", "conform", "dump", "load", "nearest", "run"]
+__all__ = ["Case", "Difference", "Report", "Step", "conform", "dump", "load", "nearest", "run"]
 
 Model = Literal["core", "reference"]
 
@@ -28,17 +31,17 @@ Model = Literal["core", "reference"]
 class Difference:
     """One expectation that a model does not meet; `step` counts from 1."""
 
-    scenario: Scenario
+    case: Case
     step: int
     key: str
     expected: Any
     found: Any
 
     def __str__(self) -> str:
-        place = f"{self.scenario.file}: " if self.scenario.file else ""
-        do = self.scenario.steps[self.step - 1].do
+        place = f"{self.case.file}: " if self.case.file else ""
+        do = self.case.steps[self.step - 1].do
         return (
-            f"{place}{self.scenario.id}: step {self.step} ({do}): {self.key}: "
+            f"{place}{self.case.id}: step {self.step} ({do}): {self.key}: "
             f"expected {_value(self.expected)}, found {_value(self.found)}"
         )
 
@@ -48,76 +51,70 @@ class Report:
     """What `conform` found; its `str` is the text that the command prints."""
 
     model: Model
-    n_scenarios: int
+    n_cases: int
     n_steps: int
     differences: tuple[Difference, ...]
 
     @property
     def status(self) -> int:
-        """The exit status: 0 if the model agrees with every scenario, else 1."""
+        """The exit status: 0 if the model agrees with every case, else 1."""
         return int(bool(self.differences))
 
     def __str__(self) -> str:
-        failed = len({(d.scenario.file, d.scenario.id) for d in self.differences})
+        failed = len({(d.case.file, d.case.id) for d in self.differences})
         verdict = f"{failed} differ{'s' * (failed == 1)}" if failed else "all agree"
-        counts = f"{_counted(self.n_scenarios, 'scenario')}, {_counted(self.n_steps, 'step')}"
+        counts = f"{counted(self.n_cases, 'case')}, {counted(self.n_steps, 'step')}"
         lines = [str(difference) for difference in self.differences]
         return "\n".join([*lines, f"{self.model}: {counts}: {verdict}"])
 
 
-def run(scenario: Scenario, model: Model = "core") -> list[Difference]:
-    """Run one scenario; give what differs, in order.
+def run(case: Case, model: Model = "core") -> list[Difference]:
+    """Run one case; give what differs, in order.
 
     Raises
     ------
     ValueError
         If `model` is neither ``"core"`` nor ``"reference"``.
     """
-    vcpu, state = _vcpu(scenario, model)
+    vcpu, state = _vcpu(case, model)
     differences = []
-    for number, step in enumerate(scenario.steps, 1):
+    for number, step in enumerate(case.steps, 1):
         if step.do == ANSWER:
-            outcome = _answer(scenario, vcpu)
+            outcome = _answer(case, vcpu)
         else:
-            event, plane = read_event(scenario.make_policy(), scenario.planes, step.do)
+            event, plane = read_event(case.make_policy(), case.planes, step.do)
             outcome = vcpu.step(event, plane)
         for key, expected in step.expect.items():
             found = _found(key, expected, outcome, state())
             if found != expected:
-                differences.append(Difference(scenario, number, key, expected, found))
+                differences.append(Difference(case, number, key, expected, found))
     return differences
 
 
 def conform(paths: Iterable[str | os.PathLike[str]], model: Model = "core") -> Report:
-    """Run every scenario of some files and report what differs.
+    """Run every case of some files and report what differs.
 
     Raises
     ------
     ValueError, OSError
         As `load` and `run`.
     """
-    scenarios = [scenario for path in paths for scenario in load(path)]
-    n_steps = sum(len(scenario.steps) for scenario in scenarios)
-    found = tuple(d for scenario in scenarios for d in run(scenario, model))
-    return Report(model, len(scenarios), n_steps, found)
+    cases = [case for path in paths for case in load(path)]
+    n_steps = sum(len(case.steps) for case in cases)
+    found = tuple(d for case in cases for d in run(case, model))
+    return Report(model, len(cases), n_steps, found)
 
 
-def dump(scenarios: Iterable[Scenario], path: str | os.PathLike[str]) -> None:
-    """Write a scenario file that `load` reads; it is written beside `path` and then renamed."""
-    target = Path(path)
-    text = "\n".join(_toml(scenario) for scenario in scenarios)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+def dump(cases: Iterable[Case], path: str | os.PathLike[str]) -> None:
+    """Write a case file that `load` reads; it is written beside `path` and then renamed."""
+    with replacing(path) as file:
+        file.write("\n".join(_toml(case) for case in cases))
 
 
 def nearest(policy: Policy, planes: int) -> tuple[str, dict[str, Any]]:
     """Give the preset that differs least from `policy`, and the fields that differ.
 
-    They are the ``preset`` and ``policy`` of a scenario that runs under it.
+    They are the ``preset`` and ``policy`` of a case that runs under it.
     """
     wanted = policy.as_dict()
     best: tuple[str, dict[str, Any]] | None = None
@@ -131,35 +128,31 @@ def nearest(policy: Policy, planes: int) -> tuple[str, dict[str, Any]]:
     return best
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _vcpu(scenario: Scenario, model: Model) -> tuple[Any, Callable[[], Any]]:
+def _vcpu(case: Case, model: Model) -> tuple[Any, Callable[[], Any]]:
     """Give a vCPU of the model in the start state, and a way to read its state."""
-    policy, planes = scenario.make_policy(), scenario.planes
+    policy, planes = case.make_policy(), case.planes
     record = np.zeros((), STATE)
-    for name, value in zip((*MASKS, "current", "status"), scenario.start(), strict=True):
+    for name, value in zip((*MASKS, "current", "status"), case.start(), strict=True):
         record[name] = value
     if model == "reference":
-        slow = reference.Reference(policy, planes, scenario.online)
+        slow = reference.Reference(policy, planes, case.online)
         slow.state = record
         return slow, lambda: slow.state
     if model != "core":
-        raise ValueError(f"model={model!r} is neither 'core' nor 'reference'")
+        raise unknown("model", model, ("core", "reference"))
     from ..core import VM
 
-    vm = VM(planes=planes, vcpus=1, policy=policy, online=scenario.online)
+    vm = VM(planes=planes, vcpus=1, policy=policy, online=case.online)
     vm.state[0] = record
     return vm.vcpus[0], lambda: vm.state[0]
 
 
-def _answer(scenario: Scenario, vcpu: Any) -> Any:
+def _answer(case: Case, vcpu: Any) -> Any:
     """Have the default userspace scheduler answer; where it waits, nothing happens."""
     if not isinstance(vcpu, reference.Reference):
         outcome = vcpu.answer()
         return vcpu.step("resched") if outcome is None else outcome
-    policy = scenario.make_policy()
+    policy = case.make_policy()
     record = vcpu.state
     values = tuple(int(record[name]) for name in (*MASKS, "current", "status"))
     plane = reference.default_pick(policy, values)
@@ -185,20 +178,20 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
         shown = [name for name in FLAGS if outcome.flags & Flags[name.upper()]]
         wrong = set(expected) - set(shown) if key == "flags" else set(expected) & set(shown)
         return shown if wrong else expected
-    return [plane for plane in range(16) if int(state[key]) >> plane & 1]
+    return planes_of(state[key])
 
 
-def _toml(scenario: Scenario) -> str:
-    """Write one scenario as TOML."""
-    lines = ["[[scenario]]"]
+def _toml(case: Case) -> str:
+    """Write one case as TOML."""
+    lines = ["[[case]]"]
     for key in ("id", "title", "preset", "policy", "planes", "online", "current"):
-        value = getattr(scenario, key)
+        value = getattr(case, key)
         if value is not None and value != {}:
             lines.append(f"{key} = {_value(value)}")
-    lines += [f"{name} = {_value(planes)}" for name, planes in scenario.masks.items()]
-    steps = [f"  {_value({'do': step.do, **step.expect})},\n" for step in scenario.steps]
+    lines += [f"{name} = {_value(planes)}" for name, planes in case.masks.items()]
+    steps = [f"  {_value({'do': step.do, **step.expect})},\n" for step in case.steps]
     lines.append(f"steps = [\n{''.join(steps)}]")
-    lines += [f"{key} = {_value(getattr(scenario, key))}" for key in ("basis", "source")]
+    lines += [f"{key} = {_value(getattr(case, key))}" for key in ("basis", "source")]
     return "\n".join(lines) + "\n"
 
 

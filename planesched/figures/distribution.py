@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from .equal import Alike
 
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
+"""The quantiles that tables show, by name."""
+
 __all__ = ["Times", "bucket_floor", "bucket_of", "by_plane", "histogram_quantile"]
 
 _SUB_BITS = 6

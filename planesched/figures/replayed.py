@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..policy import Policy
+from ..text import counted, format_ns
 from .equal import Alike
 from .jobs import JobStats
 from .planes import Stats
@@ -93,18 +94,18 @@ class ReplayResult(Alike):
         for plane in range(self.stats.planes):
             pending, unfinished = int(self.stats.pending[plane]), int(self.jobs.queued[plane])
             if pending:
-                age = _duration(int(self.jobs.oldest_pending_ns[plane]))
+                age = format_ns(int(self.jobs.oldest_pending_ns[plane]))
                 out.append(
-                    f"plane {plane}: {_counted(pending, 'interrupt')} pending at the end, "
+                    f"plane {plane}: {counted(pending, 'interrupt')} pending at the end, "
                     f"the oldest for {age}"
                 )
             if unfinished:
-                out.append(f"plane {plane}: {_counted(unfinished, 'job')} unfinished at the end")
+                out.append(f"plane {plane}: {counted(unfinished, 'job')} unfinished at the end")
         for vcpu, count, first_ns, planes in self.livelocks:
             named = ", ".join(map(str, planes))
             out.append(
-                f"vCPU {vcpu}: livelock at {_duration(first_ns)} among planes {named} "
-                f"({_counted(count, 'time')})"
+                f"vCPU {vcpu}: livelock at {format_ns(first_ns)} among planes {named} "
+                f"({counted(count, 'time')})"
             )
         return out
 
@@ -123,15 +124,3 @@ class ReplayResult(Alike):
             ],
             "notes": self.notes,
         }
-
-
-def _duration(ns: int) -> str:
-    """Write a time with three digits and its unit."""
-    for unit, size in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns} ns"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from ..files import replacing
 from ..policy import Policy
 from .batches import Batches, Interval, mean_interval, ratio_interval
-from .distribution import by_plane, histogram_quantile
+from .distribution import QUANTILES, by_plane, histogram_quantile
 from .equal import Alike
 from .jobs import TIMED, JobStats, merge_rows
 from .planes import Stats
 
-__all__ = ["QUANTILES", "Result"]
+__all__ = ["Result"]
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
 """The quantiles of tables, by name."""
 
 _ARRAYS = ("vcpu_ids", "figures", "totals", "rows", *TIMED, "time_ns")

@@ -1,18 +1,24 @@
 """Replay: what each policy would have done with a recorded trace (rules, section 7)."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import traces
+from ..checks import plane_count, whole
+from ..errors import Mistake
 from ..figures.replayed import ReplayResult, TraceSummary
 from ..layouts import OUTCOME
-from ..policy import Call, Policy, Scheduler, plane_count
+from ..policy import Call, Policy, Scheduler
+from ..policytext import Several, as_policies
 from ..simulation.engine import Engine
 from ..text import duration_ns
+from ..workload import Costs
+from ..workload.costs import Given as GivenCosts
 
 __all__ = ["ReplayResult", "TraceSummary", "replay"]
 
@@ -21,13 +27,13 @@ Route = Literal["own", "marker"]
 
 def replay(
     trace: str | os.PathLike[str] | traces.Reader,
-    policies: str | Policy | Iterable[str | Policy] | Mapping[str, str | Policy],
+    policies: Several,
     *,
-    plane_map: traces.PlaneMap | str | Iterable[str],
+    plane_map: traces.PlaneMap | str | Iterable[str] | Mapping[str | int, str | int],
     planes: int | None = None,
     vcpus: int | None = None,
     service: str | int | Mapping[str, str | int] = 0,
-    costs: Mapping[str, str | int] | None = None,
+    costs: GivenCosts = None,
     forward_ns: str | int = 0,
     in_userspace: bool = False,
     userspace: object = None,
@@ -42,10 +48,12 @@ def replay(
     Parameters
     ----------
     trace : str, path-like or traces.Reader
-        The text of ``kvm:`` trace events (see `planesched.traces`).
-    policies : str or Policy, or an iterable or mapping of these
-        A str names a preset. A mapping gives labels.
-    plane_map : traces.PlaneMap, str or iterable of str
+        The text of ``kvm:`` trace events (see `planesched.traces`); ``":demo"`` is the trace that
+        ``planesched demo`` replays.
+    policies : policy, or iterable or mapping of policies
+        One or several: ``"vsm"``, ``"vsm:ret=resume"``, a TOML file, a Policy. A mapping gives
+        labels.
+    plane_map : traces.PlaneMap, str, iterable of str or mapping
         Which plane each vector is for; rules as `traces.PlaneMap.parse` takes them.
     planes : int, optional
         How many planes each vCPU has; as many as the map names, at least 2, by default.
@@ -54,8 +62,9 @@ def replay(
     service : str, int or mapping of str to those
         How long an interrupt takes its plane (see `traces.jobs`). Here and below: with its unit
         (``"5 us"``), or an int of ns.
-    costs : mapping of str to str or int, optional
-        What a switch takes, by its reason; ``"exit"`` an exit to userspace. 0 by default.
+    costs : Costs, or what `Costs.of` takes, optional
+        What switches take: by reason, ``"any"``, ``"exit"`` or planes; the name of a cost set; a
+        TOML file; a time or distribution for any switch. Nothing by default.
     forward_ns : str or int
         How long a marker works to forward an interrupt (``route="marker"``).
     in_userspace : bool
@@ -84,18 +93,17 @@ def replay(
     ------
     OSError
         If the trace cannot be read.
-    TraceError
+    InputError
         If a line of it is malformed.
     ValueError
         If a number or name is out of range, or a level or plane does not exist.
     """
-    if log < 0:
-        raise ValueError(f"log={log} is negative")
+    whole("log", log, 0)
     if not isinstance(plane_map, traces.PlaneMap):
         plane_map = traces.PlaneMap.parse(plane_map)
     n_planes = plane_count(plane_map.n_planes if planes is None else planes)
-    costs_ns = _by_name("costs", costs or {})
-    forward = _duration("forward_ns", forward_ns)
+    found = Costs.of(costs)
+    forward = duration_ns(forward_ns, "forward_ns")
     runs = [
         _Run(
             label,
@@ -103,7 +111,7 @@ def replay(
             plane_map,
             n_planes,
             vcpus or 1,
-            costs=costs_ns,
+            costs=found,
             forward_ns=forward,
             route=route,
             main=main,
@@ -112,20 +120,20 @@ def replay(
         )
         for label, policy in _labelled(policies, n_planes, in_userspace)
     ]
-    if not runs:
-        raise ValueError("policies is empty")
+    if trace == ":demo":
+        trace = Path(__file__).parents[1] / "data" / "demo.txt.xz"
     reader = trace if isinstance(trace, traces.Reader) else traces.read(trace, skip_bad=skip_bad)
     times: int | dict[str, int]
     if isinstance(service, Mapping):
         times = _by_name("service", service)
     else:
-        times = _duration("service", service)
+        times = duration_ns(service, "service")
     stream = traces.jobs(reader, plane_map, service=times)
     replayed = 0
     for jobs, until_ns in stream:
         seen = int(jobs["vcpu"].max()) + 1 if len(jobs) else 0
         if vcpus is not None and seen > vcpus:
-            raise ValueError(f"vcpus={vcpus}, but the trace has vCPU {seen - 1}")
+            raise Mistake("vcpus", vcpus, f"{seen} or more: the trace has vCPU {seen - 1}")
         for run in runs:
             run.take(jobs, seen, until_ns)
         replayed += len(jobs)
@@ -157,7 +165,7 @@ class _Run:
         n_planes: int,
         vcpus: int,
         *,
-        costs: Mapping[str, int],
+        costs: Costs,
         forward_ns: int,
         route: Route | None,
         main: int | None,
@@ -206,33 +214,12 @@ class _Run:
         )
 
 
-def _duration(what: str, given: str | int) -> int:
-    try:
-        return duration_ns(given)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{what}: {error}") from None
-
-
 def _by_name(what: str, given: Mapping[str, str | int]) -> dict[str, int]:
-    return {name: _duration(f"{what}: {name}", value) for name, value in given.items()}
+    return {name: duration_ns(value, f"{what}.{name}") for name, value in given.items()}
 
 
-def _labelled(
-    policies: str | Policy | Iterable[str | Policy] | Mapping[str, str | Policy],
-    n_planes: int,
-    in_userspace: bool,
-) -> Iterator[tuple[str, Policy]]:
-    if isinstance(policies, str | Policy):
-        policies = [policies]
-    given: Sequence[tuple[str | None, str | Policy]]
-    if isinstance(policies, Mapping):
-        given = list(policies.items())
-    else:
-        given = [(None, policy) for policy in policies]
-    for number, (name, policy) in enumerate(given, 1):
-        label = name or (policy if isinstance(policy, str) else f"policy {number}")
-        if isinstance(policy, str):
-            policy = Policy.preset(policy, planes=n_planes)
+def _labelled(policies: Several, n_planes: int, in_userspace: bool) -> Iterator[tuple[str, Policy]]:
+    for label, policy in as_policies(policies, n_planes).items():
         yield label, policy
         if in_userspace and policy.scheduler != Scheduler.user:
             yield f"{label} (userspace)", policy.replace(scheduler="user")

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..figures.planes import Stats
-from ..text import format_ns
-from .text import Cell, fill, table
+from ..text import Cell, fill, format_ns, table
 
 __all__ = ["Row", "policy_table"]
 

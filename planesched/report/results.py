@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..figures.distribution import histogram_quantile
-from ..text import format_ns
-from .text import counted, table
+from ..figures.distribution import QUANTILES, histogram_quantile
+from ..text import counted, format_ns, table
 
 __all__ = ["result_columns", "result_text"]
 
-_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
 _TITLES = {
     "name": "",
     "finished": "jobs",
@@ -64,14 +62,14 @@ def _row(result: Any, kind: str, name: str, plane: int, rows: list[int]) -> dict
 
 
 def _times(what: str, used: Any, count: str, histograms: Any) -> dict[str, Any]:
-    names = ["mean", *_QUANTILES, "max"]
+    names = ["mean", *QUANTILES, "max"]
     if not len(used):
         return {f"{what}_{name}_ns": _NAN for name in names}
     low, high = int(used[f"{what}_min_ns"].min()), int(used[f"{what}_max_ns"].max())
     sums = used[f"{what}_ns"]
     total = sum(int(lo) + (int(hi) << 64) for lo, hi in zip(sums["lo"], sums["hi"], strict=True))
     summed = histograms.sum(axis=0)
-    found = {name: histogram_quantile(summed, q, low, high) for name, q in _QUANTILES.items()}
+    found = {name: histogram_quantile(summed, q, low, high) for name, q in QUANTILES.items()}
     values = [total / int(used[count].sum()), *found.values(), float(high)]
     return {f"{what}_{name}_ns": value for name, value in zip(names, values, strict=True)}
 
@@ -82,7 +80,7 @@ def result_text(result: Any) -> str:
     head = (
         f"{result.label}: {counted(result.vcpus, 'vCPU')} with {counted(result.planes, 'plane')}, "
         f"{format_ns(result.elapsed_ns)}, {counted(int(result.rows['finished'].sum()), 'job')}, "
-        f"{counted(stats.switches, 'switch').replace('switchs', 'switches')}, "
+        f"{counted(stats.switches, 'switch')}, "
         f"{counted(stats.exits, 'exit')}"
         + (" (partial: stopped before its end)" if result.partial else "")
     )

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import unknown
 from ..policy import Policy
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def load_scenario(path: str | os.PathLike[str]) -> Scenario:
     ------
     OSError
         If it cannot be read.
-    TraceError
+    InputError
         If it is not TOML, or a key, unit or value is wrong: file, line, what stands there and what
         was expected.
     """
@@ -60,6 +61,6 @@ def load_scenario(path: str | os.PathLike[str]) -> Scenario:
     known = scenarios()
     if not name.endswith(".toml") and os.sep not in name:
         if name not in known:
-            raise ValueError(f"scenario {name!r} is no .toml file and none of {', '.join(known)}")
+            raise unknown("scenario", name, [*known, "FILE.toml"])
         path = known[name]
     return Scenario(Path(path).stem, **read_scenario(path))

@@ -7,25 +7,19 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..checks import job_route, vcpu_count
-from ..errors import TraceError
-from ..files import read_toml
-from ..policy import Policy, plane_count
-from ..text import duration_ns
-from ..workload import Calls, Costs, Ipis, Recorded, Workload, cost_sets
+from ..checks import plane_count, plane_id, seed_number, vcpu_count, whole
+from ..errors import InputError, Mistake, Words, unknown
+from ..files import Toml
+from ..policy import Policy, job_route
+from ..policytext import as_policies
+from ..text import with_unit
+from ..traces import Target
+from ..workload import Calls, Costs, Ipis, Recorded, Workload
+from ..workload.costs import read_costs
+from ..workload.distributions import spread
 from ..workload.sources import SOURCES
 from ..workload.workload import plane_of
-from .values import (
-    between,
-    costing,
-    known_policies,
-    length_ns,
-    plane_map,
-    seed,
-    spread_of,
-    vcpu_set,
-    whole,
-)
+from .values import length_ns, plane_map, time_ns, vcpu_set
 
 __all__ = ["read_scenario"]
 
@@ -34,54 +28,43 @@ _TABLES = ("costs", "workload", "source")
 _WORK = ("busy", "route", "forward", "main")
 _RECORDED = ("kind", "trace", "map", "service", "name")
 _MAY_LACK = ("vcpus", "to")
-# How what is wrong is worded, and what was expected then.
-_WORDINGS = (
-    (", expected ", ""),
-    (" is none of ", "one of "),
-    (" is not in ", "a value in "),
-    (" is not above ", "a value above "),
-    (" is not ", ""),
-    (" does not exist: ", "one that does: "),
-    (" is no field of a policy: ", "one of "),
-    (" needs ", ""),
-)
+_RATES = ("rate", "off_rate")
+_TIMES = ("period", "phase", "on", "off", "times")
 
 
 def read_scenario(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a scenario file: title, origin, policies, and the arguments of `planesched.simulate`."""
-    table, text = read_toml(path)
-    return _Reader(os.fspath(path), table, text).scenario()
+    """Return what a scenario file holds: title, origin, policies, and arguments of `simulate`."""
+    return _Reader(Toml(path, arrays=("source", "case", "scenario"))).scenario()
 
 
 class _Reader:
-    """Takes a scenario's tables apart, and knows the line of each key."""
+    """Takes a scenario's tables apart."""
 
-    def __init__(self, path: str, table: dict[str, Any], text: str) -> None:
-        self.path = path
-        self.table = table
-        self.text = text
+    def __init__(self, file: Toml) -> None:
+        self.file = file
+        self.table = file.table
 
     def scenario(self) -> dict[str, Any]:
         top = self.table
-        self.known("", 0, top, (*_TOP, *_TABLES))
+        self.file.check_kind("scenario")
+        self.file.known(top, (*_TOP, *_TABLES))
         for key in ("title", "policies"):
             if key not in top:
-                raise TraceError(self.path, 0, f"no {key!r}", f"a line {key} = ...")
+                raise self.file.error(f"no {key!r}", f"a line {key} = ...")
         if "duration" not in top and "jobs" not in top:
-            raise TraceError(self.path, 0, "neither 'duration' nor 'jobs'", 'duration = "10 s"')
-        planes = self.value("", 0, "planes", plane_count, top.get("planes", 2))
+            raise self.file.error("neither 'duration' nor 'jobs'", 'duration = "10 s"')
+        planes = self.file.read(plane_count, top.get("planes", 2), key="planes")
         arguments: dict[str, Any] = {"planes": planes, "vcpus": 1}
-        readers = {
-            "duration": length_ns, "warmup": duration_ns, "vcpus": vcpu_count, "jobs": whole,
-            "seed": seed,
+        readers: dict[str, Callable[[Any], int]] = {
+            "duration": length_ns, "warmup": time_ns, "vcpus": vcpu_count,
+            "jobs": lambda value: whole("jobs", value, 1), "seed": seed_number,
         }  # fmt: skip
         for key, read in readers.items():
             if key in top:
-                arguments[key] = self.value("", 0, key, read, top[key])
+                arguments[key] = self.file.read(read, top[key], key=key)
         arguments["workload"] = self.workload()
         arguments["costs"] = self.costs()
-        folder = Path(self.path).parent
-        policies = self.value("", 0, "policies", known_policies, top["policies"], planes, folder)
+        policies = self.policies(planes)
         for name, policy in policies.items():
             self.fits(name, policy, arguments)
         title, origin = (str(top.get(key, "")) for key in ("title", "origin"))
@@ -89,177 +72,147 @@ class _Reader:
             "title": title, "origin": origin.strip(), "policies": policies, "arguments": arguments,
         }  # fmt: skip
 
+    def policies(self, planes: int) -> dict[str, Policy]:
+        given, folder = self.table["policies"], Path(self.file.path).parent
+        found: dict[str, Policy] = self.file.read(
+            as_policies, given, planes, folder, key="policies"
+        )
+        return found
+
     def workload(self) -> Workload:
-        table = self.subtable("workload")
-        self.known("workload", 0, table, _WORK)
-        listed = self.table.get("source", [])
-        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-            raise TraceError(self.path, self.line("source", 0, ""), "source", "tables [[source]]")
+        table = dict(self.file.subtable("workload"))
+        self.file.known(table, _WORK, "workload")
+        listed = self.file.subtables("source")
         sources = [self.source(index, item) for index, item in enumerate(listed)]
-        for key in table:
-            # One key at a time, so that what is wrong has a line.
-            self.value("workload", 0, key, lambda key: Workload(**{key: table[key]}), key)
-        for index in range(len(sources)):
-            # Which one does not go with those before it?
-            if not isinstance(sources[index], Ipis):
-                self.value("source", index, "name", Workload, [
-                    source for source in sources[: index + 1] if not isinstance(source, Ipis)
-                ])  # fmt: skip
-        for index, source in enumerate(sources):
-            if isinstance(source, Ipis):
-                others = [other for other in sources if not isinstance(other, Ipis)]
-                self.value("source", index, "after", Workload, [*others, source])
-        work: Workload = self.value("source", 0, "", lambda: Workload(sources, **table))
-        return work
+        if "forward" in table:
+            forward = table["forward"]
+            table["forward"] = self.file.read(time_ns, forward, key="forward", table="workload")
+        try:
+            return Workload(sources, **table)
+        except Mistake as mistake:
+            raise self.in_workload(mistake) from None
+
+    def in_workload(self, mistake: Mistake) -> InputError:
+        """Give a workload's mistake its line: in one of the sources, or in [workload]."""
+        source = re.fullmatch(r"sources\[(\d+)\]\.(\w+)", mistake.name)
+        if source is None:
+            return self.file.placed(mistake, _head(mistake.name), "workload")
+        mistake = mistake.named(source[2])
+        return self.file.placed(mistake, source[2], "source", int(source[1]))
 
     def source(self, index: int, table: dict[str, Any]) -> Any:
         kind = table.get("kind")
         if kind == "recorded":
             return self.recorded(index, table)
         if kind not in SOURCES:
-            line = self.line("source", index, "kind")
-            known = ", ".join([*SOURCES, "recorded"])
-            raise TraceError(self.path, line, f"kind={kind!r}", f"one of {known}")
+            mistake = unknown("kind", kind, [*SOURCES, "recorded"])
+            raise self.file.placed(mistake, "kind", "source", index)
         made = SOURCES[kind]
-        self.known("source", index, table, ("kind", *(item.name for item in fields(made))))
+        self.file.known(table, ("kind", *(item.name for item in fields(made))), "source", index)
         given = {key: value for key, value in table.items() if key != "kind"}
-        readers: dict[str, Any] = {
-            "service": spread_of, "jitter": spread_of, "vcpus": vcpu_set, "to": vcpu_set,
-        }  # fmt: skip
-        for key, read in readers.items():
-            if key in given and not (key == "to" and made is Calls):
-                given[key] = self.value("source", index, key, read, given[key])
+        for key in given:
+            given[key] = self.setting(index, made, key, given[key])
         for item in fields(made):
             needed = item.default is MISSING or (
                 item.default is None and item.name not in _MAY_LACK
             )
             if needed and item.name not in given:
-                line = self.line("source", index, "")
-                raise TraceError(self.path, line, f"a {kind} without {item.name!r}", "that key too")
+                self.lacks(index, kind, item.name)
         try:
             return made(**given)
-        except (TypeError, ValueError) as error:
-            key = next((key for key in given if str(error).startswith(key)), "")
-            raise self.wrong("source", index, key, error) from None
+        except Mistake as mistake:
+            raise self.file.placed(mistake, _head(mistake.name), "source", index) from None
+
+    def setting(self, index: int, made: Any, key: str, value: Any) -> Any:
+        """Return the value of a source's key: what a file may write otherwise than Python."""
+
+        def read() -> Any:
+            if key in ("service", "jitter"):
+                return spread(value, key, typed=True)
+            if key == "vcpus" or (key == "to" and made is not Calls):
+                return vcpu_set(value)
+            if key in _RATES or key in _TIMES:
+                for one in value if isinstance(value, list) else [value]:
+                    with_unit(one, key, rate=key in _RATES)
+            return value
+
+        return self.file.read(read, key=key, table="source", index=index)
+
+    def lacks(self, index: int, kind: str, key: str) -> None:
+        also = ', as "20 us" or 0' if key == "service" else ""
+        raise self.file.error(
+            f"a {kind} without {key!r}", f"that key too{also}", table="source", index=index
+        )
 
     def recorded(self, index: int, table: dict[str, Any]) -> Recorded:
-        self.known("source", index, table, _RECORDED)
+        self.file.known(table, _RECORDED, "source", index)
         for key in ("trace", "map"):
             if key not in table:
-                line = self.line("source", index, "")
-                raise TraceError(self.path, line, f"a recorded without {key!r}", "that key too")
-        trace = self.value("source", index, "trace", self.beside, table["trace"])
-        rules = self.value("source", index, "map", plane_map, table["map"])
-        service, name = table.get("service", 0), table.get("name", "")
-        made = self.value("source", index, "service", Recorded, trace, rules, service)
-        named: Recorded = self.value("source", index, "name", lambda: replace(made, name=name))
+                self.lacks(index, "recorded", key)
+        place: Any = {"table": "source", "index": index}
+        trace = self.file.read(self.beside, table["trace"], key="trace", **place)
+        rules = self.file.read(plane_map, table["map"], key="map", **place)
+        service, name = table.get("service"), table.get("name", "")
+        if service is None and len(rules.targets) > 1:
+            self.lacks(index, "recorded", "service")
+        for one in service.values() if isinstance(service, Mapping) else [service]:
+            self.file.read(with_unit, one, key="service", **place)
+        made = self.file.read(Recorded, trace, rules, service, key="service", **place)
+        named: Recorded = self.file.read(lambda: replace(made, name=name), key="name", **place)
         return named
 
     def beside(self, name: Any) -> Path:
-        """Give a file that is named as seen from this one's folder."""
-        path = Path(self.path).parent / str(name)
+        """Return a file that is named as seen from this one's folder."""
+        path = Path(self.file.path).parent / str(name)
         if not path.is_file():
-            raise ValueError(f"{name!r} is no file in {path.parent}, expected a recorded trace")
+            raise Mistake("", name, f"a recorded trace: there is no such file in {path.parent}")
         return path
 
     def costs(self) -> Costs:
-        table = dict(self.subtable("costs"))
-        by_planes = table.pop("between", {})
-        base = table.pop("set", None)
-        if base is not None and base not in cost_sets():
-            line = self.line("costs", 0, "set")
-            raise TraceError(self.path, line, f"set={base!r}", f"one of {', '.join(cost_sets())}")
-        costs = Costs.of(base)
-        for key, value in table.items():
-            costs = self.value("costs", 0, key, costing, costs, key, value)
-        for key, value in by_planes.items():
-            costs = self.value("costs.between", 0, key, between, costs, key, value)
-        return costs
+        return read_costs(self.file)
 
     def fits(self, name: str, policy: Policy, arguments: dict[str, Any]) -> None:
         """Check what of the workload depends on the policy, or on how many vCPUs there are."""
         planes, vcpus, work = (arguments[key] for key in ("planes", "vcpus", "workload"))
 
-        def plane(target: Any) -> None:
+        def plane(target: Target) -> None:
             try:
                 plane_of(target, policy, planes, work.main)
-            except ValueError as error:
-                raise ValueError(f"{error}, with {name}") from None
+            except Mistake as mistake:
+                expected = f"{mistake.expected}, with {name}"
+                raise Mistake("", Words(str(mistake.found)), expected) from None
 
         def below(key: str, ids: Any) -> None:
             if ids and max(ids) >= vcpus:
-                raise ValueError(f"{key}: vCPU {max(ids)} is not in 0..{vcpus - 1}")
+                raise Mistake(key, Words(f"vCPU {max(ids)}"), f"one in 0..{vcpus - 1}")
+
+        def check(read: Callable[..., Any], *given: Any, key: str) -> None:
+            self.file.read(read, *given, key=key, table="workload")
 
         if work.route is not None:
-            self.value("workload", 0, "route", job_route, work.route, policy)
-        if work.main is not None and work.main >= planes:
-            error = ValueError(f"main={work.main} is not in 0..{planes - 1}")
-            raise self.wrong("workload", 0, "main", error)
+            check(job_route, work.route, policy, key="route")
+        if work.main is not None:
+            check(plane_id, "main", work.main, planes, key="main")
         for target in work.busy:
-            self.value("workload", 0, "busy", plane, target)
+            check(plane, target, key="busy")
         for index, source in enumerate(work.sources):
+            place: Any = {"table": "source", "index": index}
             if isinstance(source, Recorded):
                 levels = source.plane_map.planes
-                self.value(
-                    "source", index, "map", lambda f=levels: f(policy, planes, main=work.main)
+                self.file.read(
+                    lambda f=levels: f(policy, planes, main=work.main), key="map", **place
                 )
                 continue
-            self.value("source", index, "plane", plane, source.plane)
-            self.value("source", index, "vcpus", below, "vcpus", source.vcpus)
+            self.file.read(plane, source.plane, key="plane", **place)
+            self.file.read(below, "vcpus", source.vcpus, key="vcpus", **place)
             if isinstance(source, Calls) and source.to is not None:
-                self.value("source", index, "to", plane, source.to)
+                self.file.read(plane, source.to, key="to", **place)
             if isinstance(source, Calls) and source.to is None and policy.hands_over:
-                line = self.line("source", index, "")
-                raise TraceError(
-                    self.path, line, f"calls without 'to' under {name}", "that key too"
-                )
+                raise self.file.error(f"calls without 'to' under {name}", "that key too", **place)
             if isinstance(source, Ipis):
-                self.value("source", index, "to", below, "to", source.to)
+                self.file.read(below, "to", source.to, key="to", **place)
 
-    def subtable(self, name: str) -> dict[str, Any]:
-        table = self.table.get(name, {})
-        if not isinstance(table, dict):
-            raise TraceError(self.path, self.line("", 0, name), f"{name}={table!r}", f"[{name}]")
-        return table
 
-    def known(self, name: str, index: int, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in keys:
-                line = self.line(name, index, key) or self.line(key, 0, "")
-                raise TraceError(self.path, line, f"the key {key!r}", f"one of {', '.join(keys)}")
-
-    def value(self, name: str, index: int, key: str, read: Callable[..., Any], *given: Any) -> Any:
-        """Read the value of a key; what is wrong with it gets its line."""
-        try:
-            return read(*given)
-        except (TypeError, ValueError) as error:
-            raise self.wrong(name, index, key, error) from None
-
-    def wrong(self, name: str, index: int, key: str, error: Exception) -> TraceError:
-        """Say what is wrong with the value of a key, and what was expected."""
-        line = self.line(name, index, key)
-        if isinstance(error, TraceError):
-            return TraceError(self.path, line, error.found, error.expected)
-        found, expected = str(error), "another value"
-        for wording, kind in _WORDINGS:
-            if wording in found:
-                found, _, expected = found.partition(wording)
-                # Of "rate='1 kHx': '1 kHx'" the end will do.
-                found, expected = found.rpartition(": ")[2], kind + expected
-                break
-        named = found if found.startswith((f"{key}=", f"{key}[")) or not key else f"{key}: {found}"
-        return TraceError(self.path, line, named, expected)
-
-    def line(self, table: str, index: int, key: str) -> int:
-        """Give the line of a key in the `index`-th table of a name, or of that table's head."""
-        inside, seen, head = table == "", -1, 0
-        for number, text in enumerate(self.text.splitlines(), 1):
-            header = re.match(r"\s*\[\[?\s*([\w.\"'-]+)\s*\]\]?", text)
-            if header:
-                found = header[1].replace('"', "")
-                seen += found == table
-                inside = found == table and seen == index
-                head = number if inside else head
-            elif inside and key and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", text):
-                return number
-        return head
+def _head(name: str) -> str:
+    """Return the key that what is wrong with stands under: ``service`` of ``service.gamma``."""
+    return re.split(r"[.\[]", name, maxsplit=1)[0]

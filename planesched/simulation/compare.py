@@ -1,14 +1,17 @@
 """Comparing policies on the same arrivals, by paired differences."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import plane_count
+from ..errors import Mistake, unknown
 from ..figures.batches import Interval, mean_interval
 from ..figures.equal import Alike
 from ..figures.result import Result
 from ..policy import Policy
+from ..policytext import Several, as_policies
 from ..workload import Workload
 from .run import simulate
 
@@ -40,7 +43,7 @@ class Comparison(Alike):
     def result(self, label: str) -> Result:
         """Give the result of one policy."""
         if label not in self.labels:
-            raise ValueError(f"{label!r} is none of {', '.join(self.labels)}")
+            raise unknown("label", label, self.labels)
         return self.results[self.labels.index(label)]
 
     def difference(
@@ -68,7 +71,7 @@ class Comparison(Alike):
             In 0..1.
         """
         if label is None and len(self.results) < 2:
-            raise ValueError(f"there is no policy beside {self.labels[0]} to compare")
+            raise Mistake("label", label, f"a second policy: there is only {self.labels[0]}")
         one = self.result(self.labels[1] if label is None else label)
         other = self.result(self.labels[0] if against is None else against)
         count = min(len(one.batches), len(other.batches))
@@ -122,7 +125,7 @@ def _numbers(interval: Interval) -> dict[str, float | None]:
 
 
 def compare(
-    policies: Iterable[str | Policy] | Mapping[str, str | Policy],
+    policies: Several,
     planes: int = 2,
     vcpus: int | range | Iterable[int] = 1,
     workload: Workload | None = None,
@@ -134,8 +137,9 @@ def compare(
 
     Parameters
     ----------
-    policies : iterable or mapping of str or Policy
-        A str names a preset. A mapping gives labels. The first is what others are compared with.
+    policies : policy, or iterable or mapping of policies
+        One or several, each as `simulate` takes it. A mapping gives labels. The first is what
+        others are compared with.
     planes, vcpus, workload
         As in `simulate`.
     in_userspace : bool
@@ -154,18 +158,8 @@ def compare(
     ValueError
         If there is no policy, or two of one name; and as `simulate` does.
     """
-    if isinstance(policies, Mapping):
-        given = list(policies.items())
-    else:
-        given = [
-            (policy if isinstance(policy, str) else f"policy {number}", policy)
-            for number, policy in enumerate(policies, 1)
-        ]
-    labels = [label for label, _ in given]
-    if not given or len(set(labels)) < len(labels):
-        raise ValueError(f"policies is empty, or names one twice: {', '.join(labels)}")
-    runs: list[tuple[str | Policy, dict[str, Any]]] = []
-    for label, policy in given:
+    runs: list[tuple[Policy, dict[str, Any]]] = []
+    for label, policy in as_policies(policies, plane_count(planes)).items():
         runs.append((policy, {"label": label} | options))
         if in_userspace:
             user = {"label": f"{label} (userspace)", "in_userspace": True}

@@ -8,6 +8,8 @@ from typing_extensions import disjoint_base
 from ..figures.jobs import JobStats
 from ..figures.planes import Stats
 from ..policy import Policy
+from ..policytext import Given
+from ..workload.costs import Given as GivenCosts
 
 __all__ = ["Engine", "Guests"]
 
@@ -39,12 +41,12 @@ class Guests:
 class Engine:
     def __init__(
         self,
-        policy: Policy | str,
+        policy: Given,
         planes: int = 2,
         vcpus: int = 1,
         *,
         online: Iterable[int] | None = None,
-        costs: Mapping[str, int] | None = None,
+        costs: GivenCosts = None,
         route: Literal["own", "marker"] = "own",
         forward_ns: int = 0,
         main: int | None = None,

@@ -22,22 +22,27 @@ from planesched.core cimport fill_policy
 from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
 
 from ..userspace import as_user_scheduler
-from ..core import _as_policy, _online_mask
+from ..errors import Mistake
 from ..layouts import FIGURES, JOB, ROW, STATE, TOTALS
 from ..figures.distribution import by_plane
 from ..checks import (
-    cost_table,
     job_mistake,
-    job_route,
     log_array,
+    online_mask,
+    plane_count,
+    plane_id,
     plane_mask,
     record_array,
     vcpu_count,
     whole_ns,
 )
 from ..figures.jobs import JobStats
-from ..policy import plane_count, plane_id
+from ..policy import job_route
+from ..policytext import as_policy
 from ..figures.planes import Stats
+from ..text import counted
+from ..traces.record import MAX_VCPUS
+from ..workload.costs import Costs
 
 __all__ = ["Engine", "Guests"]
 
@@ -55,17 +60,17 @@ cdef class Engine:
 
     Parameters
     ----------
-    policy : Policy or str
-        How planes are scheduled; a str names a preset.
+    policy : Policy, str or path-like
+        How planes are scheduled; as `policytext.as_policy` takes it: ``"vsm:ret=resume"``.
     planes : int
         How many planes each vCPU has, 1..16.
     vcpus : int
         How many vCPUs, 1 to 2**32 - 1.
     online : iterable of int, optional
         The planes that exist; all by default.
-    costs : mapping of str to int, optional
-        What a switch takes, in ns, by the name of its reason; ``"exit"``: what an exit to
-        userspace takes. 0 for those not named.
+    costs : Costs, or what `Costs.of` takes, optional
+        What switches and exits take; nothing by default. Where `guests` have costs, those count.
+        What is drawn from a distribution is drawn with seed 0.
     route : {"own", "marker"}
         Whether a job goes to its plane, or first to the marker, which forwards it.
     forward_ns : int
@@ -107,7 +112,7 @@ cdef class Engine:
         cdef ps_state c_initial
         cdef engine.ps_engine_config config
         planes = plane_count(planes)
-        policy = _as_policy(policy, planes)
+        policy = as_policy(policy, planes)
         fill_policy(&c_policy, policy)
         self._policy = policy
         self.planes = planes
@@ -115,28 +120,30 @@ cdef class Engine:
         config.n_vcpus = vcpu_count(vcpus)
         config.n_planes = <uint8_t>self.planes
         config.route = <uint8_t><int>job_route(route, policy)
-        config.online = <uint16_t>_online_mask(online, planes, policy.boot)
+        config.online = <uint16_t>online_mask(online, planes, policy.boot)
         config.initial = NULL
         if initial is not None:
             initial = np.array(initial, dtype=STATE)
             if initial.shape != ():
-                raise ValueError(f"initial has shape {initial.shape}, expected ()")
+                raise Mistake("initial.shape", initial.shape, "()")
             c_initial = (<ps_state *><size_t>initial.ctypes.data)[0]
             config.initial = &c_initial
             config.online = c_initial.online
         config.main_plane = PS_NO_PLANE
         if main is not None:
-            config.main_plane = <uint8_t>plane_id("main", main)
+            config.main_plane = <uint8_t>plane_id("main", main, planes)
             if not config.online >> config.main_plane & 1:
-                raise ValueError(f"main={main} is not an online plane")
+                raise Mistake("main", main, "a plane that is online")
         config.busy = plane_mask("busy", busy, planes)
         self._start_ns = config.start_ns = whole_ns("start_ns", start_ns)
         config.forward_ns = whole_ns("forward_ns", forward_ns)
-        table, exit_ns = cost_table(costs)
+        costs = Costs.of(costs)
+        table, config.exit_ns = costs.by_reason() or ([0] * PS_N_REASONS, 0)
         cdef int reason
         for reason in range(PS_N_REASONS):
             config.cost_ns[reason] = table[reason]
-        config.exit_ns = exit_ns
+        if guests is None and costs.by_reason() is None:
+            guests = idle_guests(costs, max(config.n_vcpus, MAX_VCPUS))
         check_guests(guests, config.n_vcpus)
         self._guests = guests
         self._began_ns = start_ns
@@ -149,7 +156,7 @@ cdef class Engine:
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for vcpus={vcpus}")
         if error:
-            raise ValueError(f"initial={initial} is not the state of a vCPU with {planes} planes")
+            raise Mistake("initial", initial, f"the state of a vCPU with {planes} planes")
 
     def __dealloc__(self):
         engine.ps_engine_destroy(self.c)
@@ -308,7 +315,7 @@ cdef class Engine:
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for {n} jobs")
         if error:
-            raise ValueError(f"jobs[{bad}]: {job_mistake(mistake, jobs[bad])}")
+            raise job_mistake(f"jobs[{bad}]", mistake, jobs[bad])
 
     def advance(self, until_ns, stop=None):
         """Let everything up to and including `until_ns` happen.
@@ -347,7 +354,7 @@ cdef class Engine:
         cdef uint64_t patience = 1 << 16
         cdef int more = 1
         if until < engine.ps_engine_now_ns(self.c):
-            raise ValueError(f"until_ns={until} is before now_ns={self.now_ns}")
+            raise Mistake("until_ns", until, f"now_ns={self.now_ns} or later")
         while more > 0:
             began = time.perf_counter()
             with nogil:
@@ -487,7 +494,7 @@ cdef class Engine:
         return out
 
     def __repr__(self):
-        many = f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}"
+        many = counted(self.vcpus, "vCPU")
         return f"<Engine of {many} with {self.planes} planes at {self.now_ns} ns>"
 
 
@@ -509,9 +516,16 @@ cdef class Turn:
         self.owner.busy = False
 
 
+def idle_guests(costs, vcpus):
+    """Return guests of `vcpus` vCPUs that do nothing: what switches take is drawn by theirs."""
+    table, spreads = costs.table()
+    ids = np.arange(vcpus, dtype=np.uint32)
+    return Guests([], [0] * 4, ids, costs=table, spreads=spreads, exit_cost=costs.exit.fields())
+
+
 cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
     if guests is not None and guests.vcpus < vcpus:
-        raise ValueError(f"vcpus={vcpus}, but guests are for {guests.vcpus}")
+        raise Mistake("vcpus", vcpus, f"at most {guests.vcpus}: as many as guests are for")
     return 0
 
 

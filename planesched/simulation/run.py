@@ -1,16 +1,19 @@
 """Simulation: what a policy does with generated guests (rules, section 7)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import log_array, thread_count, vcpu_count, whole_ns
+from ..checks import log_array, plane_count, thread_count, vcpu_count, whole
+from ..errors import Mistake, TypeMistake
 from ..figures.result import Result
 from ..layouts import OUTCOME
-from ..policy import Policy, Scheduler, plane_count
+from ..policy import Policy, Scheduler
+from ..policytext import Given, as_policy
 from ..workload import Costs, Workload
+from ..workload.costs import Given as GivenCosts
 from ..workload.numbered import Resolved, groups
 from ..workload.recorded import recorded_jobs
 from .group import Cell
@@ -23,12 +26,12 @@ _MOST_IN_A_CELL = 4096
 
 
 def simulate(
-    policy: Policy | str,
+    policy: Given,
     planes: int = 2,
     vcpus: int | range | Iterable[int] = 1,
     workload: Workload | None = None,
     *,
-    costs: Costs | Mapping[str, Any] | str | None = None,
+    costs: GivenCosts = None,
     duration: str | int | None = None,
     jobs: int | None = None,
     warmup: str | int = 0,
@@ -49,17 +52,17 @@ def simulate(
 
     Parameters
     ----------
-    policy : Policy or str
-        How planes are scheduled; a str names a preset.
+    policy : Policy, str or path-like
+        How planes are scheduled: ``"vsm"``, ``"vsm:ret=resume"``, a TOML file.
     planes : int
         How many planes each vCPU has, 1..16.
     vcpus : int or iterable of int
         How many vCPUs there are, or the numbers of those to simulate.
     workload : Workload
         What their guests do.
-    costs : Costs, mapping, or str, optional
-        What switches take: costs, a mapping of reasons to times, or the name of a cost set. Nothing
-        by default.
+    costs : Costs, or what `Costs.of` takes, optional
+        What switches take: by reason, ``"any"``, ``"exit"`` or planes; the name of a cost set; a
+        TOML file; a time or distribution for any switch. Nothing by default.
     duration : str or int, optional
         How long, after `warmup`; a time with its unit, or ns.
     jobs : int, optional
@@ -87,7 +90,7 @@ def simulate(
         Answers exits to userspace, in several threads at once where there are several; the default
         userspace scheduler unless given.
     label : str, optional
-        What the result is called; the preset's name by default.
+        What the result is called; what `policy` is given as by default.
 
     Returns
     -------
@@ -111,14 +114,13 @@ def simulate(
     >>> simulate("vsm", 2, 1, timer, duration="10 s", seed=1).jobs.finished.tolist()
     [0, 10025]
     """
-    name = label or (policy if isinstance(policy, str) else "policy")
+    name = label or ("policy" if isinstance(policy, Policy) else str(policy))
     planes = plane_count(planes)
-    policy = Policy.preset(policy, planes=planes) if isinstance(policy, str) else policy
-    policy.check_planes(planes)
+    policy = as_policy(policy, planes)
     if in_userspace and policy.scheduler != Scheduler.user:
         policy, name = policy.replace(scheduler="user"), label or f"{name} (userspace)"
     if not isinstance(workload, Workload):
-        raise TypeError(f"workload={workload!r} is no Workload")
+        raise TypeMistake("workload", workload, "a Workload")
     resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
     ids = _ids(vcpus)
     plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
@@ -140,9 +142,9 @@ def simulate(
 def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:
     if not isinstance(vcpus, Iterable):
         return np.arange(vcpu_count(vcpus), dtype=np.uint32)
-    numbers = [whole_ns("vcpus", vcpu) for vcpu in vcpus]
-    if not numbers or len(set(numbers)) < len(numbers) or max(numbers) >= 1 << 32:
-        raise ValueError("vcpus is empty, names one twice, or one above 2**32 - 1")
+    numbers = [whole(f"vcpus[{i}]", vcpu, 0, 2**32 - 1) for i, vcpu in enumerate(vcpus)]
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise Mistake("vcpus", numbers, "one number or more, each once")
     return np.array(sorted(numbers), dtype=np.uint32)
 
 
@@ -151,7 +153,7 @@ def _recorded(resolved: Resolved, vcpus: Any) -> NDArray[np.void]:
     found = recorded_jobs(resolved)
     most = int(found["vcpu"].max(initial=0))
     if not isinstance(vcpus, Iterable) and most >= vcpus:
-        raise ValueError(f"vcpus={vcpus}, but a recorded trace has vCPU {most}")
+        raise Mistake("vcpus", vcpus, f"more than {most}: a recorded trace has vCPU {most}")
     return found
 
 

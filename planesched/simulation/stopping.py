@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import whole_ns
+from ..checks import whole, whole_ns
+from ..errors import Mistake
 from ..text import duration_ns
 from ..workload.numbered import Resolved
 
@@ -29,18 +30,19 @@ class Plan:
         warmup: str | int,
         precision: float | None,
     ) -> None:
-        self.start_ns = duration_ns(warmup)
+        self.start_ns = duration_ns(warmup, "warmup")
         self.jobs = jobs
         self.precision = precision
-        if jobs is not None and (isinstance(jobs, bool) or not jobs >= 1):
-            raise ValueError(f"jobs={jobs!r} is not a whole number above 0")
+        if jobs is not None:
+            whole("jobs", jobs, 1)
         if precision is not None and not 0 < precision < 1:
-            raise ValueError(f"until_precision={precision} is not between 0 and 1")
+            raise Mistake("until_precision", precision, "a part, above 0 and below 1")
         if duration is None and jobs is None:
-            raise ValueError("duration=None, jobs=None: one of them is needed")
-        self.end_ns = None if duration is None else self.start_ns + duration_ns(duration)
-        if duration is not None and self.end_ns == self.start_ns:
-            raise ValueError("duration=0 is not a time above 0")
+            raise Mistake("duration", None, "a time, or jobs=: when is the end?")
+        length_ns = None if duration is None else duration_ns(duration, "duration")
+        self.end_ns = None if length_ns is None else self.start_ns + length_ns
+        if length_ns == 0:
+            raise Mistake("duration", duration, "a time above 0")
         if jobs is None and self.end_ns is not None:
             expected_ns = self.end_ns - self.start_ns
         else:
@@ -73,5 +75,5 @@ def _expected_ns(resolved: Resolved, ids: NDArray[np.uint32], jobs: int) -> int:
         has = len(ids) if source.vcpus is None else int(np.isin(ids, list(source.vcpus)).sum())
         rate += source.rate_hz * has
     if not rate:
-        raise ValueError("jobs= needs a source with a rate: none of the workload's has one")
+        raise Mistake("jobs", jobs, "a source that has a rate: none of the workload's has one")
     return int(jobs / rate * 1e9) + 1

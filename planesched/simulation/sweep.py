@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError, Mistake, TypeMistake, Words, unknown
 from ..figures.equal import Alike
 from ..figures.result import Result
 from ..files import check_target
 from ..policy import Policy
+from ..policytext import as_policy
 from ..workload import Costs, Recorded, Workload
 from .run import simulate
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Sweep", "sweep"]
 
-_PLAIN = ("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision")
+_PLAIN = ("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs")
+_FIELDS = ("policy.FIELD", "costs.REASON", "workload.FIELD", "workload.SOURCE.FIELD")
+_SETTINGS = ("policy", *_FIELDS, "workload.scale", *_PLAIN)
 
 
 class Sweep(Alike):
@@ -69,8 +73,8 @@ def sweep(
     Parameters
     ----------
     grid : mapping of str to iterable
-        Values by setting: an argument of `simulate` (``"policy"``, ``"planes"``, ``"vcpus"``,
-        ``"seed"`` ...), ``"policy.FIELD"``, ``"costs.REASON"`` or ``"costs.exit"``,
+        Values by setting: an argument of `simulate` (``"policy"``, ``"costs"``, ``"planes"``,
+        ``"vcpus"``, ``"seed"`` ...), ``"policy.FIELD"``, ``"costs.REASON"`` or ``"costs.exit"``,
         ``"workload.scale"`` (times as many jobs a second), ``"workload.FIELD"``, or
         ``"workload.SOURCE.FIELD"``. Points come in the order of ``itertools.product``.
     executor : concurrent.futures.Executor, optional
@@ -99,7 +103,8 @@ def sweep(
     """
     points = list(_points(grid))
     for point in points:
-        _arguments(base, point)
+        found = _arguments(base, point)
+        as_policy(found.get("policy", ""), found.get("planes", 2))
     store = _Store(out) if out is not None else None
     have = store.have() if store is not None else set()
     left = [point for point in points if _key(point) not in have]
@@ -125,12 +130,19 @@ def sweep(
 
 def _points(grid: Mapping[str, Iterable[Any]]) -> Iterator[dict[str, Any]]:
     names = list(grid)
-    values = [list(grid[name]) for name in names]
+    values = [_several(grid[name]) for name in names]
     for name, found in zip(names, values, strict=True):
         if not found:
-            raise ValueError(f"grid: {name!r} has no values")
+            raise Mistake(f"grid: {name}", Words("no values"), "one or more")
     for point in itertools.product(*values):
         yield dict(zip(names, point, strict=True))
+
+
+def _several(values: Any) -> list[Any]:
+    """Return the values of a setting; one does as well, and a str is one."""
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        return [values]
+    return list(values)
 
 
 def _plain(value: Any) -> Any:
@@ -151,46 +163,33 @@ def _arguments(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, A
     for name, value in point.items():
         head, _, field = name.partition(".")
         if head == "policy" and field:
-            policy = out.get("policy")
-            if isinstance(policy, str):
-                out.setdefault("label", policy)
-                policy = Policy.preset(policy, planes=out.get("planes", 2))
+            policy: Any = out.get("policy")
             if not isinstance(policy, Policy):
-                raise ValueError(f"grid: {name!r} needs a policy to change")
-            out["policy"] = policy.replace(**{field: value})
+                out.setdefault("label", str(policy))
+            out["policy"] = as_policy(policy, out.get("planes", 2)).replace(**{field: value})
         elif head == "costs" and field:
-            out["costs"] = _with_cost(Costs.of(out.get("costs")), field, value)
+            out["costs"] = Costs.of(out.get("costs")).changed({field: value})
         elif head == "workload" and field:
             out["workload"] = _with_work(out.get("workload"), field, value)
         elif name not in ("policy", *_PLAIN):
-            raise ValueError(
-                f"grid: {name!r} is none of policy, policy.FIELD, costs.REASON, workload.FIELD, "
-                f"workload.SOURCE.FIELD, workload.scale, {', '.join(_PLAIN)}"
-            )
+            raise unknown("grid", name, _SETTINGS)
     return out
-
-
-def _with_cost(costs: Costs, field: str, value: Any) -> Costs:
-    if field == "exit":
-        return Costs(costs.reasons, costs.between, value)
-    return Costs({**costs.reasons, field: value}, costs.between, costs.exit)
 
 
 def _with_work(workload: Any, field: str, value: Any) -> Workload:
     if not isinstance(workload, Workload):
-        raise ValueError(f"grid: 'workload.{field}' needs a workload to change")
+        raise TypeMistake("workload", workload, f"a workload, for the grid's workload.{field}")
     if field == "scale":
         return workload.scaled(value)
     name, dot, part = field.rpartition(".")
     changed: Any = workload.source(name) if dot else workload
     if part not in changed.__dataclass_fields__:
-        known = ", ".join(changed.__dataclass_fields__)
-        raise ValueError(f"grid: 'workload.{field}': {part!r} is none of {known}")
+        raise unknown(f"grid: workload.{field}", part, changed.__dataclass_fields__)
     made: Any = replace(changed, **{part: value})
     if isinstance(made, Workload):
         return made
     if isinstance(made, Recorded):
-        raise ValueError(f"grid: 'workload.{field}': a recorded source cannot be changed")
+        raise Mistake(f"grid: workload.{field}", value, "another source: a recorded one stays")
     sources = [made if source.name == name else source for source in workload.sources]
     return workload.replace(sources=sources)
 
@@ -267,7 +266,8 @@ class _Store:
         try:
             return {key for table in self._tables() for key in table["point"].to_pylist()}
         except (KeyError, self._pa.ArrowException) as error:
-            raise ValueError(f"{self.path}: holds no rows of a sweep ({error})") from None
+            found = f"no rows of a sweep ({error})"
+            raise InputError(str(self.path), 0, found, "what sweep wrote") from None
 
     def add(self, key: str, columns: dict[str, list[Any]]) -> None:
         import hashlib

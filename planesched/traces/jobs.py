@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake, unknown
 from ..layouts import JOB
 from .planemap import PlaneMap
 from .reader import Reader
@@ -97,7 +98,7 @@ class JobStream:
         look_ahead: int = 1 << 20,
     ) -> None:
         if look_ahead < 1:
-            raise ValueError(f"look_ahead={look_ahead} is below 1")
+            raise Mistake("look_ahead", look_ahead, "1 or more")
         self.reader = reader
         self.plane_map = plane_map
         self.arrivals = self.wakes = self.cuts = self.busy_ns = 0
@@ -282,7 +283,7 @@ def _service_times(plane_map: PlaneMap, service: int | Mapping[str, int]) -> lis
         service = dict.fromkeys(names[1:], service)
     for name, value in service.items():
         if name not in names:
-            raise ValueError(f"service: {name!r} is none of the map's planes: {', '.join(names)}")
+            raise unknown("service", name, names)
         if value < 0:
-            raise ValueError(f"service: {name}={value} ns is negative")
+            raise Mistake(f"service.{name}", value, "ns, 0 or more")
     return [service.get(name, 0) for name in names]

@@ -2,17 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TraceError
-from ..policy import MAX_PLANES, Policy, plane_count, plane_id
+from ..checks import plane_count, plane_id
+from ..errors import InputError, Mistake, TypeMistake, Words, nearest
+from ..events import MAX_PLANES
+from ..files import Toml
+from ..policy import Policy
 from .record import MAX_VCPUS
 
 __all__ = ["VECTOR_NAMES", "PlaneMap", "Rule", "Target"]
@@ -90,31 +92,32 @@ class PlaneMap:
         for index, rule in enumerate(self.rules):
             for other in self.rules[:index]:
                 if rule.overlaps(other):
-                    raise ValueError(
-                        f"plane map: {rule.text or rule} overlaps {other.text or other}; "
-                        "a vector has one plane"
-                    )
+                    both = f"{other.text or other} and {rule.text or rule}, which overlap"
+                    raise Mistake("plane_map", Words(both), "one plane for a vector")
 
     @classmethod
-    def parse(cls, rules: str | Iterable[str]) -> Self:
-        """Make a map from strings as the command line takes them.
+    def parse(cls, rules: str | Iterable[str] | Mapping[str | int, str | int]) -> Self:
+        """Return the map of some rules.
 
         Parameters
         ----------
-        rules : str or iterable of str
+        rules : str, iterable of str, or mapping
             ``VECTOR=PLANE``, ``FIRST-LAST=PLANE`` or ``default=PLANE``; ``vcpuN:`` before the
             vector restricts a rule to one vCPU. A vector is decimal, 0x and hexadecimal, or a name
-            of `VECTOR_NAMES`; a plane is ``levelK`` or ``planeP``.
+            of `VECTOR_NAMES`; a plane is ``levelK`` or ``planeP``. A mapping has vectors, also as
+            numbers, and their planes.
 
         Raises
         ------
-        TraceError
-            If a rule is malformed; `path` is then the rule.
-        ValueError
-            If two rules overlap, or there are two defaults.
+        Mistake
+            If a rule is malformed, two overlap, or there are two defaults.
         """
+        if isinstance(rules, Mapping):
+            rules = [_as_rule(vector, plane) for vector, plane in rules.items()]
         rules = [rules] if isinstance(rules, str) else rules
-        return cls._from((f"--map {text}", 0, text) for text in rules)
+        if not isinstance(rules, Iterable):
+            raise TypeMistake("plane_map", rules, f"rules {_RULE}")
+        return cls._from(list(rules))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -128,42 +131,40 @@ class PlaneMap:
         ------
         OSError
             If the file cannot be read.
-        TraceError
-            If it is no TOML, has no map, or a rule is malformed; with the line.
-        ValueError
-            If two rules overlap.
+        InputError
+            If it is no TOML, has no map, a rule is malformed, or two overlap; with the line.
         """
-        import tomllib
-
-        name = os.fspath(path)
-        data = Path(name).read_bytes()
-        try:
-            text = data.decode()
-            table = tomllib.loads(text).get("map")
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise TraceError(name, 0, f"no TOML ({error})", "a TOML file") from None
+        file = Toml(path)
+        table = file.table.get("map")
         if isinstance(table, dict):
             pairs = [(key, f"{key}={value}") for key, value in table.items()]
         elif isinstance(table, list):
             pairs = [(str(rule), str(rule)) for rule in table]
         else:
+            file.check_kind("map")
             found = "no 'map'" if table is None else f"map = {table!r}"
-            raise TraceError(name, 0, found, "a table [map] or a list of rules")
-        return cls._from((name, _line_of(text, key), rule) for key, rule in pairs)
+            raise file.error(found, "a table [map] or a list of rules", "map")
+        for place, (key, rule) in enumerate(pairs):
+            try:
+                made = cls._from([rule for _, rule in pairs[: place + 1]])
+            except Mistake as mistake:
+                line = _line_of(file.text, key)
+                raise InputError.of(file.path, line, mistake) from None
+        return made if pairs else cls()
 
     @classmethod
-    def _from(cls, rules: Iterable[tuple[str, int, str]]) -> Self:
+    def _from(cls, rules: Iterable[str]) -> Self:
         made: list[Rule] = []
         default = None
-        for path, line, text in rules:
+        for text in rules:
             name, _, plane = text.rpartition("=")
             if not name.strip():
-                raise TraceError(path, line, repr(text), _RULE)
-            target = _target(path, line, plane.strip())
+                raise Mistake("plane_map", Words(repr(text)), _RULE)
+            target = _target(text, plane.strip())
             if name.strip() != "default":
-                made.append(_rule(path, line, name.strip(), target, text))
+                made.append(_rule(name.strip(), target, text))
             elif default is not None:
-                raise ValueError(f"plane map: {text} comes after default={default}")
+                raise Mistake("plane_map", Words(f"default={default} and {text}"), "one default")
             else:
                 default = target
         return cls(tuple(made), default or LEVEL0)
@@ -212,16 +213,14 @@ class PlaneMap:
 
         Raises
         ------
-        ValueError
+        Mistake
             If a level or plane does not exist.
         """
         n_planes = plane_count(n_planes)
         order = policy.order(range(n_planes))
         base = order[-1]
         if policy.hands_over:
-            base = n_planes - 1 if main is None else plane_id("main", main)
-            if base >= n_planes:
-                raise ValueError(f"main={base} is not below planes={n_planes}")
+            base = n_planes - 1 if main is None else plane_id("main", main, n_planes)
         resolved = (_resolve(target, order, base) for target in self.targets)
         return np.fromiter(resolved, np.uint8, len(self.targets))
 
@@ -229,41 +228,47 @@ class PlaneMap:
 def _resolve(target: Target, order: tuple[int, ...], base: int) -> int:
     if target.kind == "plane":
         if target.number not in order:
-            raise ValueError(f"{target} does not exist: there are {len(order)} planes")
+            there = f"a plane that exists: there are {len(order)}"
+            raise Mistake("plane", Words(str(target)), there)
         return target.number
     above = order.index(base)
     if target.number > above:
-        raise ValueError(
-            f"{target} does not exist: plane {base} is level0, and {above} of {len(order)} planes "
-            "rank above it"
-        )
+        there = f"plane {base} is level0, and {above} of {len(order)} planes rank above it"
+        raise Mistake("plane", Words(str(target)), f"a level that exists: {there}")
     return order[above - target.number]
 
 
-def _target(path: str, line: int, text: str) -> Target:
-    found = re.fullmatch(r"(level|plane)(0|[1-9]\d?)", text, re.ASCII)
+def _as_rule(vector: object, plane: object) -> str:
+    """Write an item of a mapping as a rule; planes are numbers there, too."""
+    number = isinstance(plane, int) and not isinstance(plane, bool)
+    return f"{vector}={f'plane{plane}' if number else plane}"
+
+
+def _target(text: str, plane: str) -> Target:
+    found = re.fullmatch(r"(level|plane)(0|[1-9]\d?)", plane, re.ASCII)
     if not found or int(found[2]) >= MAX_PLANES:
-        raise TraceError(path, line, f"plane {text!r}", _TARGET)
+        raise Mistake("plane_map", Words(f"plane {plane!r} in {text!r}"), _TARGET)
     return Target("level" if found[1] == "level" else "plane", int(found[2]))
 
 
-def _rule(path: str, line: int, name: str, target: Target, text: str) -> Rule:
+def _rule(name: str, target: Target, text: str) -> Rule:
     scope, colon, vectors = name.rpartition(":")
     vcpu = None
     if colon:
         number = re.fullmatch(r"vcpu(\d{1,5})", scope.strip(), re.ASCII)
         if not number or int(number[1]) >= MAX_VCPUS:
-            raise TraceError(path, line, f"{scope!r}", f"vcpu0..vcpu{MAX_VCPUS - 1}")
+            found = Words(f"{scope!r} in {text!r}")
+            raise Mistake("plane_map", found, f"vcpu0..vcpu{MAX_VCPUS - 1}")
         vcpu = int(number[1])
     first, dash, last = vectors.partition("-")
-    low = _vector(path, line, first)
-    high = _vector(path, line, last) if dash else low
+    low = _vector(text, first)
+    high = _vector(text, last) if dash else low
     if high < low:
-        raise TraceError(path, line, f"the range {vectors.strip()}", "its lower end first")
+        raise Mistake("plane_map", Words(f"the range {vectors.strip()}"), "its lower end first")
     return Rule(low, high, target, vcpu, text)
 
 
-def _vector(path: str, line: int, text: str) -> int:
+def _vector(rule: str, text: str) -> int:
     text = text.strip()
     if text in VECTOR_NAMES:
         return VECTOR_NAMES[text]
@@ -271,7 +276,9 @@ def _vector(path: str, line: int, text: str) -> int:
         vector = int(text, 16 if text[:2] in ("0x", "0X") else 10)
         if vector <= 255:
             return vector
-    raise TraceError(path, line, f"vector {text!r}", _VECTOR)
+    near = nearest(text, VECTOR_NAMES)
+    expected = _VECTOR if near is None else f"{_VECTOR}; did you mean {near}?"
+    raise Mistake("plane_map", Words(f"vector {text!r} in {rule!r}"), expected)
 
 
 def _line_of(text: str, key: str) -> int:

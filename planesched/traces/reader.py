@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TraceError
+from ..errors import InputError
+from ..text import MAX_NS
 from . import kvm_events
 from .decoder import BadBody, Decoder, text_of
 from .formats.format import Family, Match
@@ -21,7 +22,6 @@ from .text import MAX_LINE, line_blocks
 __all__ = ["Reader", "read"]
 
 _FAMILIES = (PERF_PROF, TRACEFS, TRACECMD, PERF_SCRIPT)
-_MAX_NS = 2**63 - 1
 _RECORDS = 1 << 16
 _LOST = re.compile(rb"\s*CPU:? ?\d+ \[(?:LOST )?(?:(\d{1,18}) )?EVENTS(?: DROPPED)?\]\s*$").match
 # Headers, empty buffers, call chains of perf script -g and of the stack tracer, plain functions.
@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str], *, skip_bad: bool = False) -> "Reader":
     ------
     OSError
         If the file cannot be opened.
-    TraceError
+    InputError
         If it is a binary trace, or corrupt from the start. Iterating raises it for a malformed
         line, and for a file that is corrupt, cut short, or has no event.
     """
@@ -148,7 +148,7 @@ class Reader:
             lines = next(self._source, [])
         if self._match is None:
             expected = "events of tracefs, trace-cmd report or perf script"
-            raise TraceError(self.path, self._line, "the end without an event", expected)
+            raise InputError(self.path, self._line, "the end without an event", expected)
         if self._decoder.rows:
             yield self._decoder.take()
 
@@ -167,7 +167,7 @@ class Reader:
             if whole != seconds:
                 seconds, base = whole, int(whole) * 1_000_000_000
             now = base + (int(fraction) * 1000 if len(fraction) == 6 else int(fraction))
-            if not previous <= now <= _MAX_NS:
+            if not previous <= now <= MAX_NS:
                 self._wrong_time(number, now, previous)
                 continue
             if previous < 0:
@@ -213,7 +213,7 @@ class Reader:
             self._report(number, _quote(line), f"a line of {expected}")
 
     def _wrong_time(self, number: int, now: int, previous: int) -> None:
-        if now > _MAX_NS:
+        if now > MAX_NS:
             self._report(number, f"time {_seconds(now)} s", "a time below 2^63 ns")
         else:
             found = f"time {_seconds(now)} s after {_seconds(previous)} s"
@@ -237,7 +237,7 @@ class Reader:
         return False
 
     def _report(self, number: int, found: str, expected: str) -> None:
-        error = TraceError(self.path, number, found, expected)
+        error = InputError(self.path, number, found, expected)
         if not self.skip_bad:
             raise error
         self.bad += 1

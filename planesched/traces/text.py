@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from ..errors import TraceError
+from ..errors import InputError
 
 __all__ = ["MAX_LINE", "line_blocks"]
 
@@ -42,7 +42,7 @@ def line_blocks(path: str) -> Generator[list[bytes], None, None]:
     ------
     OSError
         If the file cannot be opened or read.
-    TraceError
+    InputError
         If it is compressed and corrupt or cut short, or a binary trace.
     """
     if path == "-":
@@ -60,7 +60,7 @@ def _blocks(raw: Any, path: str) -> Iterator[bytes]:
     magic = raw.peek(16)[:16]
     for start, (found, expected) in _BINARY.items():
         if magic.startswith(start):
-            raise TraceError(path, 0, found, expected)
+            raise InputError(path, 0, found, expected)
     if magic.startswith(b"\x1f\x8b"):
         return _gzip(raw, path)
     if magic.startswith(b"\xfd7zXZ\0"):
@@ -93,11 +93,11 @@ def _decompressed(
     except EOFError:
         raise _cut(path, name) from None
     except errors as error:
-        raise TraceError(path, 0, f"corrupt {name} data ({error})", f"a {name} file") from None
+        raise InputError(path, 0, f"corrupt {name} data ({error})", f"a {name} file") from None
 
 
-def _cut(path: str, name: str) -> TraceError:
-    return TraceError(path, 0, f"{name} data that is cut short", f"a whole {name} file")
+def _cut(path: str, name: str) -> InputError:
+    return InputError(path, 0, f"{name} data that is cut short", f"a whole {name} file")
 
 
 def _zstd(raw: _Readable, path: str) -> Iterator[bytes]:
@@ -110,11 +110,11 @@ def _zstd(raw: _Readable, path: str) -> Iterator[bytes]:
         import zstandard
     except ModuleNotFoundError:
         expected = "the package zstandard, or a file that is decompressed"
-        raise TraceError(path, 0, "zstd data", expected) from None
+        raise InputError(path, 0, "zstd data", expected) from None
     try:
         yield from _zstd_frames(zstandard, raw, path)
     except zstandard.ZstdError as error:
-        raise TraceError(path, 0, f"corrupt zstd data ({error})", "a zstd file") from None
+        raise InputError(path, 0, f"corrupt zstd data ({error})", "a zstd file") from None
 
 
 def _zstd_frames(zstandard: Any, raw: _Readable, path: str) -> Iterator[bytes]:

@@ -1,20 +1,30 @@
-"""What switches cost, and what is published about that."""
+"""The one reader of costs: what switches cost, and what is published about that."""
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import Reason
-from ..policy import MAX_PLANES, plane_id
-from .distributions import Fields, Spread, spread
+from ..checks import one_of, plane_id
+from ..errors import Mistake, TypeMistake, Words, unknown
+from ..events import MAX_PLANES, Reason
+from ..files import Toml
+from .distributions import Fields, Spread, plain, spread
 
-__all__ = ["CostSet", "Costs", "cost_sets"]
+__all__ = ["CostSet", "Costs", "Given", "cost_sets", "read_costs"]
 
 _REASONS = {reason.name.lower(): int(reason) for reason in Reason if reason}
+_KEYS = (*_REASONS, "any", "exit")
+_EXPECTED = (
+    'costs by reason, a time for any switch as "2 us", a distribution, the name of a cost set, or '
+    "a TOML file"
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,11 @@ class Costs:
     exit : Spread, str or int
         What an exit to userspace takes besides.
 
+    Raises
+    ------
+    Mistake
+        If there is no such reason or plane, or a cost is none.
+
     Examples
     --------
     >>> Costs({"any": "2 us", "call": Exponential("1 us")}, exit="10 us").table()[1]
@@ -45,31 +60,97 @@ class Costs:
     def __post_init__(self) -> None:
         reasons = {}
         for name, value in self.reasons.items():
-            if name not in _REASONS and name != "any":
-                known = ", ".join([*_REASONS, "any"])
-                raise ValueError(f"costs: {name!r} is none of {known}")
-            reasons[name] = _cost(name, value)
+            one_of("costs", name, (*_REASONS, "any"))
+            reasons[name] = spread(value, f"costs.{name}")
         between = {}
         for (left, entered), value in self.between.items():
-            pair = plane_id("between", left), plane_id("between", entered)
-            between[pair] = _cost(f"{left} to {entered}", value)
+            name = f"costs.{left}-{entered}"
+            between[plane_id(name, left), plane_id(name, entered)] = spread(value, name)
         object.__setattr__(self, "reasons", MappingProxyType(reasons))
         object.__setattr__(self, "between", MappingProxyType(between))
-        object.__setattr__(self, "exit", _cost("exit", self.exit))
+        object.__setattr__(self, "exit", spread(self.exit, "costs.exit"))
 
     @classmethod
-    def of(cls, costs: "Costs | Mapping[str, Any] | str | None") -> "Costs":
-        """Take costs, the name of a cost set, or a mapping of reasons, where ``"exit"`` may be."""
-        if costs is None:
+    def of(cls, given: "Given") -> "Costs":
+        """Return the costs that are meant.
+
+        Parameters
+        ----------
+        given : Costs, mapping, str, int, Spread, path-like or None
+            Costs; or a mapping of what costs: reasons, ``"any"``, ``"exit"``, and planes left and
+            entered, as ``(0, 1)`` or ``"0-1"``. A time (``"2 us"``, an int of ns) or a distribution
+            is what any switch takes. A str may be the name of a cost set, a TOML file with a table
+            ``[costs]``, ``"any=2us"``, or several of these with commas between, of which the later
+            change the earlier: ``"snp_vmpl,exit=200us"``. None: nothing costs anything.
+
+        Raises
+        ------
+        Mistake
+            If it is none of these; a TypeError too where it is of another type.
+        OSError, InputError
+            If a file cannot be read, or does not hold costs.
+
+        Examples
+        --------
+        >>> Costs.of("kvm_exit,any=2us").reasons
+        mappingproxy({'any': Constant(time=2000)})
+        """
+        if given is None:
             return cls()
-        if isinstance(costs, Costs):
-            return costs
-        if isinstance(costs, str):
-            if costs not in cost_sets():
-                raise ValueError(f"costs={costs!r} is none of {', '.join(cost_sets())}")
-            return cost_sets()[costs].costs
-        reasons = dict(costs)
-        return cls(exit=reasons.pop("exit", 0), reasons=reasons)
+        if isinstance(given, Costs):
+            return given
+        if isinstance(given, Mapping):
+            return cls().changed(given)
+        if isinstance(given, str):
+            return cls().typed(given)
+        if isinstance(given, os.PathLike):
+            return _load(given)
+        if isinstance(given, bool) or not (
+            isinstance(given, Spread) or hasattr(given, "__index__")
+        ):
+            raise TypeMistake("costs", given, _EXPECTED)
+        return cls({"any": given})
+
+    def changed(self, items: Mapping[Any, Any], *, typed: bool = False) -> "Costs":
+        """Return the same costs but for some: by reason, ``"any"``, ``"exit"``, or planes.
+
+        `typed`: they stand in a file, where times have units.
+        """
+        reasons, between, leave = dict(self.reasons), dict(self.between), self.exit
+        for key, value in items.items():
+            pair = _pair(key)
+            name = f"costs.{key if pair is None else '{}-{}'.format(*pair)}"
+            if pair is not None:
+                between[pair] = spread(value, name, typed=typed)
+            elif key == "between" and isinstance(value, Mapping):
+                between.update(self.changed(value, typed=typed).between)
+            elif key == "exit":
+                leave = spread(value, name, typed=typed)
+            elif isinstance(key, str) and key in _KEYS:
+                reasons[key] = spread(value, name, typed=typed)
+            else:
+                raise unknown("costs", key, _KEYS)
+        return Costs(reasons, between, leave)
+
+    def typed(self, text: str) -> "Costs":
+        """Return the same costs as what was typed changes them (see `of`)."""
+        costs, keys = self, set()
+        for part in (part.strip() for part in text.split(",")):
+            key, equals, value = (word.strip() for word in part.partition("="))
+            if equals and key in keys:
+                raise Mistake("costs", Words(f"{key} twice"), "each once")
+            keys.add(key)
+            if part.endswith(".toml") or "/" in part:
+                costs = _load(part)
+            elif equals:
+                costs = costs.changed({key: value})
+            elif part in cost_sets():
+                costs = cost_sets()[part].costs
+            elif part[:1].isdigit():
+                costs = costs.changed({"any": part})
+            else:
+                raise unknown("costs", part, [*cost_sets(), *(f"{key}=TIME" for key in _KEYS)])
+        return costs
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Costs, (dict(self.reasons), dict(self.between), self.exit)
@@ -80,8 +161,28 @@ class Costs:
         all_of = [*self.reasons.values(), *self.between.values(), self.exit]
         return all(cost.mean_ns == 0 for cost in all_of)
 
+    def by_reason(self) -> tuple[list[int], int] | None:
+        """Return the ns by reason, and of an exit; None where that does not say it all."""
+        found, spreads = self.table()
+        leave = self.exit.fields()
+        if spreads or self.between or leave[0] != 0:
+            return None
+        return found[:, 0, 0].tolist(), leave[3]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `of` takes, as plain numbers and dicts: times in ns, planes as ``"0-1"``."""
+        out: dict[str, Any] = {name: plain(cost) for name, cost in self.reasons.items()}
+        out |= {f"{left}-{to}": plain(cost) for (left, to), cost in self.between.items()}
+        return out | ({"exit": plain(self.exit)} if self.exit.mean_ns else {})
+
+    def __str__(self) -> str:
+        """Say what costs how much, in one line; nothing for what is free."""
+        parts = [f"{name} {cost}" for name, cost in self.reasons.items() if cost.mean_ns]
+        parts += [f"{left} to {to} {cost}" for (left, to), cost in self.between.items()]
+        return ", ".join([*parts, *([f"exit {self.exit}"] if self.exit.mean_ns else [])])
+
     def table(self) -> tuple[NDArray[np.int64], list[Fields]]:
-        """Give costs by reason, from and to, as C holds them, and what negative ones draw from."""
+        """Return costs by reason, from, to, as C holds them; negative ones draw from the rest."""
         spreads: list[Fields] = []
         out = np.zeros((len(Reason), MAX_PLANES, MAX_PLANES), dtype=np.int64)
         out[1:] = _entry(self.reasons.get("any", spread(0)), spreads)
@@ -93,19 +194,62 @@ class Costs:
         return out, spreads
 
 
+Given = Costs | Spread | Mapping[Any, Any] | str | int | os.PathLike[str] | None
+"""What costs are given as: see `Costs.of`."""
+
+
+def read_costs(file: Toml) -> Costs:
+    """Return what a file's table ``[costs]`` says: what `Costs.of` takes, and ``set``.
+
+    Raises
+    ------
+    InputError
+        If a key, unit or value is wrong; with the line.
+    """
+    table = dict(file.subtable("costs"))
+    pairs = table.pop("between", {})
+    costs = Costs()
+    if "set" in table:
+        name = file.read(one_of, "set", table.pop("set"), cost_sets(), key="set", table="costs")
+        costs = cost_sets()[name].costs
+    pairs_only = {key: value for key, value in table.items() if _pair(key) is not None}
+    file.known(table, ("set", *_KEYS, "between", *pairs_only), "costs")
+    for where, items in (("costs", table), ("costs.between", pairs)):
+        for key, value in items.items():
+            if where != "costs" and _pair(key) is None:
+                expected = 'planes left and entered, as "0-1"'
+                raise file.error(f"the key {key!r}", expected, key, where)
+            try:
+                costs = costs.changed({key: value}, typed=True)
+            except Mistake as mistake:
+                bare = mistake.named(mistake.name.removeprefix("costs."))
+                raise file.placed(bare, key, where) from None
+    return costs
+
+
+def _load(path: str | os.PathLike[str]) -> Costs:
+    """Read a cost set in TOML; what else it says (who measured, where) is for people."""
+    file = Toml(Path(path))
+    if "costs" not in file.table:
+        file.check_kind("costs")
+        raise file.error("no table [costs]", "a cost set: [costs] with any, exit, reasons")
+    return read_costs(file)
+
+
+def _pair(key: Any) -> tuple[int, int] | None:
+    """Return the planes left and entered that a key names, if it does."""
+    if isinstance(key, tuple) and len(key) == 2:
+        return key[0], key[1]
+    found = re.fullmatch(r"(\d{1,2})-(\d{1,2})", key, re.ASCII) if isinstance(key, str) else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def _entry(cost: Spread, spreads: list[Fields]) -> int:
     fields = cost.fields()
     if fields[0] == 0:
         return fields[3]
     spreads.append(fields)
     return -len(spreads)
-
-
-def _cost(name: str, value: Any) -> Spread:
-    try:
-        return spread(value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"cost of {name}: {error}") from None
 
 
 @dataclass(frozen=True)

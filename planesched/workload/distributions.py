@@ -3,13 +3,15 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..text import duration_ns
+from ..checks import number
+from ..errors import Mistake, TypeMistake, Words, unknown
+from ..text import duration_ns, format_ns, with_unit
 
 __all__ = [
     "SPREADS",
@@ -34,28 +36,31 @@ class Spread(ABC):
     def mean_ns(self) -> float:
         """The mean."""
 
+    def __str__(self) -> str:
+        return f"{type(self).__name__.lower()} of mean {format_ns(self.mean_ns)}"
+
     @abstractmethod
     def fields(self) -> Fields:
         """Give it as ``struct ps_spread`` holds it (csrc/engine/sources.h)."""
 
 
+def plain(value: Spread) -> Any:
+    """Return a distribution as `spread` takes it: ns, or ``{"gamma": {"mean": ...}}``."""
+    if isinstance(value, Constant):
+        return int(value.time)
+    [kind] = [name for name, made in SPREADS.items() if made is type(value)]
+    made: Any = value
+    settings = {item.name: getattr(made, item.name) for item in fields(made)}
+    if "values" in settings:
+        return {kind: settings["values"].tolist()}
+    return {kind: settings}
+
+
 def _time(self: Any, name: str) -> int:
     """Read a field of a frozen dataclass as a time, and keep it as nanoseconds."""
-    try:
-        value = duration_ns(getattr(self, name))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}={getattr(self, name)!r}: {error}") from None
+    value = duration_ns(getattr(self, name), name)
     object.__setattr__(self, name, value)
     return value
-
-
-def _number(self: Any, name: str) -> float:
-    value = getattr(self, name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"{name}={value!r} is not a number")
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name}={value!r} is not a finite number above 0")
-    return float(value)
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,9 @@ class Constant(Spread):
 
     def __post_init__(self) -> None:
         _time(self, "time")
+
+    def __str__(self) -> str:
+        return format_ns(self.mean_ns)
 
     @property
     def mean_ns(self) -> float:
@@ -92,7 +100,7 @@ class Uniform(Spread):
 
     def __post_init__(self) -> None:
         if _time(self, "low") > _time(self, "high"):
-            raise ValueError(f"low={self.low} ns is above high={self.high} ns")
+            raise Mistake("low", self.low, f"no more ns than high={self.high}")
 
     @property
     def mean_ns(self) -> float:
@@ -132,8 +140,8 @@ class LogNormal(Spread):
 
     def __post_init__(self) -> None:
         if not _time(self, "median"):
-            raise ValueError("median=0 is not a time above 0")
-        _number(self, "sigma")
+            raise Mistake("median", 0, "a time above 0")
+        number("sigma", self.sigma)
 
     @property
     def mean_ns(self) -> float:
@@ -154,7 +162,7 @@ class Gamma(Spread):
 
     def __post_init__(self) -> None:
         _time(self, "mean")
-        _number(self, "shape")
+        number("shape", self.shape)
 
     @property
     def mean_ns(self) -> float:
@@ -181,7 +189,7 @@ class Empirical(Spread):
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", times_array("values", self.values))
         if not len(self.values):
-            raise ValueError("values is empty")
+            raise Mistake("values", Words("none"), "one time or more")
 
     @property
     def mean_ns(self) -> float:
@@ -202,15 +210,15 @@ class Empirical(Spread):
 def times_array(name: str, values: Any) -> NDArray[np.int64]:
     """Copy times in ns, or strings with units, into an array that nobody changes."""
     if isinstance(values, list | tuple) and any(isinstance(value, str) for value in values):
-        values = [duration_ns(value) for value in values]
+        values = [duration_ns(value, f"{name}[{i}]") for i, value in enumerate(values)]
     given = np.asarray(values)
     if given.ndim != 1:
-        raise ValueError(f"{name} has {given.ndim} dimensions, expected 1")
+        raise Mistake(name, Words(f"{given.ndim} dimensions"), "one")
     if len(given) and given.dtype.kind not in "iu":
-        raise TypeError(f"{name} is of dtype {given.dtype}, expected whole nanoseconds")
+        raise TypeMistake(name, Words(f"an array of dtype {given.dtype}"), "whole nanoseconds")
     array = given.astype(np.int64)
     if len(array) and array.min() < 0:
-        raise ValueError(f"{name}[{array.argmin()}]={array.min()} ns is negative")
+        raise Mistake(f"{name}[{array.argmin()}]", int(array.min()), "a time, 0 or more")
     array.flags.writeable = False
     return array
 
@@ -226,6 +234,58 @@ SPREADS: Mapping[str, type[Spread]] = {
 """The distributions by their names in scenario files."""
 
 
-def spread(value: "Spread | str | int") -> Spread:
-    """Take a distribution, or a time that is always the same."""
-    return value if isinstance(value, Spread) else Constant(value)
+# Their fields that are times; a file says these with units.
+_TIMES = ("time", "low", "high", "mean", "median", "values")
+
+
+def spread(
+    value: "Spread | str | int | Mapping[str, Any]", name: str = "", *, typed: bool = False
+) -> Spread:
+    """Return a distribution.
+
+    Parameters
+    ----------
+    value : Spread, str, int or mapping
+        A distribution; a time that is always the same; or a distribution as files have it:
+        ``{"exponential": "20 us"}``, ``{"gamma": {"mean": "20 us", "shape": 2}}``.
+    name : str
+        What the caller calls it, for a mistake in it.
+    typed : bool
+        Refuse bare numbers where times belong: a file's have units.
+
+    Raises
+    ------
+    Mistake
+        If it is none.
+    """
+    if isinstance(value, Spread):
+        return value
+    if not isinstance(value, Mapping):
+        return Constant(duration_ns(with_unit(value, name) if typed else value, name))
+    if len(value) != 1:
+        raise Mistake(name, value, f"a time, or one of {', '.join(SPREADS)}")
+    [(kind, given)] = value.items()
+    if kind not in SPREADS:
+        raise unknown(name, kind, SPREADS)
+    made: Any = SPREADS[kind]
+    names = [item.name for item in fields(made)]
+    if kind == "empirical" or not isinstance(given, list | tuple | Mapping):
+        given = [given]
+    if len(given) != len(names) or (isinstance(given, Mapping) and set(given) != set(names)):
+        shown = given[0] if isinstance(given, list) and len(given) == 1 else given
+        raise Mistake(f"{name}.{kind}" if name else kind, shown, f"its {' and '.join(names)}")
+    settings = dict(given) if isinstance(given, Mapping) else dict(zip(names, given, strict=True))
+    try:
+        if typed:
+            _check_units(settings)
+        out: Spread = made(**settings)
+    except Mistake as mistake:
+        raise mistake.within(f"{name}.{kind}" if name else kind) from None
+    return out
+
+
+def _check_units(settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if name in _TIMES:
+            for one in value if isinstance(value, list) else [value]:
+                with_unit(one, name)

@@ -6,24 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import seed_number
+from ..errors import Mistake
 from ..policy import Call, Policy
+from ..text import MAX_NS
 from .costs import Costs
 from .sources import Calls, Ipis, Source
 from .workload import Workload, plane_of
 
 __all__ = ["Resolved", "calm_ns", "groups", "seed_words"]
 
-MAX_NS = 2**63 - 1
-
 
 def seed_words(seed: int) -> list[int]:
     """Give a seed as numpy's SeedSequence assembles it before a spawn key: 4 words or more."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"seed={seed!r} is not a whole number")
-    if not 0 <= int(seed) < 1 << 512:
-        raise ValueError(f"seed={seed} is not in 0..2**512 - 1")
     words: list[int] = []
-    left = int(seed)
+    left = seed_number(seed)
     while left or not words:
         words.append(left & 0xFFFFFFFF)
         left >>= 32
@@ -66,8 +63,8 @@ class Resolved:
         for number, source in enumerate(self.sources()):
             try:
                 found.append((self._plane(source.plane), number, source))
-            except ValueError as error:
-                raise ValueError(f"source {source.name}: {error}") from None
+            except Mistake as mistake:
+                raise mistake.within(f"source {source.name}") from None
         return sorted(found, key=lambda item: item[:2])
 
     @property

@@ -12,7 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..policy import MAX_PLANES, plane_id
+from ..checks import one_of, plane_id, whole
+from ..errors import Mistake, TypeMistake, Words
+from ..events import MAX_PLANES
 from ..text import duration_ns, rate_hz
 from ..traces import PlaneMap, Target
 from .distributions import Spread, Uniform, spread, times_array
@@ -30,6 +32,8 @@ __all__ = [
     "plane_target",
 ]
 
+_SERVICE = 'how long a job takes, as "20 us"; 0 if none takes any time'
+
 # As enum ps_arrivals has them (csrc/engine/sources.h).
 _POISSON, _PERIODIC, _ONOFF, _TIMES, _CALLS, _IPIS = range(6)
 
@@ -42,8 +46,8 @@ def plane_target(name: str, plane: "int | str | Target") -> Target:
         found = re.fullmatch(r"(level|plane) ?(0|[1-9]\d?)", plane, re.ASCII)
         if not found or int(found[2]) >= MAX_PLANES:
             last = MAX_PLANES - 1
-            raise ValueError(
-                f"{name}={plane!r} is none of level0..level{last}, plane0..plane{last}, 0..{last}"
+            raise Mistake(
+                name, plane, f"one of level0..level{last}, plane0..plane{last}, 0..{last}"
             )
         return Target("level" if found[1] == "level" else "plane", int(found[2]))
     return Target("plane", plane_id(name, plane))
@@ -58,7 +62,7 @@ class Source(ABC):
     plane : int or str
         Where its jobs are served: a plane's number, or its level as ``"level1"``.
     service : Spread, str or int
-        How long a job takes; a time with its unit is always the same.
+        How long a job takes; a time with its unit is always the same. It must be said, be it 0.
     vcpus : iterable of int, optional
         The vCPUs that have this source; all by default. Each has its own, with its own stream.
     name : str
@@ -66,15 +70,17 @@ class Source(ABC):
     """
 
     plane: Any
-    service: Any = 0
+    service: Any = None
     vcpus: Iterable[int] | None = field(default=None, kw_only=True)
     name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "plane", plane_target("plane", self.plane))
-        object.__setattr__(self, "service", _spread("service", self.service))
+        if self.service is None:
+            raise Mistake("service", None, _SERVICE)
+        object.__setattr__(self, "service", spread(self.service, "service"))
         if self.vcpus is not None:
-            object.__setattr__(self, "vcpus", tuple(sorted(_vcpus(self.vcpus))))
+            object.__setattr__(self, "vcpus", _vcpus("vcpus", self.vcpus))
         _named(self)
         self._check()
 
@@ -98,35 +104,21 @@ class Source(ABC):
 
     def scaled(self, factor: float) -> Self:
         """Give the same source with `factor` times as many jobs a second."""
-        raise ValueError(f"{self.name or type(self).__name__} has no rate to scale")
+        what = self.name or type(self).__name__
+        raise Mistake("scale", Words(what), "a source that has a rate")
 
 
 def _named(self: Any) -> None:
     if not isinstance(self.name, str):
-        raise TypeError(f"name={self.name!r} is not a str")
+        raise TypeMistake("name", self.name, "a str")
 
 
-def _spread(name: str, value: Any) -> Spread:
-    try:
-        return spread(value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}={value!r}: {error}") from None
-
-
-def _vcpus(values: Iterable[int]) -> set[int]:
-    out = set()
-    for value in values:
-        if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 0:
-            raise ValueError(f"vcpus holds {value!r}, which is no vCPU's number")
-        out.add(int(value))
-    return out
+def _vcpus(name: str, values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted({whole(f"{name}[{i}]", vcpu, 0) for i, vcpu in enumerate(values)}))
 
 
 def _read(self: Any, name: str, read: Any) -> Any:
-    try:
-        value = read(getattr(self, name))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}={getattr(self, name)!r}: {error}") from None
+    value = read(getattr(self, name), name)
     object.__setattr__(self, name, value)
     return value
 
@@ -134,7 +126,7 @@ def _read(self: Any, name: str, read: Any) -> Any:
 def _rate(self: Any, name: str) -> float:
     rate = float(_read(self, name, rate_hz))
     if not 0 < rate <= 1e9:
-        raise ValueError(f"{name}={rate} a second is not above 0 and at most 1e9")
+        raise Mistake(name, rate, "above 0 and at most 1e9 a second")
     return rate
 
 
@@ -193,7 +185,7 @@ class Periodic(Source):
 
     def _check(self) -> None:
         if not _read(self, "period", duration_ns):
-            raise ValueError("period=0 is not a time above 0")
+            raise Mistake("period", 0, "a time above 0")
         _read(self, "phase", duration_ns)
         if not isinstance(self.jitter, Spread):
             object.__setattr__(self, "jitter", Uniform(0, _read(self, "jitter", duration_ns)))
@@ -242,7 +234,7 @@ class OnOff(Source):
         _read(self, "off_rate", rate_hz)
         for name in ("on", "off"):
             if not _read(self, name, duration_ns):
-                raise ValueError(f"{name}=0 is not a time above 0")
+                raise Mistake(name, 0, "a time above 0")
 
     @property
     def rate_hz(self) -> float:
@@ -283,7 +275,10 @@ class Times(Source):
     def _check(self) -> None:
         times = times_array("times", self.times)
         if np.any(np.diff(times) < 0):
-            raise ValueError(f"times[{int(np.argmax(np.diff(times) < 0)) + 1}] goes back")
+            at = int(np.argmax(np.diff(times) < 0)) + 1
+            raise Mistake(
+                f"times[{at}]", int(times[at]), f"{times[at - 1]} or more: they are sorted"
+            )
         object.__setattr__(self, "times", times)
 
     def fields(self) -> dict[str, Any]:
@@ -359,11 +354,11 @@ class Ipis(Source):
 
     def _check(self) -> None:
         if not isinstance(self.chance, int | float) or not 0 <= self.chance <= 1:
-            raise ValueError(f"chance={self.chance!r} is not in 0..1")
+            raise Mistake("chance", self.chance, "a probability, 0..1")
         if self.to is not None:
-            object.__setattr__(self, "to", tuple(sorted(_vcpus(self.to))))
+            object.__setattr__(self, "to", _vcpus("to", self.to))
             if not self.to:
-                raise ValueError("to is empty")
+                raise Mistake("to", Words("none"), "one vCPU or more")
 
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
@@ -382,20 +377,21 @@ class Recorded:
         Which plane each vector is for.
     service : str, int or mapping of str to those
         How long an interrupt takes its plane, of every plane but the guest OS's, or by target:
-        ``{"level1": "5 us"}``. What those of the guest OS take is part of its busy periods.
+        ``{"level1": "5 us"}``. What those of the guest OS take is part of its busy periods; where
+        the map has other planes, it must be said, be it 0.
     name : str
         What it is called.
 
     Raises
     ------
-    ValueError
-        If a service time is none, or is for a plane that the map does not name; TraceError for a
-        wrong rule of the map.
+    Mistake
+        If a service time is none, or is for a plane that the map does not name, or a rule of the
+        map is wrong.
     """
 
     trace: Any
     plane_map: Any
-    service: Any = 0
+    service: Any = None
     name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -405,14 +401,17 @@ class Recorded:
         _named(self)
         _read(self, "service", self._service)
 
-    def _service(self, given: Any) -> int | Mapping[str, int]:
-        if not isinstance(given, Mapping):
-            return duration_ns(given)
+    def _service(self, given: Any, name: str) -> int | Mapping[str, int]:
         named = [str(target) for target in self.plane_map.targets]
-        for name in given:
-            if name not in named:
-                raise ValueError(f"{name!r} is none of the map's planes: {', '.join(named)}")
-        return {name: duration_ns(value) for name, value in given.items()}
+        if given is None:
+            if len(named) > 1:
+                raise Mistake(name, None, _SERVICE)
+            return 0
+        if not isinstance(given, Mapping):
+            return duration_ns(given, name)
+        for target in given:
+            one_of(name, target, named)
+        return {target: duration_ns(value, f"{name}.{target}") for target, value in given.items()}
 
 
 SOURCES: dict[str, type[Source]] = {

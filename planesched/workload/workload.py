@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from ..policy import Policy, plane_id
+from ..checks import number, one_of, plane_id
+from ..errors import Mistake, TypeMistake, unknown
+from ..policy import Policy
 from ..text import duration_ns
 from ..traces import Target
 from .sources import Ipis, Recorded, Source, plane_target
@@ -44,27 +46,21 @@ class Workload:
     main: int | None = None
 
     def __post_init__(self) -> None:
-        sources = [_named(source, number) for number, source in enumerate(self.sources)]
+        sources = [_named(source, index) for index, source in enumerate(self.sources)]
         names = [source.name for source in sources]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"sources: {name!r} is the name of {names.count(name)} of them")
-        for source in sources:
-            if isinstance(source, Ipis) and source.after not in names:
-                raise ValueError(
-                    f"sources: {source.name} is after={source.after!r}, none of {', '.join(names)}"
-                )
+        for place, source in enumerate(sources):
+            if source.name in names[:place]:
+                raise Mistake(f"sources[{place}].name", source.name, "a name that no other has")
+            if isinstance(source, Ipis):
+                one_of(f"sources[{place}].after", source.after, names)
         object.__setattr__(self, "sources", tuple(sources))
         if isinstance(self.busy, str):
-            raise TypeError(f"busy={self.busy!r} is not a list of planes")
+            raise TypeMistake("busy", self.busy, "a list of planes")
         busy = tuple(plane_target("busy", plane) for plane in self.busy)
         object.__setattr__(self, "busy", tuple(dict.fromkeys(busy)))
-        if self.route not in (None, "own", "marker"):
-            raise ValueError(f"route={self.route!r} is none of own, marker")
-        try:
-            object.__setattr__(self, "forward", duration_ns(self.forward))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"forward={self.forward!r}: {error}") from None
+        if self.route is not None:
+            one_of("route", self.route, ("own", "marker"))
+        object.__setattr__(self, "forward", duration_ns(self.forward, "forward"))
         if self.main is not None:
             plane_id("main", self.main)
 
@@ -74,8 +70,7 @@ class Workload:
 
     def scaled(self, factor: float) -> Self:
         """Give the same workload with `factor` times as many interrupts and calls a second."""
-        if not factor > 0:
-            raise ValueError(f"factor={factor} is not above 0")
+        number("scale", factor)
         scaled = [
             source if isinstance(source, Ipis | Recorded) else source.scaled(factor)
             for source in self.sources
@@ -93,8 +88,7 @@ class Workload:
         for source in self.sources:
             if source.name == name:
                 return source
-        known = ", ".join(source.name for source in self.sources)
-        raise ValueError(f"{name!r} is no source of the workload: {known}")
+        raise unknown("source", name, [source.name for source in self.sources])
 
     def __add__(self, other: "Workload") -> "Workload":
         if not isinstance(other, Workload):
@@ -103,14 +97,14 @@ class Workload:
         for name, absent in (("route", None), ("forward", 0), ("main", None)):
             mine, theirs = getattr(self, name), getattr(other, name)
             if absent not in (mine, theirs) and mine != theirs:
-                raise ValueError(f"{name} is {mine!r} in one workload and {theirs!r} in the other")
+                raise Mistake(name, theirs, f"{mine!r}, as the other workload says")
             fields[name] = theirs if mine == absent else mine
         return Workload((*self.sources, *other.sources), (*self.busy, *other.busy), **fields)
 
 
 def _named(source: Source | Recorded, number: int) -> Source | Recorded:
     if not isinstance(source, Source | Recorded):
-        raise TypeError(f"sources[{number}]={source!r} is no source")
+        raise TypeMistake(f"sources[{number}]", source, "a source")
     kind = type(source).__name__.lower()
     return source if source.name else replace(source, name=f"{kind}{number}")
 

@@ -123,7 +123,7 @@ def test_a_circular_wait_is_a_deadlock(tmp_path):
     assert verdict.what.count("waits for a TLB lock for ever") == 2
     verdict.trace.save(tmp_path / "circle.toml", "circle")
     report = conformance.conform([tmp_path / "circle.toml"], "core")
-    assert (report.n_scenarios, report.n_steps, report.differences) == (2, 2, ())
+    assert (report.n_cases, report.n_steps, report.differences) == (2, 2, ())
 
 
 def test_a_holder_that_sleeps_is_a_deadlock(tmp_path):
@@ -134,7 +134,7 @@ def test_a_holder_that_sleeps_is_a_deadlock(tmp_path):
     verdict.trace.save(tmp_path / "lock.toml", "lock")
     for model in ("core", "reference"):
         report = conformance.conform([tmp_path / "lock.toml"], model)
-        assert report.n_scenarios >= 1
+        assert report.n_cases >= 1
         assert not report.differences
     awake = events.replace("halt,", "")
     assert check("vsm", 2, 2, events=awake, properties="delivery").holds
@@ -147,7 +147,7 @@ def test_from_states():
     assert len(report.verdicts["work_conserving"].trace) == 1
     with pytest.raises(ValueError, match="not that of a vCPU"):
         check("vsm", 2, from_states=np.array([(3,) * 14 + (5, 0, (0, 0))], STATE))
-    with pytest.raises(ValueError, match=r"expected \(n,\) or \(n, 2\)"):
+    with pytest.raises(ValueError, match=r"expected \(n, 2\)"):
         check("vsm", 2, 2, from_states=vm.state)
 
 
@@ -171,9 +171,9 @@ def test_matrix():
     assert table.text.splitlines()[0].split() == ["priority", "feasible", "states"]
     assert table.text.splitlines()[1].split()[:3] == ["vsm", "holds", "holds"]
     assert table.status == 0
-    with pytest.raises(ValueError, match="policies is empty"):
+    with pytest.raises(ValueError, match="policies: none, expected one or more"):
         matrix([])
-    with pytest.raises(TypeError, match=r"threads=1\.5 is not a whole number"):
+    with pytest.raises(TypeError, match=r"threads=1\.5, expected a whole number"):
         matrix(["vsm"], threads=1.5)
 
 
@@ -231,9 +231,9 @@ def test_ctrl_c_in_a_predicate():
 
 
 WRONG = [
-    ({"policy": "vms"}, "preset 'vms' is none of"),
-    ({"planes": 17}, "planes=17 exceeds"),
-    ({"vcpus": 6}, "vcpus=6 is not in 1..5"),
+    ({"policy": "vms"}, "policy='vms', expected one of kvm_planes"),
+    ({"planes": 17}, "planes=17, expected"),
+    ({"vcpus": 6}, "vcpus=6, expected a whole number in 1..5"),
     ({"planes": 16, "vcpus": 2}, "wider than the 40"),
     ({"events": "irk"}, "'irk' is none of"),
     ({"events": "irq 5"}, "not below planes=2"),
@@ -244,7 +244,7 @@ WRONG = [
     ({"properties": "prioritty"}, "'prioritty' is none of"),
     ({"properties": []}, "none is named"),
     ({"max_states": 0}, "max_states=0"),
-    ({"threads": 0}, "threads=0 is below 1"),
+    ({"threads": 0}, "threads=0, expected a whole number, 1 or more"),
 ]
 
 
@@ -256,7 +256,7 @@ def test_wrong_input_is_named(change, message):
 
 
 def test_wrong_types():
-    with pytest.raises(TypeError, match="neither a Policy nor"):
+    with pytest.raises(TypeError, match="policy=3, expected a Policy"):
         check(3)
     with pytest.raises(TypeError, match="neither a name nor a predicate"):
         check("vsm", properties=[3])

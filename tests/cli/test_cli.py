@@ -71,16 +71,19 @@ def test_the_example_at_the_end_of_help_runs(name, run, root, tmp_path):
         ("", "the following arguments are required: COMMAND (see planesched --help)"),
         ("relpay x", "argument COMMAND: invalid choice: 'relpay'"),
         ("step vsm", "the following arguments are required: EVENT (see planesched step --help)"),
-        ("policies vms", "preset 'vms' is none of kvm_planes, kvm_user"),
-        ("policies --planes 17", "argument --planes: planes=17 exceeds MAX_PLANES=16"),
-        ("policies --planes two", "argument --planes: 'two' is not a whole number"),
-        ("step vsm irq", "event 1, 'irq': plane is missing: irq needs one"),
-        ("step vsm return 'irq 2'", "event 2, 'irq 2': plane=2 is not in 0..1"),
-        ("step vsm 'irq x'", "event 1, 'irq x': 'x' is not a whole number"),
-        ("step vsm ''", "event 1, '': expected a name, or a name and a plane"),
-        ("step vsm irk", "event 1, 'irk': event='irk' is none of resched, irq"),
-        ("step vsm 'halt 1'", "event 1, 'halt 1': plane=1, but halt takes none here"),
-        ("step vsm halt --set ret=back", "ret='back' is none of resume, next_online, marker"),
+        ("policies vms", "preset='vms', expected one of kvm_planes, kvm_user"),
+        ("policies --planes 17", "argument --planes: 17, expected a whole number in 1..16"),
+        ("policies --planes two", "argument --planes: 'two', expected a whole number"),
+        ("step vsm irq", "event 1 (irq): plane=None, expected a plane in 0..1: irq needs one"),
+        ("step vsm return 'irq 2'", "event 2 (irq 2): plane=2, expected a plane in 0..1"),
+        ("step vsm 'irq x'", "event 1 (irq x): 'x', expected a whole number"),
+        ("step vsm ''", "event 1 ()='', expected a name, or a name and a plane"),
+        ("step vsm irk", "event 1 (irk): event='irk', expected one of resched, irq"),
+        ("step vsm 'halt 1'", "event 1 (halt 1): plane=1, expected None: halt takes no plane"),
+        (
+            "step vsm halt --set ret=back",
+            "--set='back', expected one of resume, next_online, marker",
+        ),
         ("step none.toml halt", "none.toml: No such file or directory"),
         ("conform none.toml", "none.toml: No such file or directory"),
     ],
@@ -167,13 +170,13 @@ def test_conform(model, run, tmp_path):
     )
     path.write_text(text)
     words = ["conform", "mine.toml", *(["--reference"] if model == "reference" else [])]
-    assert run(*words) == (0, f"{model}: 1 scenario, 1 step: all agree\n", "")
+    assert run(*words) == (0, f"{model}: 1 case, 1 step: all agree\n", "")
     path.write_text(text.replace("run = 1", "run = 0"))
     status, printed, said = run(*words)
     assert (status, said) == (1, "")
     assert printed.splitlines() == [
         "mine.toml: x: step 1 (irq 1): run: expected 0, found 1",
-        f"{model}: 1 scenario, 1 step: 1 differs",
+        f"{model}: 1 case, 1 step: 1 differs",
     ]
 
 
@@ -197,7 +200,7 @@ def test_the_package_is_the_command_too(capsys):
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch):
     from planesched.commands import step
 
-    monkeypatch.setattr(step, "parse_policy", lambda *_: 1 / 0)
+    monkeypatch.setattr(step, "as_policy", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["step", "vsm", "irq 1"])
 
@@ -208,6 +211,6 @@ def test_ctrl_c_says_so(monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(step, "parse_policy", interrupted)
+    monkeypatch.setattr(step, "as_policy", interrupted)
     assert cli.main(["step", "vsm", "irq 1"]) == cli.INTERRUPTED
     assert capsys.readouterr() == ("", "interrupted\n")

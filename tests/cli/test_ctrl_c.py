@@ -79,7 +79,7 @@ def test_ctrl_c_while_comparing_keeps_the_policies_that_were_simulated():
     assert found.partial
     assert found.labels == ("vsm",)
     assert "(partial: stopped before its end)" in str(found)
-    with pytest.raises(ValueError, match="no policy beside vsm"):
+    with pytest.raises(ValueError, match="a second policy: there is only vsm"):
         found.difference("switches")
     found, seconds = interrupted(
         lambda: compare(["vsm", "openhcl"], 3, 2, APART, duration="60 min")

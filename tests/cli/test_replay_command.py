@@ -13,6 +13,7 @@ import planesched
 from planesched import cli
 from planesched.commands import replay as command
 from planesched.traces import PlaneMap
+from planesched.workload import Costs
 
 COMMAND = [sys.executable, "-m", "planesched", "replay"]
 RULES = ["0x26-0x27=level1", "call_function_single=level2"]
@@ -122,22 +123,43 @@ def test_standard_input_and_bad_lines(run, demo, tmp_path):
         (":demo --policy vsm", "one of the arguments --map --map-file is required"),
         (":demo --map timer=level1", "the following arguments are required: --policy"),
         (":demo --map timer=level1 --map-file x --policy vsm", "argument --map-file: not allowed"),
-        (":demo --map timer=b --policy vsm", "--map timer=b: found plane 'b', expected level0.."),
-        (":demo --map timer=level2 --policy vsm --planes 2", "level2 does not exist"),
-        (":demo --map timer=level1 --policy vsm:x=1", "policy 'vsm:x=1': 'x' is no field"),
-        (":demo --map timer=level1 --policy vsm --cost go=1us", "costs: 'go' is none of call"),
-        (":demo --map timer=level1 --policy vsm --cost call=1", "--cost 'call=1': '1' is not a"),
-        (":demo --map timer=level1 --policy vsm --cost call", "--cost 'call': expected KEY=VALUE"),
+        (":demo --map timer=b --policy vsm", "--map: plane 'b' in 'timer=b', expected level0.."),
+        (
+            ":demo --map timer=level2 --policy vsm --planes 2",
+            "plane: level2, expected a level that exists",
+        ),
+        (
+            ":demo --map timer=level1 --policy vsm:x=1",
+            "--policy: field='x', expected one of direction",
+        ),
+        (
+            ":demo --map timer=level1 --policy vsm --cost go=1us",
+            "--cost='go', expected one of call",
+        ),
+        (
+            ":demo --map timer=level1 --policy vsm --cost call=1",
+            "--cost: call='1', expected a time",
+        ),
+        (
+            ":demo --map timer=level1 --policy vsm --cost call",
+            "--cost='call', expected one of free",
+        ),
         (
             ":demo --map timer=level1 --policy vsm --cost call=1us --cost call=2us",
-            "--cost 'call=2us': call was given before",
+            "--cost: call twice, expected each once",
         ),
-        (":demo --map timer=level1 --policy vsm --service 5", "--service: '5' is not a time"),
-        (":demo --map timer=level1 --policy vsm --service level4=5us", "service: 'level4' is none"),
-        (":demo --map timer=level1 --policy vsm --forward 5", "argument --forward: '5' is not"),
-        (":demo --map timer=level1 --policy vsm --vcpus 0", "argument --vcpus: 0 is below 1"),
-        (":demo --map timer=level1 --policy vsm --vcpus 1", "vcpus=1, but the trace has vCPU 1"),
-        (":demo --map timer=level1 --policy vsm --route marker", "route='marker' needs a marker"),
+        (":demo --map timer=level1 --policy vsm --service 5", "--service='5', expected a time"),
+        (
+            ":demo --map timer=level1 --policy vsm --service level4=5us",
+            "service='level4', expected one",
+        ),
+        (":demo --map timer=level1 --policy vsm --forward 5", "argument --forward: '5', expected"),
+        (
+            ":demo --map timer=level1 --policy vsm --vcpus 0",
+            "argument --vcpus: 0, expected 1 or more",
+        ),
+        (":demo --map timer=level1 --policy vsm --vcpus 1", "vcpus=1, expected 2 or more"),
+        (":demo --map timer=level1 --policy vsm --route marker", "route='marker', expected own"),
         (":demo --map timer=level1 --policy vsm --out no/x", "no/x: there is no folder no"),
         (":demo --map timer=level1 --policy vsm --out .", ".: is a folder"),
         (":demo --map-file none.toml --policy vsm", "none.toml: No such file or directory"),
@@ -187,7 +209,7 @@ def test_planes_stand_by_level(demo):
 
 
 def test_costs_are_told():
-    assert "take no time" in command.costs_text({"exit": 0})
-    assert command.costs_text({"exit": 2_000}).startswith(
+    assert "take no time" in command.costs_text(Costs(exit=0))
+    assert command.costs_text(Costs.of({"exit": 2_000})).startswith(
         "costs: exit 2.00 us; others take no time"
     )

@@ -10,7 +10,7 @@ import planesched
 from planesched.report import progress as drawing
 from planesched.report.policies import Row, policy_table
 from planesched.report.progress import progress
-from planesched.report.text import fill, table
+from planesched.text import fill, table
 
 
 class Terminal(io.StringIO):

@@ -58,7 +58,7 @@ def test_replay_logs_no_more_than_asked(root):
     assert 100 < len(whole) < 9999
     assert (len(short), len(none)) == (10, 0)
     assert np.isin(short, whole).all()
-    with pytest.raises(ValueError, match="log=-1 is negative"):
+    with pytest.raises(ValueError, match="log=-1, expected a whole number, 0 or more"):
         replay(demo, "vsm", log=-1, **some)
 
 

@@ -127,10 +127,22 @@ def raises(*args):
     ("function", "error", "words"),
     [
         (raises, KeyError, "lost"),
-        (lambda *args: 16, ValueError, r"plane=16 is not in 0\.\.15"),
-        (lambda *args: "1", TypeError, "str"),
-        (lambda *args: (1, 1 << 16), ValueError, "req_exit=65536 is not a mask of planes"),
-        (lambda *args: 3, ValueError, r"answered 3, not in 0\.\.2"),
+        (lambda *args: 16, ValueError, r"plane=16, expected a plane in 0\.\.15"),
+        (lambda *args: "1", TypeError, "scheduler's plane='1', expected a plane"),
+        (lambda *args: 1.5, TypeError, "scheduler's plane=1.5, expected a plane"),
+        (lambda *args: True, TypeError, "scheduler's plane=True, expected a plane"),
+        (
+            lambda *args: (1, 2, 3),
+            TypeError,
+            "answer=.1, 2, 3., expected a plane, .plane, req_exit",
+        ),
+        (lambda *args: (1, 0.5), TypeError, "scheduler's req_exit=0.5, expected a whole number"),
+        (
+            lambda *args: (1, 1 << 16),
+            ValueError,
+            r"req_exit=65536, expected a whole number in 0\.\.65535",
+        ),
+        (lambda *args: 3, ValueError, r"plane=3, expected a plane in 0\.\.2"),
         (C_TYPE(lambda *args: -2), ValueError, "answered with no plane"),
         (C_TYPE(lambda *args: 16), ValueError, "answered with no plane"),
     ],
@@ -183,7 +195,7 @@ def test_null_and_user_are_looked_at():
 
 def test_only_in_userspace():
     vcpu = VM(planes=3, vcpus=1, policy="kvm_user").vcpus[0]
-    with pytest.raises(ValueError, match=r"plane 0 running.* is not in userspace"):
+    with pytest.raises(ValueError, match=r"plane 0 running.* expected one in userspace"):
         UserScheduler().answer(vcpu)
 
 

@@ -84,9 +84,9 @@ def test_what_cannot_be_is_refused_and_changes_nothing():
 
 
 def test_policy_words_of_what_is_none():
-    with pytest.raises(ValueError, match="planes=17 exceeds MAX_PLANES=16"):
+    with pytest.raises(ValueError, match=r"planes=17, expected .* in 1\.\.16"):
         capi.policy_words("vsm", planes=17)
-    with pytest.raises(TypeError, match="policy=3 is neither a Policy nor the name of a preset"):
+    with pytest.raises(TypeError, match="policy=3, expected a Policy"):
         capi.policy_words(3)
     with pytest.raises(ValueError, match="marker"):
         capi.policy_words(Policy(marker=5), planes=2)

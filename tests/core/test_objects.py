@@ -103,7 +103,7 @@ OBJECTS = {
     "Scenario": lambda: planesched.load_scenario("vsm-boot"),
     "Stats": lambda: VM(planes=3, vcpus=2, policy="vsm").run(events()),
     "Sweep": lambda: planesched.sweep({"policy": ["vsm", "openhcl"]}, **SETTINGS),
-    "TraceError": lambda: planesched.TraceError("trace.txt", 7, "a", "b"),
+    "InputError": lambda: planesched.InputError("trace.txt", 7, "a", "b"),
     "TraceSummary": lambda: replayed().trace,
     "UserScheduler": lambda: UserScheduler(pick_lowest),
     "Workload": lambda: WORKLOAD,
@@ -150,7 +150,7 @@ def test_every_public_object_is_copied_whole(name, copied):
 
 
 # Things that change or act, and an exception: each is itself only.
-IDENTITIES = {"VM", "VCPU", "UserScheduler", "TraceError"}
+IDENTITIES = {"VM", "VCPU", "UserScheduler", "InputError"}
 
 
 @pytest.mark.parametrize("name", sorted(set(OBJECTS) - IDENTITIES))

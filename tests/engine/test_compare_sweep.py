@@ -147,12 +147,12 @@ def test_points_beside_an_unfinished_sweep_are_taken_up(tmp_path):
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        ({"coffee": [1]}, "'coffee' is none of policy"),
+        ({"coffee": [1]}, "grid='coffee', expected one of policy"),
         ({"policy.ret": ["sideways"]}, "ret='sideways'"),
-        ({"workload.middle.speed": [1]}, "'speed' is none of"),
-        ({"workload.nobody.rate": [1]}, "'nobody' is no source"),
-        ({"costs.coffee": [1]}, "'coffee' is none of"),
-        ({"seed": []}, "has no values"),
+        ({"workload.middle.speed": [1]}, "workload.middle.speed='speed', expected one of"),
+        ({"workload.nobody.rate": [1]}, "source='nobody', expected one of"),
+        ({"costs.coffee": [1]}, "costs='coffee', expected one of"),
+        ({"seed": []}, "no values, expected one or more"),
     ],
 )
 def test_a_wrong_setting_is_named_before_anything_runs(grid, message):

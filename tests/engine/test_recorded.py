@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import planesched
-from planesched import TraceError, compare, load_scenario, replay, simulate
+from planesched import InputError, compare, load_scenario, replay, simulate
 from planesched.cli import main
 from planesched.traces import PlaneMap, jobs, read
 from planesched.workload import Constant, Poisson, Recorded, Workload, recorded
@@ -97,9 +97,9 @@ def test_service_times_are_by_target_with_units(trace):
     result = simulate("vsm", 3, 2, Workload([by_target]), duration="10 ms")
     assert result.stats.running_ns[1:] == (60_000, 4000)
     assert pickle.loads(pickle.dumps(by_target)) == by_target
-    with pytest.raises(ValueError, match="'level3' is none of the map's planes: level0, level1"):
+    with pytest.raises(ValueError, match="service='level3', expected one of level0, level1"):
         Recorded(trace, MAP, {"level3": "1 us"})
-    with pytest.raises(ValueError, match="'5 parsecs' is not a time with its unit"):
+    with pytest.raises(ValueError, match="'5 parsecs', expected a time with its unit"):
         Recorded(trace, MAP, "5 parsecs")
 
 
@@ -134,7 +134,9 @@ def test_parts_of_the_vcpus_are_simulated_apart_and_merged():
     # A machine may have more vCPUs than the trace; fewer would lose what is recorded for them.
     more = simulate("vsm", 3, 5, workload, **options)
     assert more.rows["finished"][1:].tolist() == one.rows["finished"][1:].tolist()
-    with pytest.raises(ValueError, match="vcpus=1, but a recorded trace has vCPU 1"):
+    with pytest.raises(
+        ValueError, match="vcpus=1, expected more than 1: a recorded trace has vCPU 1"
+    ):
         simulate("vsm", 3, 1, workload, **options)
 
 
@@ -196,25 +198,30 @@ def test_a_scenario_names_its_trace_from_its_own_folder(scenario, monkeypatch, t
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
-        ("two.txt", "none.txt", 10, "'traces/none.txt' is no file in"),
+        (
+            "two.txt",
+            "none.txt",
+            10,
+            "trace='traces/none.txt', expected a recorded trace: there is no such file in",
+        ),
         ('trace = "traces/two.txt"\n', "", 7, "a recorded without 'trace'"),
         ("map = ", "maps = ", 11, "the key 'maps', expected one of kind, trace, map"),
-        ("timer=level1", "tamer=level1", 11, "found vector 'tamer'"),
-        ("timer=level1", "timer=ring1", 11, "found plane 'ring1'"),
-        ('"timer=level1"', "7", 11, "is no list of rules"),
+        ("timer=level1", "tamer=level1", 11, "found map: vector 'tamer'"),
+        ("timer=level1", "timer=ring1", 11, "found map: plane 'ring1'"),
+        ('"timer=level1"', "7", 11, "expected a list of rules"),
         (
             'service = "100 us"',
             'service = "100 u"',
             12,
-            "found service: '100 u', expected a time with its",
+            "found service='100 u', expected a time with its",
         ),
-        ('"100 us"', '{ level7 = "1 us" }', 12, "'level7', expected one of the map's planes"),
+        ('"100 us"', '{ level7 = "1 us" }', 12, "'level7', expected one of level0"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(scenario, old, new, line, message):
     assert old in FILE
     path = scenario(FILE.replace(old, new, 1))
-    with pytest.raises(TraceError) as caught:
+    with pytest.raises(InputError) as caught:
         load_scenario(path)
     assert (caught.value.path, caught.value.line) == (str(path), line), caught.value
     assert message in str(caught.value)
@@ -225,5 +232,5 @@ def test_a_malformed_trace_is_named_with_its_own_line(scenario, tmp_path, capsys
     trace.write_text(TRACE.replace("vec 38", "vec x"))
     assert main(["simulate", str(scenario(FILE))]) == 2
     assert f"{trace}:5: found" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="level2 does not exist"):
-        simulate("vsm", 2, 2, Workload([Recorded(DEMO, ["timer=level2"])]), duration="1 ms")
+    with pytest.raises(ValueError, match="level2, expected a level that exists"):
+        simulate("vsm", 2, 2, Workload([Recorded(DEMO, ["timer=level2"], 0)]), duration="1 ms")

@@ -158,7 +158,7 @@ def test_policies_see_the_same_arrivals():
 def test_jobs_end_a_simulation():
     result = simulate("vsm", 2, 3, BUSY, jobs=20_000, seed=1)
     assert 20_000 <= result.rows["finished"].sum() <= 30_000
-    with pytest.raises(ValueError, match="needs a source with a rate"):
+    with pytest.raises(ValueError, match="expected a source that has a rate"):
         simulate("vsm", 2, 1, Workload([Times(0, 1, times=[1])]), jobs=10)
 
 
@@ -216,17 +216,20 @@ def test_a_plane_that_never_runs_starves_to_the_end():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"duration": None}, "one of them is needed"),
-        ({"duration": "0 s"}, "not a time above 0"),
-        ({"duration": "5 parsecs"}, "is not a time with its unit"),
+        ({"duration": None}, "duration=None, expected a time, or jobs="),
+        ({"duration": "0 s"}, "expected a time above 0"),
+        ({"duration": "5 parsecs"}, "expected a time with its unit"),
         ({"jobs": 0}, "jobs=0"),
         ({"seed": -1}, "seed=-1"),
         ({"threads": 0}, "threads=0"),
         ({"until_precision": 2}, "until_precision=2"),
-        ({"costs": {"coffee": "1 us"}}, "'coffee' is none of"),
-        ({"costs": "nothing"}, "costs='nothing' is none of free"),
-        ({"vcpus": [1, 1]}, "names one twice"),
-        ({"workload": Workload([Poisson("level2", 1, rate=1)])}, "level2 does not exist"),
+        ({"costs": {"coffee": "1 us"}}, "costs='coffee', expected one of"),
+        ({"costs": "nothing"}, "costs='nothing', expected one of free"),
+        ({"vcpus": [1, 1]}, "expected one number or more, each once"),
+        (
+            {"workload": Workload([Poisson("level2", 1, rate=1)])},
+            "level2, expected a level that exists",
+        ),
         ({"workload": Workload([Calls(0, 1, rate=1)]), "policy": "snp"}, "so to= must"),
     ],
 )

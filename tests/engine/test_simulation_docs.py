@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 
 import pytest
 
-from planesched import Comparison, Result, TraceError, load_scenario, scenarios
+from planesched import Comparison, InputError, Result, load_scenario, scenarios
 from planesched.figures.batches import Interval
 
 
@@ -38,6 +38,6 @@ def test_a_mistake_is_named_as_the_page_says(page, tmp_path):
     path = tmp_path / "mine.toml"
     text = scenarios()["design-question"].read_text()
     path.write_text(text.replace('rate = "2 kHz"', 'rate = "2 kHx"'))
-    with pytest.raises(TraceError) as caught:
+    with pytest.raises(InputError) as caught:
         load_scenario(path)
     assert str(caught.value).startswith(f"{path}:{line}: {said}")

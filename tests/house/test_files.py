@@ -2,8 +2,8 @@
 
 import pytest
 
-from planesched import TraceError
-from planesched.files import check_target, line_of, read_toml, replacing
+from planesched import InputError
+from planesched.files import Toml, check_target, replacing
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -47,16 +47,26 @@ def test_a_target_is_checked_before(tmp_path):
 def test_toml(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text('a = 1\n[t]\n"b" = 2\n')
-    table, text = read_toml(path)
-    assert table == {"a": 1, "t": {"b": 2}}
-    assert [line_of(text, key) for key in ("a", "b", "c")] == [1, 3, 0]
+    file = Toml(path)
+    assert file.table == {"a": 1, "t": {"b": 2}}
+    assert [file.line("a"), file.line("b", "t"), file.line("c", "t"), file.line("c")] == [
+        1,
+        3,
+        2,
+        0,
+    ]
+    path.write_bytes(b"\xef\xbb\xbfa = 1\n")
+    assert Toml(path).table == {"a": 1}
+    path.write_text("x = 1\n[source]  # the first\n[[source]]\n")
+    with pytest.raises(InputError, match=r"x\.toml:2: found \[source\], expected \[\[source\]\]"):
+        Toml(path, arrays=["source"])
 
 
 def test_no_toml(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text("a = 1\nb = = 2\n")
-    with pytest.raises(TraceError, match=r"x\.toml:2: found .*, expected a TOML file"):
-        read_toml(path)
+    with pytest.raises(InputError, match=r"x\.toml:2: found .*, expected a TOML file"):
+        Toml(path)
     path.write_bytes(b"\xff")
-    with pytest.raises(TraceError, match=r"x\.toml: found bytes that are not UTF-8"):
-        read_toml(path)
+    with pytest.raises(InputError, match=r"x\.toml: found bytes that are not UTF-8"):
+        Toml(path)

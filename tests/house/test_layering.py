@@ -11,8 +11,8 @@ PACKAGE = ROOT / "planesched"
 
 # Lowest first. A room imports from those below it, from its own and from its neighbours in a set.
 LAYERS = [
-    {"text", "errors", "files", "events", "layouts", "csched", "_clayouts"},
-    {"policy", "presets", "policytext", "checks"},
+    {"text", "errors", "files", "checks", "events", "layouts", "csched", "_clayouts"},
+    {"policy", "presets", "policytext"},
     {"core", "core_run", "core_pick", "_crun", "_cfigures", "userspace", "capi", "reference"}
     | {"figures"},
     {"traces"},

@@ -32,17 +32,17 @@ def test_durations(text, ns):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("20", "'20' is not a time with its unit"),
-        ("20 u", "'20 u' is not a time"),
-        ("5 kHz", "'5 kHz' is not a time"),
-        ("-1 us", "'-1 us' is not a time"),
-        ("1e3 us", "'1e3 us' is not a time"),
-        ("", "'' is not a time"),
-        ("us", "'us' is not a time"),
-        ("٣ us", "is not a time"),
-        ("0.5 ns", "'0.5 ns' is 0.5 ns, expected whole nanoseconds"),
-        ("9223372036854775808 ns", "is not in 0..2**63 - 1 ns"),
-        (-1, "-1 is not in 0..2**63 - 1 ns"),
+        ("20", "'20', expected a time with its unit"),
+        ("20 u", "'20 u', expected a time"),
+        ("5 kHz", "'5 kHz', expected a time"),
+        ("-1 us", "'-1 us', expected a time"),
+        ("1e3 us", "'1e3 us', expected a time"),
+        ("", "'', expected a time"),
+        ("us", "'us', expected a time"),
+        ("٣ us", "expected a time"),
+        ("0.5 ns", "'0.5 ns', expected whole nanoseconds, not 0.5"),
+        ("9223372036854775808 ns", "expected a time in 0..2**63 - 1 ns"),
+        (-1, "-1, expected a time in 0..2**63 - 1 ns"),
     ],
 )
 def test_no_durations(text, said):
@@ -66,7 +66,7 @@ def test_rates(text, hz):
 
 @pytest.mark.parametrize("text", ["5", "5 us", "fast", -1.0, float("inf"), float("nan")])
 def test_no_rates(text):
-    with pytest.raises(ValueError, match="rate"):
+    with pytest.raises(ValueError, match=r"rate|a finite number a second"):
         rate_hz(text)
 
 

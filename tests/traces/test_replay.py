@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planesched
-from planesched import Policy, TraceError, replay
+from planesched import InputError, Policy, replay
 from planesched.traces import PlaneMap, jobs, read
 
 DEMO = Path(planesched.__file__).parent / "data" / "demo.txt.xz"
@@ -67,9 +67,9 @@ def test_times_have_units_and_a_map_may_be_its_rules():
                  forward_ns="1 us")  # fmt: skip
     assert plain == units
     assert demo("vsm", service="5 us") == demo("vsm", service=np.int64(5000))
-    with pytest.raises(ValueError, match=r"^costs: exit: '2 parsecs' is not"):
+    with pytest.raises(ValueError, match=r"^costs.exit='2 parsecs', expected a time"):
         demo("vsm", costs={"exit": "2 parsecs"})
-    with pytest.raises(ValueError, match=r"^service: '5' is not"):
+    with pytest.raises(ValueError, match=r"^service='5', expected a time"):
         demo("vsm", service="5")
 
 
@@ -111,17 +111,17 @@ def test_progress_tells_time_and_jobs():
 
 
 def test_wrong_input(tmp_path):
-    with pytest.raises(ValueError, match="policies is empty"):
+    with pytest.raises(ValueError, match="policies: none, expected one or more"):
         demo([])
-    with pytest.raises(ValueError, match="vcpus=1, but the trace has vCPU 1"):
+    with pytest.raises(ValueError, match="vcpus=1, expected 2 or more: the trace has vCPU 1"):
         demo("vsm", vcpus=1)
-    with pytest.raises(ValueError, match="level2 does not exist"):
+    with pytest.raises(ValueError, match="level2, expected a level that exists"):
         demo("vsm", planes=2, plane_map=PlaneMap.parse(["timer=level2"]))
-    with pytest.raises(ValueError, match="'exits' is none of"):
+    with pytest.raises(ValueError, match=r"costs='exits', expected one of .* did you mean exit"):
         demo("vsm", costs={"exits": 1})
     broken = tmp_path / "broken.txt"
     broken.write_text("# tracer: nop\n qemu-1 [000] ..... 1.000000: kvm_entry: vcpu x\n")
-    with pytest.raises(TraceError, match=r"broken.txt:2: found"):
+    with pytest.raises(InputError, match=r"broken.txt:2: found"):
         replay(broken, "vsm", plane_map=MAP)
 
 

@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planesched import TraceError, traces
+from planesched import InputError, traces
 from planesched.traces import PlaneMap
 from planesched.traces.text import BLOCK, MAX_LINE, line_blocks
 
@@ -64,7 +64,7 @@ def test_cut_short(tmp_path, kind, keep):
     path = tmp_path / "t"
     path.write_bytes(data[: int(len(data) * keep)])
     for skip_bad in False, True:
-        with pytest.raises(TraceError, match="cut short"):
+        with pytest.raises(InputError, match="cut short"):
             list(traces.read(path, skip_bad=skip_bad))
 
 
@@ -75,7 +75,7 @@ def test_corrupt(tmp_path, kind):
     data[middle : middle + 40] = bytes(40)
     path = tmp_path / "t"
     path.write_bytes(data)
-    with pytest.raises(TraceError, match=r"corrupt|cut short|found"):
+    with pytest.raises(InputError, match=r"corrupt|cut short|found"):
         list(traces.read(path))
 
 
@@ -86,7 +86,7 @@ def test_corrupt(tmp_path, kind):
 def test_binary_files(tmp_path, start, found):
     path = tmp_path / "t"
     path.write_bytes(start + bytes(1000))
-    with pytest.raises(TraceError, match=found):
+    with pytest.raises(InputError, match=found):
         list(traces.read(path))
 
 
@@ -102,7 +102,7 @@ def test_zstandard_is_optional(tmp_path, monkeypatch):
     path = tmp_path / "t"
     path.write_bytes(COMPRESS["zst"](TEXT))
     if sys.version_info < (3, 14):
-        with pytest.raises(TraceError, match="the package zstandard"):
+        with pytest.raises(InputError, match="the package zstandard"):
             traces.read(path)
     else:
         assert n_events(path) == EVENTS
@@ -137,7 +137,7 @@ def error_of_jobs(path, skip_bad):
         reader = traces.read(path, skip_bad=skip_bad)
         stream = traces.jobs(reader, PlaneMap.parse(["0x20-0x2f=level1"]))
         total = sum(int(chunk["service_ns"].sum()) for chunk, _ in stream)
-    except TraceError as error:
+    except InputError as error:
         return str(error)
     assert total == stream.busy_ns
     return ""
@@ -168,7 +168,7 @@ def test_junk_raises_nothing_but_trace_errors(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "junk"
     for start in b"", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd":
         path.write_bytes(start + data)
-        with pytest.raises(TraceError):
+        with pytest.raises(InputError):
             list(traces.read(path, skip_bad=True))
 
 
@@ -178,5 +178,5 @@ def test_no_line_takes_long(tmp_path, unit):
     path = tmp_path / "t"
     line = (unit * MAX_LINE)[: MAX_LINE - 10]
     path.write_bytes((b"x" + line + b": \n") * 20)
-    with pytest.raises(TraceError):
+    with pytest.raises(InputError):
         list(traces.read(path, skip_bad=True))

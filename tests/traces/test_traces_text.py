@@ -6,7 +6,7 @@ Longer than 300 lines because it holds the texts themselves.
 import numpy as np
 import pytest
 
-from planesched import TraceError, traces
+from planesched import InputError, traces
 from planesched.traces import Kind, PlaneMap
 
 PREFIXES = {
@@ -262,7 +262,7 @@ def test_pitfall_9_raw_bodies(tmp_path):
     expected = "RUN HALT ARRIVAL KICK WAKEUP REINJECT EOI HALT"
     assert kinds(records) == expected.split()
     assert reader.skipped == {"kvm_inj_exception": 1}
-    with pytest.raises(TraceError, match=r"t.txt:1: found .*FAILED TO PARSE"):
+    with pytest.raises(InputError, match=r"t.txt:1: found .*FAILED TO PARSE"):
         read(tmp_path, [at(1, f"kvm_eoi: {raw}apicid=1")])
 
 
@@ -371,7 +371,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize(("body", "expected"), MALFORMED)
 def test_malformed_bodies(tmp_path, body, expected):
-    with pytest.raises(TraceError) as caught:
+    with pytest.raises(InputError) as caught:
         read(tmp_path, [entry(0), at(1, body)])
     assert caught.value.line == 2
     assert expected in caught.value.expected
@@ -398,7 +398,7 @@ def test_malformed_bodies(tmp_path, body, expected):
     ],
 )
 def test_malformed_lines(tmp_path, line, expected):
-    with pytest.raises(TraceError) as caught:
+    with pytest.raises(InputError) as caught:
         read(tmp_path, ["# tracer: nop", entry(0), line])
     assert caught.value.line == 3
     assert caught.value.expected == expected
@@ -411,9 +411,9 @@ def test_malformed_lines(tmp_path, line, expected):
 def test_no_event(tmp_path, text):
     path = tmp_path / "t.txt"
     path.write_text(text)
-    with pytest.raises(TraceError, match="tracefs, trace-cmd report or perf script"):
+    with pytest.raises(InputError, match="tracefs, trace-cmd report or perf script"):
         list(traces.read(path))
-    with pytest.raises(TraceError, match="the end without an event"):
+    with pytest.raises(InputError, match="the end without an event"):
         list(traces.read(path, skip_bad=True))
 
 
@@ -422,7 +422,7 @@ def test_a_comm_may_be_no_utf8(tmp_path):
     path.write_bytes(b" qe\xff\xfemu-134 [001] ..... 10.000000: kvm_entry: vcpu 0\r\n")
     assert kinds(np.concatenate(list(traces.read(path)))) == ["RUN"]
     path.write_bytes(b" qemu-134 [001] ..... 10.000000: kvm_\xff: vcpu 0\n")
-    with pytest.raises(TraceError, match=r"kvm_\\\\xff"):
+    with pytest.raises(InputError, match=r"kvm_\\\\xff"):
         list(traces.read(path))
 
 
