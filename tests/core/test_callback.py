@@ -4,12 +4,9 @@ import ctypes
 import pickle
 
 import cffi
-import numba
 import numpy as np
 import pytest
-from numba import types
-from scipy import LowLevelCallable
-from user_signatures import C_ARGUMENTS, C_TYPE, CFFI_TYPE, NUMBA_TYPE
+from user_signatures import C_ARGUMENTS, C_TYPE, CFFI_TYPE
 
 from planesched import VM, Reason, UserScheduler, capi
 
@@ -26,11 +23,6 @@ def of_two(user, state, now_ns, vcpu, reason, req_exit):
     return 2
 
 
-@numba.cfunc(NUMBA_TYPE)
-def numba_two(user, state, now_ns, vcpu, reason, req_exit):
-    return 2 if numba.carray(state, 1)[0].online == 7 else -2
-
-
 C_TWO = C_TYPE(of_two)
 CFFI_TWO = FFI.callback(CFFI_TYPE, of_two)
 
@@ -39,11 +31,8 @@ CFFI_TWO = FFI.callback(CFFI_TYPE, of_two)
     ("kind", "function"),
     [
         ("python", lambda state, now_ns, vcpu, reason: 2),
-        ("numba", numba_two),
         ("ctypes", C_TWO),
         ("cffi", CFFI_TWO),
-        ("scipy", LowLevelCallable(C_TWO)),
-        ("scipy", LowLevelCallable(CFFI_TWO)),
     ],
 )
 def test_every_wrapping(kind, function):
@@ -59,14 +48,11 @@ def test_every_wrapping(kind, function):
 def test_the_default_in_c_gets_its_policy():
     words = capi.policy_words("kvm_user", planes=3)
     capsule = capi.__pyx_capi__["ps_api_scheduler"]
-    pointer = ctypes.c_void_p(words.ctypes.data)
-    in_scipy = LowLevelCallable.from_cython(capi, "ps_api_scheduler", pointer)
     ways = [
         UserScheduler(capsule, user=words),
         UserScheduler(capsule, user=words.ctypes.data),
-        UserScheduler(in_scipy),
     ]
-    assert [way.kind for way in ways] == ["capsule", "capsule", "scipy"]
+    assert [way.kind for way in ways] == ["capsule", "capsule"]
     for scheduler in ways:
         for event in ("irq", "nmi", "intercept"):
             vcpu, exit_ = gone()
@@ -160,18 +146,11 @@ SHORT_C = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambd
 NARROW_C = ctypes.CFUNCTYPE(ctypes.c_int, *C_ARGUMENTS[:2], *[ctypes.c_int] * 4)(lambda *args: 0)
 
 
-@numba.cfunc(types.int32(types.int32))
-def short_numba(x):
-    return x
-
-
 @pytest.mark.parametrize(
     "function",
     [
         SHORT_C,
         NARROW_C,
-        LowLevelCallable(SHORT_C),
-        short_numba,
         FFI.callback("int(void *)", lambda user: 0),
         capi.__pyx_capi__["ps_api_step"],
         ctypes.CDLL(None).abs,

@@ -2,7 +2,6 @@
 
 import ctypes
 
-import numba.extending
 import numpy as np
 import pytest
 
@@ -19,8 +18,12 @@ SIGNATURES = {
 
 
 def function(name):
-    address = numba.extending.get_cython_function_address("planesched.capi", name)
-    return ctypes.CFUNCTYPE(*SIGNATURES[name])(address)
+    capsule = capi.__pyx_capi__[name]
+    address = ctypes.pythonapi.PyCapsule_GetPointer
+    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    named = ctypes.pythonapi.PyCapsule_GetName
+    named.restype, named.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    return ctypes.CFUNCTYPE(*SIGNATURES[name])(address(capsule, named(capsule)))
 
 
 step, takes_plane, first, default_pick, requests, boot = map(function, SIGNATURES)

@@ -91,6 +91,7 @@ def test_sweep_gives_the_same_on_any_executor(pool):
     assert _sorted(found) == _sorted(there)
 
 
+@pytest.mark.integration
 @pytest.mark.filterwarnings("ignore")  # of dask and tornado, about their own events
 @pytest.mark.parametrize("processes", [False, True])
 def test_sweep_runs_on_a_dask_cluster(tmp_path, processes):
@@ -202,6 +203,7 @@ def test_without_pyarrow_it_says_what_to_install(monkeypatch):
         simulate("vsm", 3, 1, WORK, duration="1 ms").__arrow_c_stream__()
 
 
+@pytest.mark.integration
 def test_tables_are_read_by_duckdb_and_pandas():
     import duckdb
     import pandas as pd

@@ -12,6 +12,8 @@ import pytest
 pytestmark = pytest.mark.wheel
 
 ROOT = Path(__file__).parents[2]
+# With packages of the extra `integration`.
+WITH_OTHERS = {"numba", "scipy", "userspace"}
 EXAMPLES = sorted(path.parent for path in (ROOT / "docs" / "examples").glob("*/README.md"))
 
 
@@ -62,7 +64,14 @@ def test_there_are_examples_and_the_index_names_each():
     assert linked == {path.name for path in EXAMPLES}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(path, marks=pytest.mark.integration if path.name in WITH_OTHERS else ())
+        for path in EXAMPLES
+    ],
+    ids=lambda path: path.name,
+)
 def test_example(example, shell, tmp_path):
     shutil.copytree(example, tmp_path, dirs_exist_ok=True)
     readme = (example / "README.md").read_text()
