@@ -15,14 +15,30 @@ COMMAND = [sys.executable, "-m", "planesched"]
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch, capsys):
     """Run the command in an empty folder: its exit status, what it printed, what it said."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(*words, cwd=tmp_path):
-        done = subprocess.run([*COMMAND, *words], cwd=cwd, capture_output=True, text=True)
-        return done.returncode, done.stdout, done.stderr
+    def run(*words):
+        try:
+            status = cli.main(words)
+        except SystemExit as left:
+            status = left.code
+        return status, *capsys.readouterr()
 
     return run
+
+
+def started(*words, cwd):
+    """The same by a process of its own."""
+    done = subprocess.run([*COMMAND, *words], cwd=cwd, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "step --help", "step vsm irk", "relpay"])
+def test_a_process_of_its_own_does_what_main_does(words, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert started(*words.split(), cwd=tmp_path) == run(*words.split())
 
 
 def test_version(run):
