@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from .errors import Mistake, TypeMistake, Words, unknown
-from .events import MAX_PLANES
+from .events import MAX_PLANES, JobMistake
 from .text import MAX_NS
 
 if TYPE_CHECKING:
@@ -41,16 +41,18 @@ LAST_NS = MAX_NS - 1
 
 _MAX_VCPUS = 2**32 - 1
 _MAX_SEED = 2**512 - 1
-# By number, as enum ps_job_mistake has them: the field, and what was expected of it.
-_JOB_MISTAKES = (
-    ("", ""),
-    ("vcpu", "the number of a vCPU"),
-    ("time_ns", "a time not before its vCPU's last job or its present, nor beyond the end of time"),
-    ("plane", "at equal times the order plane, then source"),
-    ("service_ns", "0 or more"),
-    ("plane", "a plane that is online"),
-    ("kind", "0: only interrupts arrive from outside"),
-)
+# The field that each is about, and what was expected of it.
+_JOB_MISTAKES = {
+    JobMistake.BAD_VCPU: ("vcpu", "the number of a vCPU"),
+    JobMistake.BAD_TIME: (
+        "time_ns",
+        "a time not before its vCPU's last job or its present, nor beyond the end of time",
+    ),
+    JobMistake.BAD_ORDER: ("plane", "at equal times the order plane, then source"),
+    JobMistake.BAD_SERVICE: ("service_ns", "0 or more"),
+    JobMistake.BAD_PLANE: ("plane", "a plane that is online"),
+    JobMistake.BAD_KIND: ("kind", "0: only interrupts arrive from outside"),
+}
 
 
 def whole(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
@@ -179,7 +181,7 @@ def log_array(log: Any) -> "NDArray[np.void]":
 
 def job_mistake(where: str, mistake: int, job: np.void) -> Mistake:
     """Return what is wrong with a job, a record of dtype JOB."""
-    field, expected = _JOB_MISTAKES[mistake]
+    field, expected = _JOB_MISTAKES[JobMistake(mistake)]
     return Mistake(f"{where}.{field}", int(job[field]), expected)
 
 

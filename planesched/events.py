@@ -12,10 +12,13 @@ __all__ = [
     "MASKS",
     "MAX_PLANES",
     "NO_PLANE",
+    "Arrivals",
+    "Draw",
     "Event",
     "Fault",
     "Flags",
     "JobKind",
+    "JobMistake",
     "Pending",
     "Reason",
     "event_number",
@@ -116,6 +119,40 @@ class JobKind(IntEnum):
     INTERRUPT = 0
     CALL = 1
     FORWARD = 2
+
+
+class JobMistake(IntEnum):
+    """What is wrong with a job that is fed; FINE: nothing."""
+
+    FINE = 0
+    BAD_VCPU = 1
+    BAD_TIME = 2
+    BAD_ORDER = 3
+    BAD_SERVICE = 4
+    BAD_PLANE = 5
+    BAD_KIND = 6
+
+
+class Arrivals(IntEnum):
+    """How the jobs of a source arrive."""
+
+    POISSON = 0
+    PERIODIC = 1
+    ONOFF = 2
+    TIMES = 3
+    CALLS = 4
+    IPIS = 5
+
+
+class Draw(IntEnum):
+    """How a time is drawn."""
+
+    CONSTANT = 0
+    UNIFORM = 1
+    EXPONENTIAL = 2
+    LOGNORMAL = 3
+    GAMMA = 4
+    EMPIRICAL = 5
 
 
 MASKS = (

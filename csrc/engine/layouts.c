@@ -1,6 +1,7 @@
 /* The structs and enums of the engine that Python reads too. */
 #include "core/layouts.h"
 #include "engine/jobs.h"
+#include "engine/sources.h"
 #include "planesched/engine.h"
 
 #define F(name) PS_LAYOUT_FIELD(ps_job, name)
@@ -33,7 +34,20 @@ const struct ps_layout ps_engine_layouts[] = {
 };
 
 #define JOB(name) {"JobKind", #name, PS_JOB_##name}
+#define MISTAKE(name) {"JobMistake", #name, PS_JOB_##name}
+#define ARRIVALS(name) {"Arrivals", #name, PS_ARRIVALS_##name}
+#define DRAW(name) {"Draw", #name, PS_SPREAD_##name}
 const struct ps_number ps_engine_numbers[] = {
-    JOB(INTERRUPT), JOB(CALL), JOB(FORWARD), {"JobKind", NULL, PS_N_JOB_KINDS}, {0}
+    JOB(INTERRUPT), JOB(CALL), JOB(FORWARD), {"JobKind", NULL, PS_N_JOB_KINDS},
+    MISTAKE(FINE), MISTAKE(BAD_VCPU), MISTAKE(BAD_TIME), MISTAKE(BAD_ORDER), MISTAKE(BAD_SERVICE),
+    MISTAKE(BAD_PLANE), MISTAKE(BAD_KIND),
+    ARRIVALS(POISSON), ARRIVALS(PERIODIC), ARRIVALS(ONOFF), ARRIVALS(TIMES), ARRIVALS(CALLS),
+    ARRIVALS(IPIS), {"Arrivals", NULL, PS_N_ARRIVALS},
+    DRAW(CONSTANT), DRAW(UNIFORM), DRAW(EXPONENTIAL), DRAW(LOGNORMAL), DRAW(GAMMA),
+    DRAW(EMPIRICAL), {"Draw", NULL, PS_N_SPREADS},
+    {0}
 };
 #undef JOB
+#undef MISTAKE
+#undef ARRIVALS
+#undef DRAW

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..checks import one_of, plane_id
 from ..errors import Mistake, TypeMistake, Words, unknown
-from ..events import MAX_PLANES, Reason
+from ..events import MAX_PLANES, Draw, Reason
 from ..files import Toml
 from .distributions import Fields, Spread, plain, spread
 
@@ -246,7 +246,7 @@ def _pair(key: Any) -> tuple[int, int] | None:
 
 def _entry(cost: Spread, spreads: list[Fields]) -> int:
     fields = cost.fields()
-    if fields[0] == 0:
+    if fields[0] == Draw.CONSTANT:
         return fields[3]
     spreads.append(fields)
     return -len(spreads)

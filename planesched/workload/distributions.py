@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..checks import number
 from ..errors import Mistake, TypeMistake, Words, unknown
+from ..events import Draw
 from ..text import duration_ns, format_ns, with_unit
 
 __all__ = [
@@ -88,7 +89,7 @@ class Constant(Spread):
 
     def fields(self) -> Fields:
         """Give it as C holds it."""
-        return 0, 0.0, 0.0, int(self.time), None
+        return Draw.CONSTANT, 0.0, 0.0, int(self.time), None
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Uniform(Spread):
 
     def fields(self) -> Fields:
         """Give it as C holds it."""
-        return 1, float(self.low), float(self.high), 0, None
+        return Draw.UNIFORM, float(self.low), float(self.high), 0, None
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Exponential(Spread):
 
     def fields(self) -> Fields:
         """Give it as C holds it."""
-        return 2, float(self.mean), 0.0, 0, None
+        return Draw.EXPONENTIAL, float(self.mean), 0.0, 0, None
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class LogNormal(Spread):
 
     def fields(self) -> Fields:
         """Give it as C holds it."""
-        return 3, math.log(int(self.median)), float(self.sigma), 0, None
+        return Draw.LOGNORMAL, math.log(int(self.median)), float(self.sigma), 0, None
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Gamma(Spread):
 
     def fields(self) -> Fields:
         """Give it as C holds it."""
-        return 4, float(self.shape), int(self.mean) / self.shape, 0, None
+        return Draw.GAMMA, float(self.shape), int(self.mean) / self.shape, 0, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +199,7 @@ class Empirical(Spread):
 
     def fields(self) -> Fields:
         """Give it as C holds it."""
-        return 5, 0.0, 0.0, 0, self.values
+        return Draw.EMPIRICAL, 0.0, 0.0, 0, self.values
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Empirical) and np.array_equal(self.values, other.values)

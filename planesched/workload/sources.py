@@ -14,10 +14,10 @@ import numpy as np
 
 from ..checks import one_of, plane_id, whole
 from ..errors import Mistake, TypeMistake, Words
-from ..events import MAX_PLANES
+from ..events import MAX_PLANES, Arrivals, Draw
 from ..text import duration_ns, rate_hz
 from ..traces import PlaneMap, Target
-from .distributions import Spread, Uniform, spread, times_array
+from .distributions import Fields, Spread, Uniform, spread, times_array
 
 __all__ = [
     "SOURCES",
@@ -33,9 +33,6 @@ __all__ = [
 ]
 
 _SERVICE = 'how long a job takes, as "20 us"; 0 if none takes any time'
-
-# As enum ps_arrivals has them (csrc/engine/sources.h).
-_POISSON, _PERIODIC, _ONOFF, _TIMES, _CALLS, _IPIS = range(6)
 
 
 def plane_target(name: str, plane: "int | str | Target") -> Target:
@@ -130,11 +127,11 @@ def _rate(self: Any, name: str) -> float:
     return rate
 
 
-def _gap(mean_ns: float, other_ns: float = 0.0) -> tuple[int, float, float, int, None]:
-    return 2, mean_ns, other_ns, 0, None
+def _gap(mean_ns: float, other_ns: float = 0.0) -> Fields:
+    return Draw.EXPONENTIAL, mean_ns, other_ns, 0, None
 
 
-_NOW = (0, 0.0, 0.0, 0, None)
+_NOW: Fields = (Draw.CONSTANT, 0.0, 0.0, 0, None)
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ class Poisson(Source):
 
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
-        return {"arrivals": _POISSON, "gap": _gap(1e9 / self.rate)}
+        return {"arrivals": Arrivals.POISSON, "gap": _gap(1e9 / self.rate)}
 
     def scaled(self, factor: float) -> Self:
         """Give the same with another rate."""
@@ -199,7 +196,7 @@ class Periodic(Source):
         """Give it as C holds it."""
         gap = self.jitter.fields() if self.jitter != Uniform(0, 0) else _NOW
         return {
-            "arrivals": _PERIODIC,
+            "arrivals": Arrivals.PERIODIC,
             "gap": gap,
             "period_ns": self.period,
             "phase_ns": self.phase,
@@ -250,7 +247,7 @@ class OnOff(Source):
         """Give it as C holds it."""
         off_gap = 1e9 / self.off_rate if self.off_rate else 0.0
         return {
-            "arrivals": _ONOFF,
+            "arrivals": Arrivals.ONOFF,
             "gap": _gap(1e9 / self.rate, off_gap),
             "spell_ns": (float(self.on), float(self.off)),
         }
@@ -283,7 +280,7 @@ class Times(Source):
 
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
-        return {"arrivals": _TIMES, "gap": (5, 0.0, 0.0, 0, self.times)}
+        return {"arrivals": Arrivals.TIMES, "gap": (Draw.EMPIRICAL, 0.0, 0.0, 0, self.times)}
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -327,7 +324,7 @@ class Calls(Source):
 
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
-        return {"arrivals": _CALLS, "gap": _gap(1e9 / self.rate)}
+        return {"arrivals": Arrivals.CALLS, "gap": _gap(1e9 / self.rate)}
 
     def scaled(self, factor: float) -> Self:
         """Give the same with another rate."""
@@ -362,7 +359,7 @@ class Ipis(Source):
 
     def fields(self) -> dict[str, Any]:
         """Give it as C holds it."""
-        return {"arrivals": _IPIS, "gap": _NOW, "chance": float(self.chance)}
+        return {"arrivals": Arrivals.IPIS, "gap": _NOW, "chance": float(self.chance)}
 
 
 @dataclass(frozen=True)
