@@ -83,7 +83,6 @@ HAZARDS = (
         "wakeup",
         "irq 0, halt, call, return",
         {"wake": "preemptors"},
-        {"wake": "own"},
         planes=3,
     ),
     Hazard(
@@ -153,32 +152,6 @@ HAZARDS = (
         "feasible",
         "irq, call, halt, enter",
         {"scheduler": "kernel"},
-        {"scheduler": "user"},
-        planes=3,
-    ),
-    Hazard(
-        "An intercept that nobody handles",
-        "Userspace enters a plane for its intercept, and the check of the requested planes takes "
-        "the vCPU out again at once. The intercept counts as delivered, but the plane has not "
-        "executed; had it been halted, it would still be, and nothing would wake it.",
-        "KVM planes RFC (P. Bonzini, 2025-04-01): req_exit_planes is tested on every entry",
-        "kvm_user",
-        "nothing_lost",
-        "+intercept, +enter",
-        {"scheduler": "kernel"},
-        planes=3,
-    ),
-    Hazard(
-        "Userspace is asked for ever",
-        "Planes 0 and 1 both outrank plane 2, so userspace, which decides as the policy would, "
-        "asks to be told of their interrupts. But the policy takes nobody in but plane 0: "
-        "userspace enters plane 2 again, the check of the requested planes takes the vCPU out "
-        "before plane 2 executes, and so on. Nobody should ask for more than they will act on.",
-        "KVM planes RFC (P. Bonzini, 2025-04-01): req_exit_planes is tested on every entry",
-        "kvm_planes",
-        "progress",
-        "irq, call, return, answer",
-        {"preempt": "target"},
         {"scheduler": "user"},
         planes=3,
     ),

@@ -21,6 +21,7 @@ from planesched.csched cimport (
     PS_MAX_PLANES,
     PS_N_EVENTS,
     PS_NO_PLANE,
+    PS_N_POLICY_FIELDS,
     PS_STATUS_BLOCKED,
     PS_STATUS_USER,
     ps_boot,
@@ -29,7 +30,11 @@ from planesched.csched cimport (
     ps_outcome,
     ps_policy,
     ps_policy_default,
+    ps_policy_field_name,
+    ps_policy_get,
     ps_policy_prepare,
+    ps_policy_set,
+    ps_policy_value_names,
     ps_requests,
     ps_state,
     ps_step,
@@ -50,7 +55,7 @@ from .errors import Mistake, TypeMistake
 from .events import MASKS, NO_PLANE, Event, Fault, Flags, Reason, event_number
 from .figures.planes import Stats
 from .layouts import EVENT, FIGURES, STATE
-from .policy import Policy
+from .policy import ENUMS, Policy, field_names
 from .policytext import as_policy
 from .text import counted
 
@@ -141,31 +146,55 @@ cdef int abi_version() noexcept nogil:
 cdef int fill_policy(ps_policy *out, object policy) except -1:
     """Translate a Policy; its fields were validated when it was made."""
     out[0] = ps_policy_default()
-    out.direction = policy.direction
-    out.marker = NO_PLANE if policy.marker is None else policy.marker
-    out.rank = policy.rank
-    out.preempt = policy.preempt
-    out.gate = policy.gate
-    out.trigger = policy.trigger
-    out.rearm = policy.rearm
-    out.call = policy.call
-    out.refuse_pending = policy.refuse_pending
-    out.ret = policy.ret
-    out.idle = policy.idle
-    out.empty = policy.empty
-    out.wake = policy.wake
-    out.force = policy.force
-    out.force_self = policy.force_self
-    out.vina = policy.vina
-    out.vina_auto_reset = policy.vina_auto_reset
-    out.scheduler = policy.scheduler
-    out.boot = policy.boot
-    out.accelerated = 0
-    for reason in policy.accelerated:
-        out.accelerated |= <uint16_t>(1 << <int>reason)
+    for field, name in enumerate(POLICY_FIELDS):
+        if ps_policy_set(out, field, as_number(getattr(policy, name))):
+            raise Mistake("policy", policy, f"one whose {name} the core takes")
     if ps_policy_prepare(out):
         raise Mistake("policy", policy, "one that the core takes")
     return 0
+
+
+cdef unsigned as_number(object value) except? 0xffffffff:
+    if value is None:
+        return PS_NO_PLANE
+    if isinstance(value, frozenset):
+        return sum([1 << reason for reason in value])
+    return value
+
+
+def policy_table():
+    """Give the fields of a C policy: name, the names of its values, its standard as a number."""
+    cdef ps_policy standard = ps_policy_default()
+    return [
+        (
+            ps_policy_field_name(field).decode(),
+            ps_policy_value_names(field).decode(),
+            ps_policy_get(&standard, field),
+        )
+        for field in range(PS_N_POLICY_FIELDS)
+    ]
+
+
+def check_policy_fields(table):
+    """Raise ImportError unless Policy has the fields, values and standards of a C policy."""
+    standard = Policy()
+    for name in field_names():
+        if name not in [row[0] for row in table]:
+            raise ImportError(f"Policy.{name} is no field of struct ps_policy (policy.h)")
+    for place, (name, values, number) in enumerate(table):
+        if place >= len(field_names()) or field_names()[place] != name:
+            raise ImportError(f"ps_policy.{name} is not field {place} of Policy (policy.py)")
+        value = getattr(standard, name)
+        enum = ENUMS.get(name)
+        found = " ".join(enum.__members__) if enum else "false true"
+        if (enum or isinstance(value, bool)) and found != values.strip():
+            raise ImportError(f"{name} has the values {values} in policy.h, {found} in policy.py")
+        if as_number(value) != number:
+            raise ImportError(f"{name} is {number} by default in policy.h, {value} in policy.py")
+
+
+POLICY_FIELDS = field_names()
+check_policy_fields(policy_table())
 
 
 def _aligned_zeros(n, dtype):
@@ -515,6 +544,10 @@ cdef class VCPU:
     def enable(self, plane):
         """Bring a plane into existence on this vCPU."""
         return self.step("enable", plane)
+
+    def init(self, plane):
+        """Let a plane wait for its start, without what it had pending (INIT, wait-for-SIPI)."""
+        return self.step("init", plane)
 
     def disable(self, plane):
         """Take a plane off this vCPU, with everything that it had pending."""

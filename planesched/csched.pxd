@@ -7,21 +7,19 @@ cdef extern from "planesched/step.h" nogil:
         PS_ABI_VERSION
         PS_MAX_PLANES
         PS_NO_PLANE
+        PS_N_POLICY_FIELDS
         PS_N_EVENTS
         PS_N_REASONS
         PS_STATUS_USER
         PS_STATUS_BLOCKED
         PS_EVENT_ENTER
 
-    struct ps_policy:
-        uint8_t direction, marker, rank, preempt, gate, trigger, rearm, call
-        uint8_t refuse_pending, ret, idle, empty, wake, force, force_self, vina
-        uint8_t vina_auto_reset, scheduler, boot
-        uint16_t accelerated
+    struct ps_policy:  # all its fields: ps_policy_get, ps_policy_set
+        uint8_t boot
 
     struct ps_state:
         uint16_t online, runnable, halted, irq, masked, noint, nmi, trap
-        uint16_t held, edge, locked, vina, vina_asserted, req_exit
+        uint16_t held, edge, locked, vina, vina_asserted, req_exit, unstarted
         int8_t current
         uint8_t status
 
@@ -30,6 +28,10 @@ cdef extern from "planesched/step.h" nogil:
         uint8_t reason, fault, flags
 
     ps_policy ps_policy_default() noexcept
+    const char *ps_policy_field_name(unsigned field) noexcept
+    const char *ps_policy_value_names(unsigned field) noexcept
+    unsigned ps_policy_get(const ps_policy *policy, unsigned field) noexcept
+    int ps_policy_set(ps_policy *policy, unsigned field, unsigned value) noexcept
     int ps_policy_prepare(ps_policy *policy) noexcept
     int ps_worth_logging(ps_outcome out, unsigned before, unsigned after) noexcept
     uint16_t ps_demoted(const ps_policy *policy, uint16_t locked) noexcept

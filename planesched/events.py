@@ -58,6 +58,7 @@ class Event(IntEnum):
     VINA_ON = 20
     VINA_OFF = 21
     VINA_CLEAR = 22
+    INIT = 23
 
 
 class Reason(IntEnum):
@@ -170,6 +171,7 @@ MASKS = (
     "vina",
     "vina_asserted",
     "req_exit",
+    "unstarted",
 )
 """The masks of one vCPU's state, in the order in which they are stored."""
 

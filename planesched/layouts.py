@@ -30,9 +30,7 @@ __all__ = [
 _PLANES = (MAX_PLANES,)
 _PENDING = (len(Pending), MAX_PLANES)
 
-STATE = np.dtype(
-    [(name, "<u2") for name in MASKS] + [("current", "i1"), ("status", "u1"), ("pad", "u1", (2,))]
-)
+STATE = np.dtype([*((name, "<u2") for name in MASKS), ("current", "i1"), ("status", "u1")])
 """One vCPU: 32 bytes. Bit p of a mask speaks of plane p."""
 
 EVENT = np.dtype(

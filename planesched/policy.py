@@ -1,7 +1,8 @@
 """What differs between systems: the fields of a policy, their values, and the presets.
 
 `Policy` says how the planes of a vCPU are scheduled. It holds values only; which plane runs is
-decided by the core's one step function (and, slowly, by `planesched.reference`).
+decided by the core's one step function (and, slowly, by `planesched.reference`). Longer than 300
+lines because every field stands here with its values, its meaning and its standard.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,18 +17,22 @@ from .events import MAX_PLANES, Reason
 __all__ = [
     "MAX_PLANES",
     "Call",
+    "CallSelf",
     "Direction",
     "Empty",
     "Force",
     "ForceSelf",
     "Gate",
+    "HaltScope",
     "Idle",
+    "Nmi",
     "Policy",
     "Preempt",
     "Rank",
     "Return",
     "Scheduler",
     "Trigger",
+    "Unhalt",
     "Vina",
     "Wake",
     "job_route",
@@ -39,10 +44,14 @@ Preempt = IntEnum("Preempt", "target nearest relay marker none", start=0)
 Gate = IntEnum("Gate", "priority open", start=0)
 Trigger = IntEnum("Trigger", "level edge", start=0)
 Call = IntEnum("Call", "next handover descend", start=0)
+CallSelf = IntEnum("CallSelf", "fault yield", start=0)
 Return = IntEnum("Return", "resume next_online marker", start=0)
 Idle = IntEnum("Idle", "keep fall_through leave", start=0)
 Empty = IntEnum("Empty", "idle marker user", start=0)
 Wake = IntEnum("Wake", "preemptors own", start=0)
+Unhalt = IntEnum("Unhalt", "injectable deliverable any", start=0)
+HaltScope = IntEnum("HaltScope", "plane vcpu", start=0)
+Nmi = IntEnum("Nmi", "preempts waits", start=0)
 Force = IntEnum("Force", "none marker any", start=0)
 ForceSelf = IntEnum("ForceSelf", "fault ignore", start=0)
 Vina = IntEnum("Vina", "off edge level", start=0)
@@ -55,10 +64,14 @@ ENUMS: Mapping[str, type[IntEnum]] = {
     "gate": Gate,
     "trigger": Trigger,
     "call": Call,
+    "call_self": CallSelf,
     "ret": Return,
     "idle": Idle,
     "empty": Empty,
     "wake": Wake,
+    "unhalt": Unhalt,
+    "halt_scope": HaltScope,
+    "nmi": Nmi,
     "force": Force,
     "force_self": ForceSelf,
     "vina": Vina,
@@ -105,6 +118,8 @@ class Policy:
         What a guest's switch request does.
     refuse_pending : bool
         Refuse a hand-over while the caller has a deliverable event.
+    call_self : {"fault", "yield"}
+        Hand-over: a plane that calls itself faults, or gives the vCPU up.
     ret : {"resume", "next_online", "marker"}
         Where a return goes.
     idle : {"keep", "fall_through", "leave"}
@@ -112,7 +127,14 @@ class Policy:
     empty : {"idle", "marker", "user"}
         What happens when nothing can run.
     wake : {"preemptors", "own"}
-        Own: while blocked on a runnable plane, other planes' events are not looked at.
+        Own: while blocked on a runnable plane, other planes' events do not end the block.
+    unhalt : {"injectable", "deliverable", "any"}
+        Which interrupt ends a halt: one that could be injected, one that the priority mask lets
+        through, any.
+    halt_scope : {"plane", "vcpu"}
+        Vcpu: one halted flag for the vCPU, so every switch ends every halt.
+    nmi : {"preempts", "waits"}
+        Waits: an NMI forces no entry and refuses no call; it is taken when its plane runs.
     force : {"none", "marker", "any"}
         Which plane the host may force in.
     force_self : {"fault", "ignore"}
@@ -149,10 +171,14 @@ class Policy:
     rearm: bool = True
     call: str | Call = Call.next
     refuse_pending: bool = False
+    call_self: str | CallSelf = CallSelf.fault
     ret: str | Return = Return.resume
     idle: str | Idle = Idle.keep
     empty: str | Empty = Empty.idle
     wake: str | Wake = Wake.preemptors
+    unhalt: str | Unhalt = Unhalt.injectable
+    halt_scope: str | HaltScope = HaltScope.plane
+    nmi: str | Nmi = Nmi.preempts
     force: str | Force = Force.none
     force_self: str | ForceSelf = ForceSelf.fault
     vina: str | Vina = Vina.off

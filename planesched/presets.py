@@ -28,8 +28,10 @@ _KVM_PLANES = {
     "marker": 0,
     "preempt": "marker",
     "call": "handover",
+    "call_self": "yield",
     "ret": "marker",
     "empty": "marker",
+    "wake": "own",
     "force": "marker",
     "force_self": "ignore",
 }
@@ -41,17 +43,19 @@ _TDX = {
     "refuse_pending": True,
     "ret": "marker",
     "idle": "leave",
+    "nmi": "waits",
     "force": "marker",
 }
 _VTL = {"direction": "highest_first", "call": "next"}
+_VSM = {**_VTL, "ret": "next_online", "vina": "edge"}
 
 _PRESETS = (
     Preset(
         "kvm_planes",
         "KVM planes, series of June 2026",
-        "The lowest-numbered runnable plane runs, only plane 0's events preempt, and plane 0 is "
-        "forced runnable when nothing else is.",
-        "KVM planes v1 (J. Roedel, 2026-06-08), patches 35, 52 and 58 of 60",
+        "The lowest-numbered runnable plane runs, only plane 0's events preempt, a halted plane "
+        "sleeps through them, and plane 0 is forced runnable when nothing else is.",
+        "KVM planes v1 (J. Roedel, 2026-06-08), patches 18, 35, 48, 50, 52, 57 and 58 of 60",
         _KVM_PLANES,
     ),
     Preset(
@@ -90,7 +94,7 @@ _PRESETS = (
         "An unmasked interrupt enters the VTL that it targets at once, and of several pending the "
         "highest VTL takes precedence.",
         "Hyper-V TLFS, Virtual Secure Mode: VTL Interrupt Management, VTL Call, VTL Return, VINA",
-        {**_VTL, "ret": "next_online", "vina": "edge"},
+        _VSM,
     ),
     Preset(
         "vsm_relay",
@@ -98,30 +102,32 @@ _PRESETS = (
         "Every interrupt for a higher plane enters the highest plane first, which passes the vCPU "
         "on by returning.",
         "KVM planes v1 thread, June 2026 (J. Roedel): a marker for the highest-privilege plane",
-        {**_VTL, "marker": HIGHEST_PLANE, "preempt": "relay", "ret": "resume", "vina": "edge"},
+        {**_VSM, "marker": HIGHEST_PLANE, "preempt": "relay"},
     ),
     Preset(
         "vsm_locked",
         "Hyper-V VSM where privilege counts once locked in",
         "A plane outranks the boot plane only after it has been locked in.",
         "KVM planes v1 thread, June 2026 (J. Roedel): VTL1 is only higher-privileged once locked",
-        {**_VTL, "rank": "locked", "ret": "resume", "vina": "edge"},
+        {**_VSM, "rank": "locked"},
     ),
     Preset(
         "openhcl",
-        "OpenHCL on SNP and TDX",
-        "A pending VTL1 interrupt raises the vCPU to VTL1 whatever its RFLAGS.IF, and VINA is "
-        "evaluated by level.",
-        "microsoft/openvmm, virt_mshv_vtl hardware_cvm/mod.rs: cvm_handle_cross_vtl_interrupts",
-        {**_VTL, "ret": "resume", "vina": "level"},
+        "OpenHCL, SNP backend",
+        "A pending VTL1 interrupt raises the vCPU to VTL1 whatever its RFLAGS.IF, any interrupt "
+        "ends a halt, and VINA is evaluated by level.",
+        "microsoft/openvmm, virt_mshv_vtl hardware_cvm/mod.rs: cvm_handle_cross_vtl_interrupts; "
+        "snp/mod.rs: handle_interrupt (with its own APIC, the TDX backend has unhalt=injectable)",
+        {**_VTL, "ret": "resume", "unhalt": "any", "vina": "level"},
     ),
     Preset(
         "whp",
         "OpenVMM on the Windows hypervisor platform",
-        "Any interrupt makes its VTL runnable before its priority mask is looked at, and the "
-        "highest runnable VTL runs.",
-        "microsoft/openvmm, vmm_core/virt_whp/src/vp.rs: run loop over runnable_vtls.highest_set()",
-        {**_VTL, "gate": "open", "ret": "resume"},
+        "Any interrupt makes its VTL runnable before its priority mask is looked at and ends the "
+        "halt, which is the VP's, and the highest runnable VTL runs.",
+        "microsoft/openvmm, vmm_core/virt_whp/src/vp.rs: runnable_vtls.highest_set(), "
+        "set_vtl_runnable, switch_vtl; apic.rs: inject_interrupt (PR 3881)",
+        {**_VTL, "gate": "open", "ret": "resume", "unhalt": "any", "halt_scope": "vcpu"},
     ),
     Preset(
         "snp",
@@ -133,16 +139,25 @@ _PRESETS = (
     Preset(
         "tdx",
         "Intel TDX partitioning",
-        "L1 runs when it has an event, an L2 leaves to L1 on HLT, and only L1 may enter an L2.",
+        "L1 runs when it has an interrupt, an L2 leaves to L1 on HLT, and only L1 may enter an L2.",
         "intel/tdx-module, td_l2_interrupt.c, tdg_vp_enter.c and tdh_vp_enter.c",
         _TDX,
     ),
     Preset(
         "cca",
         "Arm CCA planes",
-        "P0 runs when it has an event or is forced, and only P0 may enter another plane.",
-        "TF-RMM, runtime/rmi/run.c and runtime/rsi/planes.c; cca-rmm-acs planes scenarios",
-        {**_TDX, "refuse_pending": False, "force_self": "ignore"},
+        "P0 runs when it has any event, masked or not, or is forced, and only P0 may enter another "
+        "plane.",
+        "TF-RMM, runtime/rmi/run.c, lib/gic and runtime/rsi/planes.c; cca-rmm-acs planes "
+        "scenarios; WFI: Arm ARM, wake-up events",
+        {
+            **_TDX,
+            "refuse_pending": False,
+            "nmi": "preempts",
+            "gate": "open",
+            "unhalt": "deliverable",
+            "force_self": "ignore",
+        },
     ),
 )
 

@@ -19,18 +19,22 @@ from .layouts import STATE
 from .policy import (
     MAX_PLANES,
     Call,
+    CallSelf,
     Direction,
     Empty,
     Force,
     ForceSelf,
     Gate,
+    HaltScope,
     Idle,
+    Nmi,
     Policy,
     Preempt,
     Rank,
     Return,
     Scheduler,
     Trigger,
+    Unhalt,
     Vina,
     Wake,
 )
@@ -71,12 +75,12 @@ class Rules:
         # Section 1, the state.
         self.online = self.runnable = self.halted = self.irq = self.masked = self.noint = 0
         self.nmi = self.trap = self.held = self.edge = self.locked = 0
-        self.vina = self.vina_asserted = self.req_exit = 0
+        self.vina = self.vina_asserted = self.req_exit = self.unstarted = 0
         self.current = 0
         self.user = self.blocked = False
         # The step that is under way.
         self.event = self.plane = self.was = 0
-        self.was_blocked = self.gave_up = False
+        self.was_blocked = self.gave_up = self.unseen = False
         self.reason = self.fault = self.flags = 0
 
     # 3.1 Rank
@@ -127,30 +131,47 @@ class Rules:
                 return plane
         return NOBODY
 
-    # 3.2 Events of a plane
+    # 3.2 Events of a plane. An unstarted plane has none.
+
+    def urgent(self) -> int:
+        """Planes with an NMI or an intercept that may force an entry."""
+        nmi = 0 if self.policy.nmi == Nmi.waits else self.nmi
+        return (nmi | self.trap) & ~self.unstarted
 
     def deliverable(self) -> int:
         """Planes whose event may bring them in; ``noint`` holds none back."""
-        return self.nmi | self.trap | self.irq & ~self.masked
+        return self.urgent() | self.irq & ~self.masked & ~self.unstarted
 
     def injectable(self) -> int:
         """Planes that could take their interrupt now."""
-        return self.irq & ~self.masked & ~self.noint
+        return self.irq & ~self.masked & ~self.noint & ~self.unstarted
 
     def woken(self) -> int:
         """Planes that an event would wake from a halt."""
-        return self.nmi | self.trap | self.injectable()
+        if self.policy.unhalt == Unhalt.any:
+            irq = self.irq
+        elif self.policy.unhalt == Unhalt.deliverable:
+            irq = self.irq & ~self.masked
+        else:
+            irq = self.injectable()
+        return (self.nmi | self.trap | irq) & ~self.unstarted
+
+    def dead(self) -> int:
+        """Planes that the others are let past, where a halt lets others run (3.4.2)."""
+        if self.policy.idle != Idle.fall_through:
+            return 0
+        return self.unstarted | self.halted & ~self.woken()
 
     # 3.3 Preemptors
 
     def counting(self) -> int:
         """Planes with an event that may force an entry."""
-        irq = self.irq
+        irq = self.irq & ~self.unstarted
         if self.policy.gate == Gate.priority:
             irq &= ~self.masked
         if self.policy.trigger == Trigger.edge:
             irq &= self.edge
-        return self.nmi | self.trap | irq
+        return (self.urgent() | irq) & ~self.dead()
 
     def preemptors(self, view: int) -> int:
         """Planes that would take the vCPU from the plane `view`."""
@@ -176,9 +197,9 @@ class Rules:
             self.edge |= self.irq & bit(self.current)
         base = self.base()  # 2
         view = self.view(base)  # 3
-        deaf = policy.wake == Wake.own and self.was_blocked and base & bit(self.current) != 0
-        pre = 0 if deaf else self.entering(view)
-        if policy.trigger == Trigger.edge and policy.gate == Gate.priority and not deaf:  # 4
+        self.unseen = self.sleeps_on(base)
+        pre = 0 if self.unseen else self.entering(view)
+        if policy.trigger == Trigger.edge and policy.gate == Gate.priority and not self.unseen:  # 4
             self.edge &= ~(self.outranking(view) & self.irq & self.masked)
         pick = self.picked(base | pre)  # 5
         if pick == NOBODY:
@@ -194,12 +215,18 @@ class Rules:
 
     def base(self) -> int:
         """Planes that can run (3.4.2)."""
-        planes = self.runnable & self.online & ~self.held
-        return planes & ~self.asleep() if self.policy.idle == Idle.fall_through else planes
+        return self.runnable & self.online & ~self.held & ~self.dead()
 
-    def asleep(self) -> int:
-        """Halted planes that nothing wakes."""
-        return self.halted & ~self.woken()
+    def sleeps_on(self, base: int) -> bool:
+        """Tell whether the current plane's block goes on, whatever others have (3.4.3)."""
+        if self.policy.wake != Wake.own or not self.was_blocked:
+            return False
+        concerns_what_is_taken = (
+            self.event in (Event.IRQ, Event.NMI, Event.INTERCEPT)
+            or self.event in (Event.MASK, Event.UNMASK, Event.CLI, Event.STI)
+            or self.event in (Event.VINA_ON, Event.VINA_OFF, Event.VINA_CLEAR)
+        )
+        return concerns_what_is_taken and bit(self.current) & base & ~self.woken() != 0
 
     def view(self, base: int) -> int:
         """Give the plane from which preemptors are seen (3.4.3)."""
@@ -208,15 +235,10 @@ class Rules:
         return self.first(base)
 
     def entering(self, view: int) -> int:
-        """Preemptors that this policy lets in (3.4.3, but for ``wake``)."""
-        policy = self.policy
-        if policy.scheduler == Scheduler.user and not self.accelerates(Reason.INTERRUPT):
+        """Preemptors, unless userspace is asked about interrupts (3.4.3)."""
+        if self.policy.scheduler == Scheduler.user and not self.accelerates(Reason.INTERRUPT):
             return 0
-        pre = self.preemptors(view)
-        if policy.idle == Idle.fall_through:
-            relayed = self.marker & ~self.counting() if policy.preempt == Preempt.relay else 0
-            pre &= ~self.asleep() | relayed
-        return pre
+        return self.preemptors(view)
 
     def picked(self, planes: int) -> int:
         """Give the first of `planes`; where there is none, ``empty`` may start one (3.4.5)."""
@@ -243,11 +265,10 @@ class Rules:
             if not self.accelerates(reason):
                 self.leave(reason)
                 return
-            self.req_exit = self.online & self.outranking(pick)
+            self.req_exit = self.asked_for(pick)
             self.arrive(pick, reason, asks)
             return
-        unheard = policy.wake == Wake.own and self.was_blocked
-        if asks and not unheard and self.wanted_in_userspace(pick):
+        if asks and not self.unseen and self.requested(pick):
             self.leave(Reason.INTERRUPT)
             return
         self.arrive(pick, reason, False)
@@ -263,10 +284,17 @@ class Rules:
         self.user, self.blocked = True, False
         self.reason = reason
 
-    def wanted_in_userspace(self, running: int) -> bool:
-        """Tell whether a plane other than `running` was asked for and has an event."""
+    def asked_for(self, plane: int) -> int:
+        """Planes of which the default userspace scheduler is told while `plane` runs."""
+        if self.policy.preempt == Preempt.none:
+            return 0
+        outranking = self.online & self.outranking(plane)
+        return outranking & self.marker if self.policy.preempt == Preempt.marker else outranking
+
+    def requested(self, running: int) -> bool:
+        """Tell whether a plane other than `running` was asked for and has an event (3.4.7)."""
         others = self.online & ~self.held & ~bit(running)
-        return others & self.req_exit & self.deliverable() != 0
+        return others & self.req_exit & self.counting() != 0
 
     # 3.6 Arrival
 
@@ -276,21 +304,32 @@ class Rules:
         moved = plane != self.was or self.gave_up
         self.current = plane
         self.runnable |= me
-        if moved:
-            self.flags |= Flags.SWITCHED if plane != self.was else Flags.BOUNCED
+        if plane != self.was:
+            self.flags |= Flags.SWITCHED
             self.reason = reason
-        trapped = self.trap & me
-        self.trap &= ~me
-        self.edge &= ~me
-        if recheck and self.wanted_in_userspace(plane):
+            if self.policy.call == Call.descend:
+                self.runnable = me
+            if self.policy.halt_scope == HaltScope.vcpu:
+                self.halted = 0
+        elif self.gave_up:
+            self.flags |= Flags.BOUNCED
+            self.reason = reason
+        if recheck and self.requested(plane):
             self.leave(Reason.INTERRUPT)
             return
+        trapped = self.trap & me & ~self.unstarted
+        if not me & self.unstarted:
+            self.trap &= ~me
+            self.edge &= ~me
         if moved and self.policy.vina_auto_reset:
             self.vina_asserted &= ~me
         if me & self.vina & ~self.vina_asserted and self.notifying(plane, moved):
             self.vina_asserted |= me
             self.irq |= me
             self.flags |= Flags.VINA
+        if me & self.unstarted:
+            self.blocked = True
+            return
         if me & self.woken() or trapped or self.reason == Reason.RELAY:
             self.halted &= ~me
         if me & self.halted:
@@ -300,11 +339,12 @@ class Rules:
 
     def notifying(self, plane: int, moved: bool) -> int:
         """Planes below `plane` with an interrupt of which it is to be told."""
-        planes = self.online & self.below(plane) & self.injectable()
+        ready = self.nmi & ~self.unstarted | self.injectable()
+        planes = self.online & self.below(plane) & ready
         if self.policy.vina == Vina.off:
             return 0
         if self.policy.vina == Vina.edge and not moved:
-            raised = self.event in (Event.IRQ, Event.UNMASK, Event.STI)
+            raised = self.event in (Event.IRQ, Event.NMI, Event.UNMASK, Event.STI)
             return planes & bit(self.plane) if raised else 0
         return planes
 
@@ -371,6 +411,8 @@ class Rules:
                 return Fault.PERM
             if self.plane == self.current and policy.force_self == ForceSelf.fault:
                 return Fault.INVAL
+        if event == Event.VINA_ON and not self.online & self.below(self.plane):
+            return Fault.INVAL
         if event == Event.ENTER:
             if not self.user:
                 return Fault.INVAL
@@ -385,7 +427,7 @@ class Rules:
             return Fault.NONE if self.online & self.outranking(self.current) else Fault.UD
         if policy.call == Call.descend and me != self.marker:
             return Fault.PERM
-        if self.plane == self.current:
+        if self.plane == self.current and policy.call_self == CallSelf.fault:
             return Fault.INVAL
         if policy.refuse_pending and me & self.deliverable():
             return Fault.PENDING
@@ -445,16 +487,17 @@ class Rules:
         self.halted |= bit(self.current)
         if self.leaves_on_halt():
             self.runnable &= ~bit(self.current)
-            self.start(self.marker)
+            self.go_on(self.marker)
         return Reason.HALT
 
     def effect_of_call(self) -> int:
         """Start the plane that the guest switches to."""
         if self.policy.call == Call.next:
-            self.start(bit(self.last(self.online & self.outranking(self.current))))
-        else:
-            self.start(bit(self.plane))
-            self.runnable &= ~bit(self.current)
+            self.go_on(bit(self.last(self.online & self.outranking(self.current))))
+            return Reason.CALL
+        self.runnable &= ~bit(self.current)
+        if self.plane != self.current:
+            self.go_on(bit(self.plane))
         return Reason.CALL
 
     def effect_of_return(self) -> int:
@@ -462,7 +505,7 @@ class Rules:
         policy, below = self.policy, self.online & self.below(self.current)
         self.runnable &= ~bit(self.current)
         if policy.ret == Return.marker:
-            self.start(self.marker)
+            self.go_on(self.marker)
             return Reason.RETURN
         if policy.ret == Return.next_online:
             self.runnable |= bit(self.first(below))
@@ -472,7 +515,7 @@ class Rules:
                 self.runnable |= bit(self.first(waiting))
         return Reason.RETURN
 
-    def start(self, p: int) -> None:
+    def go_on(self, p: int) -> None:
         """Make planes runnable and not halted."""
         self.runnable |= p
         self.halted &= ~p
@@ -489,7 +532,8 @@ class Rules:
         elif event == Event.STI:
             self.noint &= ~p
         elif event == Event.START:
-            self.start(p)
+            self.go_on(p)
+            self.unstarted &= ~p
             cause = Reason.START
         elif event == Event.STOP:
             self.runnable &= ~p
@@ -503,7 +547,7 @@ class Rules:
             self.locked |= p
         elif event == Event.FORCE and self.plane != self.current:
             self.runnable &= ~self.outranking(self.plane)
-            self.start(p)
+            self.go_on(p)
             cause = Reason.FORCE
         elif event == Event.HOLD:
             self.held |= p
@@ -518,7 +562,22 @@ class Rules:
             self.vina_asserted &= ~p
         elif event == Event.VINA_CLEAR:
             self.vina_asserted &= ~p
+        elif event == Event.INIT:
+            self.init(p)
+            cause = Reason.STOP
         return cause
+
+    def init(self, p: int) -> None:
+        """Let the plane wait for its start, without what it had pending."""
+        self.unstarted |= p
+        self.halted &= ~p
+        self.irq &= ~p
+        self.masked &= ~p
+        self.noint &= ~p
+        self.nmi &= ~p
+        self.trap &= ~p
+        self.edge &= ~p
+        self.vina_asserted &= ~p
 
     def disable(self, p: int) -> None:
         """Take every bit of the plane but ``req_exit``, which is userspace's own."""
@@ -535,6 +594,7 @@ class Rules:
         self.locked &= ~p
         self.vina &= ~p
         self.vina_asserted &= ~p
+        self.unstarted &= ~p
 
     # The state as values, and the outcome
 
@@ -597,7 +657,7 @@ def boot_state(policy: Policy, planes: int, online: Iterable[int] | None = None)
     rules.online = online_mask(online, planes, policy.boot)
     rules.runnable, rules.current = bit(policy.boot), policy.boot
     if policy.scheduler == Scheduler.user:
-        rules.req_exit = rules.online & rules.outranking(policy.boot)
+        rules.req_exit = rules.asked_for(policy.boot)
     return rules.values()
 
 
@@ -614,7 +674,7 @@ def prepare(policy: Policy, state: Values, plane: int) -> Values:
     """Set ``req_exit`` as the default userspace scheduler does before it enters `plane`."""
     rules = Rules(policy)
     rules.load(state)
-    rules.req_exit = rules.online & rules.outranking(plane)
+    rules.req_exit = rules.asked_for(plane)
     return rules.values()
 
 
@@ -689,9 +749,9 @@ class Reference:
 
     @property
     def state(self) -> Any:
-        """The state as a record of `planesched.events.STATE` (a copy); may be set from one."""
+        """The state as a record of `planesched.layouts.STATE` (a copy); may be set from one."""
         record = np.zeros((), STATE)
-        for name, value in zip(STATE.names or (), self._rules.values(), strict=False):
+        for name, value in zip(STATE.names or (), self._rules.values(), strict=True):
             record[name] = value
         return record
 

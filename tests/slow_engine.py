@@ -162,7 +162,8 @@ class SlowVcpu:
         self.timeline.append((self.now, self.vcpu, event, plane, out))
         if event == Event.IRQ and not out.flags & Flags.COALESCED:
             self.pending_since[plane] = self.now if arrival is None else arrival
-        if out.flags & Flags.VINA and not irq & 1 << out.now:
+        posted = event == Event.IRQ and plane == out.now  # first, so VINA found it pending
+        if out.flags & Flags.VINA and not irq & 1 << out.now and not posted:
             self.pending_since[out.now] = self.now
         cost = 0
         if out.flags & Flags.SWITCHED:

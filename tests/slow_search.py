@@ -81,7 +81,7 @@ class SlowSearch:
                 found.transitions += 1
                 self.note(found, self.wrong_step(state, after, event, plane), depth[state] + 1)
                 if inside:
-                    edges[state].append((after, self.injected(), self.idle(event)))
+                    edges[state].append((after, self.injected(), self.idle(event, plane)))
                 if after not in depth:
                     depth[after] = depth[state] + 1
                     queue.append(after)
@@ -105,7 +105,7 @@ class SlowSearch:
             wrong.append("priority")
         if rules.blocked and able & (rules.runnable | above) & rules.woken():
             wrong.append("wakeup")
-        if rules.blocked and able & rules.runnable & ~rules.halted:
+        if rules.blocked and able & rules.runnable & ~rules.halted & ~rules.unstarted:
             wrong.append("work_conserving")
         return wrong
 
@@ -122,7 +122,7 @@ class SlowSearch:
         for mask, allowed in taken.items():
             pending = before[mask] | (named if posted == mask else 0)
             gone = pending & ~after[mask] & ~allowed
-            if gone & ~(named if event == Event.DISABLE else 0):
+            if gone & ~(named if event in (Event.DISABLE, Event.INIT) else 0):
                 wrong.append("nothing_lost")
         policy = self.policy
         may = policy.force == Force.any or (policy.force == Force.marker and now == rules.marker)
@@ -135,11 +135,13 @@ class SlowSearch:
     def injected(self) -> int:
         return 1 << self.rules.current if self.rules.flags & Flags.INJECTED else 0
 
-    def idle(self, event) -> bool:
+    def idle(self, event, plane: int) -> bool:
         flags = self.rules.flags
         enters = (event == Event.ENTER and not self.rules.fault) or event == "answer"
         away = self.rules.user or self.rules.blocked
-        return bool(flags & Flags.BOUNCED) or bool((flags & Flags.SWITCHED or enters) and away)
+        itself = event == Event.CALL and plane == self.rules.was
+        bounced = flags & Flags.BOUNCED and not itself
+        return bool(bounced) or bool((flags & Flags.SWITCHED or enters) and away)
 
     def pending(self, state: Values) -> int:
         self.rules.load(state)

@@ -9,12 +9,12 @@ static unsigned breaks_on_vcpu(const struct ps_policy *policy, const struct ps_s
     const uint16_t able = (uint16_t)(s->online & ~s->held);
     const uint16_t above = ps_above(policy, s->locked, current);
     unsigned broken = 0;
-    if (!s->status && able & above & ps_deliverable(s))
+    if (!s->status && able & above & ps_deliverable(policy, s))
         broken |= PS_BROKEN(PRIORITY);
     if (s->status & PS_STATUS_BLOCKED) {
-        if (able & (s->runnable | above) & ps_wakes(s))
+        if (able & (s->runnable | above) & ps_wakes(policy, s))
             broken |= PS_BROKEN(WAKEUP);
-        if (able & s->runnable & ~s->halted)
+        if (able & s->runnable & ~s->halted & ~s->unstarted)
             broken |= PS_BROKEN(WORK_CONSERVING);
     }
     return broken;
@@ -34,7 +34,7 @@ static int loses_pending(const struct ps_state *before, const struct ps_state *a
 {
     const uint16_t now = ps_bit((unsigned)out.now);
     uint16_t kept = 0xffff;
-    if (act->kind == PS_EVENT_DISABLE && !out.fault)
+    if ((act->kind == PS_EVENT_DISABLE || act->kind == PS_EVENT_INIT) && !out.fault)
         kept = (uint16_t)~ps_bit(act->plane);
     const uint16_t fresh = act->how & PS_OF_SELF || out.fault ? (uint16_t)0 : ps_bit(act->plane);
     const uint16_t irq_set = act->kind == PS_EVENT_IRQ ? fresh : (uint16_t)0;
@@ -81,8 +81,8 @@ int ps_is_idle(const struct ps_act *act, struct ps_outcome out)
     const int enters = act->kind == PS_EVENT_ENTER || act->kind == PS_ACT_ANSWER;
     if (!(act->how & PS_INSIDE) || act->kind == PS_ACT_IPI || out.fault)
         return 0;
-    if (out.flags & PS_FLAG_BOUNCED)
-        return 1;
+    if (out.flags & PS_FLAG_BOUNCED) /* a plane that called itself got what it asked for */
+        return act->kind != PS_EVENT_CALL || act->plane != out.was;
     return (enters || out.flags & PS_FLAG_SWITCHED) &&
            (out.flags & (PS_FLAG_BLOCKED | PS_FLAG_USER)) != 0;
 }

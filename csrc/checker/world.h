@@ -11,7 +11,7 @@
 
 #define PS_WORLD_VCPUS 5u /* vCPUs in one world at most */
 #define PS_KEY_WORDS 5u   /* 64-bit words of a packed world at most */
-#define PS_N_MASKS 14u
+#define PS_N_MASKS 15u
 #define PS_NO_ID UINT32_MAX
 
 /* What may happen, beside the events of the rules. */
@@ -57,7 +57,8 @@ static inline int ps_system_layout(struct ps_system *sys)
     const unsigned n_masks = PS_N_MASKS + (sys->locks ? 2u : 0u);
     unsigned word = 0, shift = 0;
     for (unsigned i = 0; i <= n_masks; i++) {
-        const unsigned width = i < n_masks ? sys->n_planes : 6u; /* current and status */
+        /* Current, as few bits as do, and status. */
+        const unsigned width = i < n_masks ? sys->n_planes : sys->n_planes > 4u ? 6u : 4u;
         if (shift + width > 64u) {
             word++;
             shift = 0;
@@ -82,7 +83,7 @@ static inline uint64_t ps_pack_masks(const struct ps_state *s, unsigned n)
     const uint64_t b = s->noint | (uint64_t)s->nmi << n | (uint64_t)s->trap << 2u * n |
                        (uint64_t)s->held << 3u * n | (uint64_t)s->edge << 4u * n;
     const uint64_t c = s->locked | (uint64_t)s->vina << n | (uint64_t)s->vina_asserted << 2u * n |
-                       (uint64_t)s->req_exit << 3u * n;
+                       (uint64_t)s->req_exit << 3u * n | (uint64_t)s->unstarted << 4u * n;
     return a | b << 5u * n | c << 10u * n;
 }
 
@@ -91,7 +92,7 @@ static inline void ps_pack_vcpu(const struct ps_system *sys, const struct ps_wor
 {
     const struct ps_state *s = &world->vcpus[vcpu];
     const unsigned tail = PS_N_MASKS + 2u;
-    const uint64_t last = (uint64_t)(unsigned)s->current | (uint64_t)s->status << 4;
+    const uint64_t last = (uint64_t)s->status | (uint64_t)(unsigned)s->current << 2;
     key += vcpu * sys->vcpu_words;
     if (sys->vcpu_words == 1) {
         key[0] = ps_pack_masks(s, sys->n_planes) | last << sys->shift[tail];
@@ -136,6 +137,7 @@ static inline void ps_unpack_masks(uint64_t packed, unsigned n, uint64_t all, st
     s->vina = (uint16_t)(packed >> n & all);
     s->vina_asserted = (uint16_t)(packed >> 2u * n & all);
     s->req_exit = (uint16_t)(packed >> 3u * n & all);
+    s->unstarted = (uint16_t)(packed >> 4u * n & all);
 }
 
 static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *key,
@@ -153,9 +155,8 @@ static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *k
         memcpy(s, masks, sizeof masks);
     }
     const unsigned last = (unsigned)(key[sys->word[tail]] >> sys->shift[tail] & 63u);
-    s->current = (int8_t)(last & 15u);
-    s->status = (uint8_t)(last >> 4);
-    s->pad[0] = s->pad[1] = 0;
+    s->current = (int8_t)(last >> 2 & (sys->n_planes > 4u ? 15u : 3u));
+    s->status = (uint8_t)(last & 3u);
     world->locks[vcpu] = world->waits[vcpu] = 0;
     if (sys->locks) {
         world->locks[vcpu] = (uint16_t)(key[sys->word[i]] >> sys->shift[i] & sys->planes);

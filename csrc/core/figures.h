@@ -47,7 +47,7 @@ struct ps_figures {
     uint64_t exits[PS_N_REASONS];                    /* exits to userspace, by reason */
     uint64_t coalesced[PS_N_PENDING][PS_MAX_PLANES];
     uint64_t taken[PS_N_PENDING][PS_MAX_PLANES];     /* injected; intercepts: delivered */
-    uint64_t dropped[PS_N_PENDING][PS_MAX_PLANES];   /* by `disable` */
+    uint64_t dropped[PS_N_PENDING][PS_MAX_PLANES];   /* by `disable`, `init` */
     uint64_t pending_before[PS_N_PENDING][PS_MAX_PLANES];
     uint64_t pending[PS_N_PENDING][PS_MAX_PLANES];
     uint64_t vina[PS_MAX_PLANES];                    /* notifications */
@@ -146,11 +146,13 @@ static inline void ps_count_time(struct ps_figures *f, const struct ps_before *b
     ps_wide_sub(&f->time_ns[s->status][now], now_ns);
 }
 
-/* What is pending goes by `disable`, or an intercept is taken: seldom. */
+#define PS_DROPPING (PS_E(DISABLE) | PS_E(INIT))
+
+/* What is pending is dropped, or an intercept is taken: seldom. */
 static inline void ps_count_gone(struct ps_figures *f, const struct ps_before *before,
                                  unsigned event, unsigned plane, uint16_t traps, uint64_t n)
 {
-    if (event == PS_EVENT_DISABLE) {
+    if (ps_among(PS_DROPPING, event)) {
         f->dropped[PS_PENDING_IRQ][plane] += n * ps_has(before->irq, plane);
         f->dropped[PS_PENDING_NMI][plane] += n * ps_has(before->nmi, plane);
         f->dropped[PS_PENDING_TRAP][plane] += n * ps_has(before->trap, plane);
@@ -281,7 +283,7 @@ static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *
     const uint16_t trapped =
         (uint16_t)(before->trap | (event == PS_EVENT_INTERCEPT ? ps_bit(plane) : 0u));
     const uint16_t gone = (uint16_t)(trapped & ~s->trap);
-    if (gone || event == PS_EVENT_DISABLE)
+    if (gone || ps_among(PS_DROPPING, event))
         ps_count_gone(f, before, event, plane, gone, n);
 }
 

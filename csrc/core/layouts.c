@@ -6,7 +6,8 @@
 #define F(name) PS_LAYOUT_FIELD(ps_state, name)
 static const struct ps_layout_field state_fields[] = {
     F(online), F(runnable), F(halted), F(irq), F(masked), F(noint), F(nmi), F(trap), F(held),
-    F(edge), F(locked), F(vina), F(vina_asserted), F(req_exit), F(current), F(status), F(pad), {0}
+    F(edge), F(locked), F(vina), F(vina_asserted), F(req_exit), F(unstarted), F(current), F(status),
+    {0}
 };
 #undef F
 
@@ -48,7 +49,7 @@ const struct ps_number ps_core_numbers[] = {
     EVENT(RESCHED), EVENT(IRQ), EVENT(NMI), EVENT(INTERCEPT), EVENT(MASK), EVENT(UNMASK),
     EVENT(CLI), EVENT(STI), EVENT(HALT), EVENT(CALL), EVENT(RETURN), EVENT(START), EVENT(STOP),
     EVENT(ENABLE), EVENT(DISABLE), EVENT(LOCK), EVENT(FORCE), EVENT(HOLD), EVENT(RELEASE),
-    EVENT(ENTER), EVENT(VINA_ON), EVENT(VINA_OFF), EVENT(VINA_CLEAR),
+    EVENT(ENTER), EVENT(VINA_ON), EVENT(VINA_OFF), EVENT(VINA_CLEAR), EVENT(INIT),
     {"Event", NULL, PS_N_EVENTS},
     REASON(NONE), REASON(CALL), REASON(INTERRUPT), REASON(INTERCEPT), REASON(RETURN), REASON(HALT),
     REASON(STOP), REASON(START), REASON(FORCE), REASON(USER), REASON(RELAY), REASON(RESCHED),

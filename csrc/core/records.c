@@ -94,9 +94,10 @@ uint64_t ps_states_check(const struct ps_state *states, uint64_t n, unsigned n_p
         const struct ps_state *s = &states[i];
         const unsigned used = (unsigned)(s->online | s->runnable | s->halted | s->irq | s->masked |
                                          s->noint | s->nmi | s->trap | s->held | s->edge |
-                                         s->locked | s->vina | s->vina_asserted | s->req_exit);
+                                         s->locked | s->vina | s->vina_asserted | s->req_exit |
+                                         s->unstarted);
         if (used & beyond || s->current < 0 || (unsigned)s->current >= n_planes ||
-            s->status > PS_STATUS_BLOCKED || s->pad[0] || s->pad[1])
+            s->status > PS_STATUS_BLOCKED)
             return i;
     }
     return n;

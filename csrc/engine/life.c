@@ -42,7 +42,7 @@ static unsigned serving_plane(const struct ps_engine *engine, uint32_t row)
     if (engine->policy.call != PS_CALL_NEXT)
         return source->callee;
     const struct ps_state *s = &engine->boot;
-    const uint16_t above = ps_requests(&engine->policy, s, source->plane);
+    const uint16_t above = ps_outranking(&engine->policy, s, source->plane);
     return above ? ps_last(&engine->policy, s->locked, above) : source->plane;
 }
 

@@ -94,7 +94,7 @@ static void follow(struct shadow shadows[][PS_N_VECTORS], const struct ps_chip_p
         post(&named[vector], out.notes & PS_NOTE_DROPPED);
         CHECK(!(out.flags & PS_FLAG_COALESCED) == !(again && !(out.notes & PS_NOTE_DROPPED)));
     }
-    if (event == PS_EVENT_DISABLE)
+    if (event == PS_EVENT_DISABLE || event == PS_EVENT_INIT)
         empty(named);
     if (out.flags & PS_FLAG_VINA) {
         struct shadow *vina = &now[chip->vina_vector[(unsigned)out.now]];

@@ -10,12 +10,11 @@ static void check_state(const struct ps_state *s, unsigned n_planes)
     const unsigned beyond = ~((2u << (n_planes - 1)) - 1u);
     const unsigned used = (unsigned)(s->online | s->runnable | s->halted | s->irq | s->masked |
                                      s->noint | s->nmi | s->trap | s->held | s->edge | s->locked |
-                                     s->vina | s->vina_asserted | s->req_exit);
+                                     s->vina | s->vina_asserted | s->req_exit | s->unstarted);
     CHECK((used & beyond) == 0);
     CHECK(s->online != 0);
     CHECK(s->current >= 0 && (unsigned)s->current < n_planes);
     CHECK(s->status <= PS_STATUS_BLOCKED);
-    CHECK(s->pad[0] == 0 && s->pad[1] == 0);
 }
 
 static void check_outcome(const struct ps_state *before, const struct ps_state *after,
@@ -32,7 +31,8 @@ static void check_outcome(const struct ps_state *before, const struct ps_state *
         CHECK(out.reason == PS_REASON_NONE);
     }
     if (out.flags & PS_FLAG_INJECTED)
-        CHECK(!ps_has((uint16_t)(after->irq | after->masked | after->noint), (unsigned)out.now));
+        CHECK(!ps_has((uint16_t)(after->irq | after->masked | after->noint | after->unstarted),
+                      (unsigned)out.now));
 }
 
 static void walk(uint64_t *seed, unsigned n_planes, unsigned n_steps)

@@ -41,8 +41,9 @@ _ALL = (
     Property(
         "work_conserving",
         WORK_CONSERVING,
-        "No vCPU is blocked while a runnable plane that is not held is not halted.",
-        "blocked => no p: online(p) and not held(p) and runnable(p) and not halted(p)",
+        "No vCPU is blocked while a runnable plane that was started and is not held is not halted.",
+        "blocked => no p: online(p) and not held(p) and runnable(p) and not halted(p) and not "
+        "unstarted(p)",
     ),
     Property(
         "delivery",
@@ -62,9 +63,9 @@ _ALL = (
     Property(
         "nothing_lost",
         NOTHING_LOST,
-        "A pending bit goes only by injection, by delivery of its intercept, or by disable.",
-        "irq(p) and not irq'(p) => injected at p or disable p; nmi likewise; "
-        "trap(p) and not trap'(p) => (now = p and not user') or disable p",
+        "A pending bit goes only by injection, by delivery of its intercept, by disable or init.",
+        "irq(p) and not irq'(p) => injected at p or disable p or init p; nmi likewise; "
+        "trap(p) and not trap'(p) => (now = p and not user') or disable p or init p",
     ),
     Property(
         "feasible",

@@ -106,7 +106,7 @@ class Case:
                 values["req_exit"] = asked[MASKS.index("req_exit")]
         for name, planes in self.masks.items():
             values[name] = sum(1 << plane for plane in planes)
-        if values["halted"] >> values["current"] & 1:
+        if (values["halted"] | values["unstarted"]) >> values["current"] & 1:
             values["status"] = reference.BLOCKED
         return tuple(values.values())
 

@@ -31,14 +31,16 @@ def test_the_gallery_is_what_the_tool_prints(root):
 
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_each_property_holds_somewhere_and_breaks_somewhere(name):
+    """But `nothing_lost`, which the rules never break: it is there for those who change them."""
     assert check("vsm", 3, events="irq,call,return", properties=name).holds
+    if name == "nothing_lost":
+        return
     broken = {
         "priority": ("kvm_planes", DEFAULT),
         "wakeup": ("vsm", DEFAULT),
         "work_conserving": ("vsm", DEFAULT),
         "delivery": ("vsm", DEFAULT),
         "progress": ("vsm", DEFAULT),
-        "nothing_lost": ("kvm_user", "+intercept,+enter"),
         "feasible": (Policy.preset("tdx", 3).replace(scheduler="user"), "+enter"),
     }
     policy, events = broken[name]
@@ -95,12 +97,13 @@ def test_predicates():
 
 
 def test_an_entry_that_is_taken_back_is_no_progress():
+    """Userspace that enters another plane than the one that it was told of is asked for ever."""
     policy = Policy.preset("kvm_planes", 3).replace(scheduler="user")
-    options = {"events": "irq,call,answer", "properties": "progress"}
-    verdict = check(policy, 3, **options).verdicts["progress"]
-    assert (verdict.kind, verdict.trace.steps[-1].do) == ("livelock", "answer")
+    verdict = check(policy, 3, events="irq,call,answer,enter 2", properties="progress")
+    verdict = verdict.verdicts["progress"]
+    assert (verdict.kind, verdict.trace.steps[-1].do) == ("livelock", "enter 2")
     assert int(verdict.trace.steps[-1].states[0]["status"]) == 1
-    assert check(policy.replace(preempt="target"), 3, **options).holds
+    assert check(policy, 3, events="irq,call,answer", properties="progress").holds
 
 
 def test_two_vcpus_talk():
@@ -146,7 +149,7 @@ def test_from_states():
     report = check("vsm", 2, from_states=vm.state, properties="work_conserving")
     assert len(report.verdicts["work_conserving"].trace) == 1
     with pytest.raises(ValueError, match="not that of a vCPU"):
-        check("vsm", 2, from_states=np.array([(3,) * 14 + (5, 0, (0, 0))], STATE))
+        check("vsm", 2, from_states=np.array([(3,) * 15 + (5, 0)], STATE))
     with pytest.raises(ValueError, match=r"expected \(n, 2\)"):
         check("vsm", 2, 2, from_states=vm.state)
 

@@ -11,23 +11,20 @@ from slow cimport Numbers, Rules
 
 cdef extern from "planesched/step.h" nogil:
     struct ps_policy:
-        uint8_t direction, marker, rank, preempt, gate, trigger, rearm, call
-        uint8_t refuse_pending, ret, idle, empty, wake, force, force_self, vina
-        uint8_t vina_auto_reset, scheduler, boot
-        uint16_t accelerated
+        pass
 
     struct ps_state:
         uint16_t online, runnable, halted, irq, masked, noint, nmi, trap
-        uint16_t held, edge, locked, vina, vina_asserted, req_exit
+        uint16_t held, edge, locked, vina, vina_asserted, req_exit, unstarted
         int8_t current
         uint8_t status
-        uint8_t pad[2]
 
     struct ps_outcome:
         int8_t was, now
         uint8_t reason, fault, flags
 
     ps_policy ps_policy_default()
+    int ps_policy_set(ps_policy *policy, unsigned field, unsigned value)
     int ps_policy_prepare(ps_policy *policy)
     ps_outcome ps_step(const ps_policy *policy, ps_state *state, unsigned event, unsigned plane)
 
@@ -38,7 +35,9 @@ cdef enum:
     RETURN = 10
     LOCK = 15
     VINA_ON = 20
-    N_EVENTS = 23
+    INIT = 23
+    N_EVENTS = 24
+    N_MASKS = 15
     NO_MARKER = 255
 
 
@@ -62,16 +61,11 @@ cdef class Pair:
 
     cdef ps_policy _core(self, policy):
         cdef ps_policy core = ps_policy_default()
-        core.direction, core.rank, core.preempt = policy.direction, policy.rank, policy.preempt
-        core.marker = NO_MARKER if policy.marker is None else policy.marker
-        core.gate, core.trigger, core.rearm = policy.gate, policy.trigger, policy.rearm
-        core.call, core.ret, core.idle = policy.call, policy.ret, policy.idle
-        core.refuse_pending, core.empty = policy.refuse_pending, policy.empty
-        core.wake = policy.wake
-        core.force, core.force_self, core.vina = policy.force, policy.force_self, policy.vina
-        core.vina_auto_reset, core.scheduler = policy.vina_auto_reset, policy.scheduler
-        core.boot = policy.boot
-        core.accelerated = sum(1 << reason for reason in policy.accelerated)
+        for field, name in enumerate(policy.as_dict()):
+            value = getattr(policy, name)
+            if name == "accelerated":
+                value = sum(1 << reason for reason in value)
+            ps_policy_set(&core, field, NO_MARKER if value is None else value)
         return core
 
     cdef bint takes_plane(self, unsigned event) noexcept:
@@ -123,11 +117,11 @@ cdef class Pair:
                 return False
         return True
 
-    def exhaust(self, seeds, unsigned lock, unsigned vina):
+    def exhaust(self, seeds, unsigned lock, unsigned vina, unsigned init):
         """Compare every event in every state that is reached from `seeds`, with 2 planes.
 
-        `lock` and `vina_on` too are compared everywhere, but the states behind them are
-        followed for the planes in the sets `lock` and `vina` only.
+        `lock`, `vina_on` and `init` too are compared everywhere, but the states behind them
+        are followed for the planes in the sets `lock`, `vina` and `init` only.
         """
         cdef Seen seen = Seen()
         cdef ps_state s, t
@@ -146,6 +140,8 @@ cdef class Pair:
                     if event == LOCK and not lock >> plane & 1:
                         continue
                     if event == VINA_ON and not vina >> plane & 1:
+                        continue
+                    if event == INIT and not init >> plane & 1:
                         continue
                     seen.add(packed(&t))
         self.states = seen.found
@@ -172,14 +168,14 @@ cdef class Seen:
     """The states of 2 planes found so far, a bit for each possible one, and those to take."""
 
     cdef uint64_t *bits
-    cdef uint32_t *waiting
+    cdef uint64_t *waiting
     cdef uint64_t size, n_waiting, found
 
     def __cinit__(self):
         self.size = 1 << 12
         # Zeroed by the kernel page by page, as they are touched: few of them ever are.
-        self.bits = <uint64_t *>calloc(1 << 25, sizeof(uint64_t))
-        self.waiting = <uint32_t *>malloc(self.size * sizeof(uint32_t))
+        self.bits = <uint64_t *>calloc(1 << 27, sizeof(uint64_t))
+        self.waiting = <uint64_t *>malloc(self.size * sizeof(uint64_t))
         if self.bits == NULL or self.waiting == NULL:
             raise MemoryError
 
@@ -187,15 +183,15 @@ cdef class Seen:
         free(self.bits)
         free(self.waiting)
 
-    cdef int add(self, uint32_t key) except -1:
+    cdef int add(self, uint64_t key) except -1:
         cdef uint64_t bit = <uint64_t>1 << (key & 63)
-        cdef uint32_t *more
+        cdef uint64_t *more
         if self.bits[key >> 6] & bit:
             return 0
         self.bits[key >> 6] |= bit
         self.found += 1
         if self.n_waiting == self.size:
-            more = <uint32_t *>realloc(self.waiting, 2 * self.size * sizeof(uint32_t))
+            more = <uint64_t *>realloc(self.waiting, 2 * self.size * sizeof(uint64_t))
             if more == NULL:
                 raise MemoryError
             self.waiting = more
@@ -214,23 +210,24 @@ cdef class Seen:
 
 # Which bits of a key hold what: masks that few policies look at stand highest, so that the states
 # of the others lie close together.
-cdef uint32_t packed(const ps_state *s) noexcept nogil:
+cdef uint64_t packed(const ps_state *s) noexcept nogil:
     return (
-        s.status | <uint32_t>s.current << 2 | <uint32_t>s.irq << 3 | <uint32_t>s.masked << 5
-        | <uint32_t>s.noint << 7 | <uint32_t>s.nmi << 9 | <uint32_t>s.trap << 11
-        | <uint32_t>s.halted << 13 | <uint32_t>s.runnable << 15 | <uint32_t>s.held << 17
-        | <uint32_t>s.online << 19 | <uint32_t>s.edge << 21 | <uint32_t>s.req_exit << 23
-        | <uint32_t>s.vina << 25 | <uint32_t>s.vina_asserted << 27 | <uint32_t>s.locked << 29
+        s.status | <uint64_t>s.current << 2 | <uint64_t>s.irq << 3 | <uint64_t>s.masked << 5
+        | <uint64_t>s.noint << 7 | <uint64_t>s.nmi << 9 | <uint64_t>s.trap << 11
+        | <uint64_t>s.halted << 13 | <uint64_t>s.runnable << 15 | <uint64_t>s.held << 17
+        | <uint64_t>s.online << 19 | <uint64_t>s.edge << 21 | <uint64_t>s.req_exit << 23
+        | <uint64_t>s.vina << 25 | <uint64_t>s.vina_asserted << 27 | <uint64_t>s.locked << 29
+        | <uint64_t>s.unstarted << 31
     )
 
 
-cdef void unpack(uint32_t key, ps_state *s) noexcept nogil:
+cdef void unpack(uint64_t key, ps_state *s) noexcept nogil:
     s.status, s.current, s.irq, s.masked = key & 3, key >> 2 & 1, key >> 3 & 3, key >> 5 & 3
     s.noint, s.nmi, s.trap = key >> 7 & 3, key >> 9 & 3, key >> 11 & 3
     s.halted, s.runnable, s.held = key >> 13 & 3, key >> 15 & 3, key >> 17 & 3
     s.online, s.edge, s.req_exit = key >> 19 & 3, key >> 21 & 3, key >> 23 & 3
     s.vina, s.vina_asserted, s.locked = key >> 25 & 3, key >> 27 & 3, key >> 29 & 3
-    s.pad[0] = s.pad[1] = 0
+    s.unstarted = key >> 31 & 3
 
 
 cdef uint64_t draw(uint64_t *random) noexcept nogil:
@@ -248,7 +245,7 @@ cdef void any_state(ps_state *s, unsigned planes, uint64_t *random) noexcept nog
     cdef uint16_t every = <uint16_t>((1 << planes) - 1)
     cdef unsigned i, how
     memset(s, 0, sizeof(ps_state))
-    for i in range(14):
+    for i in range(N_MASKS):
         masks[i] = draw(random) & every
         how = draw(random) % 4
         if how == 0:
@@ -267,7 +264,8 @@ cdef void load(Rules r, const ps_state *s) noexcept:
     r.online, r.runnable, r.halted, r.irq = s.online, s.runnable, s.halted, s.irq
     r.masked, r.noint, r.nmi, r.trap = s.masked, s.noint, s.nmi, s.trap
     r.held, r.edge, r.locked, r.vina = s.held, s.edge, s.locked, s.vina
-    r.vina_asserted, r.req_exit, r.current = s.vina_asserted, s.req_exit, s.current
+    r.vina_asserted, r.req_exit, r.unstarted = s.vina_asserted, s.req_exit, s.unstarted
+    r.current = s.current
     r.user, r.blocked = s.status & 1, s.status >> 1 & 1
 
 
@@ -278,20 +276,20 @@ cdef bint equal(Rules r, const ps_state *s) noexcept:
         and r.trap == s.trap and r.held == s.held and r.edge == s.edge and r.locked == s.locked
         and r.vina == s.vina and r.vina_asserted == s.vina_asserted and r.req_exit == s.req_exit
         and r.current == s.current and s.status == r.user + 2 * r.blocked
-        and s.pad[0] == 0 and s.pad[1] == 0
+        and r.unstarted == s.unstarted
     )
 
 
 cdef tuple as_tuple(const ps_state *s):
     cdef const uint16_t *masks = <const uint16_t *>s
-    return (*[masks[i] for i in range(14)], s.current, s.status)
+    return (*[masks[i] for i in range(N_MASKS)], s.current, s.status)
 
 
 cdef ps_state from_values(values):
     cdef ps_state s
     cdef uint16_t *masks = <uint16_t *>&s
     memset(&s, 0, sizeof(s))
-    for i in range(14):
+    for i in range(N_MASKS):
         masks[i] = values[i]
-    s.current, s.status = values[14], values[15]
+    s.current, s.status = values[N_MASKS], values[N_MASKS + 1]
     return s

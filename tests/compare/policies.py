@@ -9,6 +9,7 @@ from planesched.events import MASKS, Reason
 from planesched.policy import (
     ENUMS,
     Call,
+    CallSelf,
     Force,
     ForceSelf,
     Policy,
@@ -57,6 +58,7 @@ def looked_at(policy: Policy) -> Policy:
         idle["rearm"] = True
     if policy.call == Call.next:
         idle["refuse_pending"] = False
+        idle["call_self"] = CallSelf.fault
     if policy.force == Force.none:
         idle["force_self"] = ForceSelf.fault
     if policy.scheduler == Scheduler.kernel:
@@ -89,14 +91,15 @@ def seeds(policy: Policy) -> list[reference.Values]:
     return [(*boot[:at], mask, *boot[at + 1 :]) for mask in asked]
 
 
-def followed(policy: Policy) -> tuple[int, int]:
-    """Give the planes whose `locked` bit, and those whose `vina` bit, is followed.
+def followed(policy: Policy) -> tuple[int, int, int]:
+    """Give the planes whose `locked`, those whose `vina` and those whose `unstarted` is followed.
 
     A bit that is not followed stays clear in every state that is compared. The rules look at
     `locked` with ``rank = locked`` only, and not at the boot plane's or the marker's (3.1); at
     `vina` unless it is off, and of a plane that outranks another only (3.6). One bit that they
     do look at is left to the presets themselves and to the random test, for it makes the product
-    three times as large: with ``rank = locked``, the `vina` of the boot plane.
+    three times as large: with ``rank = locked``, the `vina` of the boot plane. For the same
+    reason the `unstarted` of plane 1 is followed, and of both planes in the presets.
     """
     planes = range(N_PLANES)
     lock = vina = 0
@@ -107,7 +110,7 @@ def followed(policy: Policy) -> tuple[int, int]:
         vina = sum(1 << p for p in planes if p != last)
         if policy.rank == Rank.locked:
             vina = 0b11 if is_preset(policy) else 0b11 & ~(1 << policy.boot)
-    return lock, vina
+    return lock, vina, 0b11 if is_preset(policy) else 0b10
 
 
 def is_preset(policy: Policy) -> bool:

@@ -10,25 +10,30 @@ import planesched
 from planesched import STATE, Event, Fault, Flags, Outcome, Reason, capi, core
 
 MASKS = (
-    "online runnable halted irq masked noint nmi trap held edge locked vina vina_asserted req_exit"
+    "online runnable halted irq masked noint nmi trap held edge locked vina vina_asserted req_exit "
+    "unstarted"
 )
 POLICY = (
-    "direction marker rank preempt gate trigger rearm call refuse_pending ret idle empty wake "
-    "force force_self vina vina_auto_reset scheduler boot reserved"
+    "direction marker rank preempt gate trigger rearm call refuse_pending call_self ret idle empty "
+    "wake unhalt halt_scope nmi force force_self vina vina_auto_reset scheduler"
+)
+DERIVED = (
+    "marker_bit demotable gated unarmed nmi_forces unhalt_masked unhalt_noint brought on_entry "
+    "above below"
 )
 # struct: (bytes, its fields from the first on, and where each begins)
 LAYOUTS = {
-    1: {
-        "ps_state": (32, f"{MASKS} current status pad", [*range(0, 28, 2), 28, 29, 30]),
+    2: {
+        "ps_state": (32, f"{MASKS} current status", [*range(0, 30, 2), 30, 31]),
         "ps_outcome": (8, "was now reason fault flags vector ended notes", [*range(8)]),
         "ps_policy": (
-            94,
-            f"{POLICY} accelerated marker_bit demotable gated unarmed above below",
-            [*range(20), 20, 22, 24, 26, 28, 30, 62],
+            108,
+            f"{POLICY} accelerated boot reserved {DERIVED}",
+            [*range(22), 22, 24, 25, *range(26, 46, 2), 76],
         ),
     }
 }
-SIZES = {1: (len(Event), len(Reason), len(Fault))}
+SIZES = {2: (len(Event), len(Reason), len(Fault))}
 SIGNATURE = """
 static int fn(void *user, const struct ps_state *state, int64_t now_ns, uint32_t vcpu,
               uint32_t reason, int32_t *req_exit)

@@ -89,7 +89,7 @@ def test_random_steps_of_random_policies(pair):
 def test_a_difference_is_found_and_shown(pair):
     """A pair whose halves run under different policies must not agree."""
     both = pair.Pair(EXAMPLE, EXAMPLE.replace(preempt="none"))
-    assert not both.exhaust(policies.seeds(EXAMPLE), 0, 0)
+    assert not both.exhaust(policies.seeds(EXAMPLE), 0, 0, 0)
     assert both.difference["core"] != both.difference["reference"]
     assert "reference: changed" in shown(both.difference)
 

@@ -83,7 +83,7 @@ def test_no_such_vcpu(index, error, words):
         ("irq", "1", TypeError, "plane='1', expected a plane"),
         ("halt", 1, ValueError, "plane=1, expected None: halt takes no plane here"),
         ("IRQ", 1, ValueError, "event='IRQ', expected one of resched, irq, nmi.* did you mean irq"),
-        (23, None, ValueError, r"event=23, expected a name or a number"),
+        (24, None, ValueError, r"event=24, expected a name or a number"),
         (-1, None, ValueError, r"event=-1, expected a name or a number"),
         (1.0, 1, TypeError, "event=1.0, expected a name or a number"),
         (None, None, TypeError, "event=None, expected a name or a number"),

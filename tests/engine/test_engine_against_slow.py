@@ -146,7 +146,7 @@ def engine_figures(engine, planes):
         "time": engine.time_ns().tolist(),
         **{f"{what}_ns": list(getattr(stats, f"{what}_ns")) for what in (*TIMES[:3], "suspended")},
         "forwarded": [int(count) for count in jobs.forwarded],
-        "state": [tuple(int(row[name]) for name in STATE.names[:-1]) for row in engine.state],
+        "state": [tuple(int(row[name]) for name in STATE.names) for row in engine.state],
     }
 
 

@@ -88,7 +88,8 @@ def test_vsm_relay():
 
 
 def test_vsm_locked_before_the_lock():
-    engine, lines = run("vsm_locked")
+    """Planes that are not locked in are less privileged; a return resumes none of them."""
+    engine, lines = run(Policy.preset("vsm_locked", 3).replace(ret="resume"))
     assert lines == [(0, "blocked", 0), (100, "run", 0), (150, "blocked", 0)]
     assert engine.stats().pending.tolist() == [0, 1, 1]
     assert engine.jobs().queued.tolist() == [0, 1, 1]
@@ -170,7 +171,7 @@ def test_kvm_vsm_and_what_comes_during_a_switch():
 
 
 def test_kvm_planes_strands_the_plane_that_the_halted_one_outranks():
-    engine, lines = run("kvm_planes")
+    engine, lines = run(Policy.preset("kvm_planes", 3).replace(wake="preemptors"))
     assert lines == [
         (0, "switch", 2),  # the marker has no work and calls the main plane: 5
         (5, "blocked", 2),
@@ -206,7 +207,7 @@ def test_kvm_user():
 
 def test_snp_resumes_the_plane_that_the_marker_took_the_vcpu_from():
     jobs = make_jobs((100, 2, 50), (120, 0, 30), (300, 0, 10))
-    engine, lines = run("snp", jobs)
+    engine, lines = run(Policy.preset("snp", 3).replace(wake="preemptors"), jobs)
     assert lines == [
         (0, "switch", 2),  # call of the main plane: 5
         (5, "blocked", 2),
@@ -260,18 +261,18 @@ def test_cca_takes_a_plane_out_to_forward():
         (115, "run", 1),  # 5 of 50
         (120, "switch", 0),  # interrupt: 3
         (123, "run", 0),  # 10 to forward
-        (133, "switch", 1),  # it calls plane 2, but of the runnable ones plane 1 comes first: 5
-        (138, "run", 1),  # the other 45
-        (183, "switch", 0),  # halt leaves to P0: 7
-        (190, "switch", 2),  # plane 2 has work: call 5
-        (195, "run", 2),  # 20
+        (133, "switch", 2),  # call of plane 2, which leaves plane 1 stopped: 5
+        (138, "run", 2),  # 20
+        (158, "switch", 0),  # halt leaves to P0: 7
+        (165, "switch", 1),  # plane 1 has work: call 5
+        (170, "run", 1),  # the other 45
         (215, "switch", 0),  # halt: 7
         (222, "blocked", 0),
     ]
     assert latencies(engine, 1) == (1, 10, 10)
-    assert latencies(engine, 2) == (1, 70, 70)
-    assert sojourns(engine, 1) == (1, 83, 83)
-    assert sojourns(engine, 2) == (1, 95, 95)
+    assert latencies(engine, 2) == (1, 13, 13)
+    assert sojourns(engine, 1) == (1, 115, 115)
+    assert sojourns(engine, 2) == (1, 38, 38)
 
 
 def test_tdx_on_its_own_route_is_entered_by_l1_only():

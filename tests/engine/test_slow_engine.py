@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from slow_engine import Arrival, CallAt, LivelockError, simulate
 
 from planesched.events import Event, Flags, JobKind, Reason
+from planesched.policy import Policy
 from planesched.presets import presets
 
 COSTS = {reason.name.lower(): 1 for reason in Reason if reason} | {"exit": 10}
@@ -145,7 +146,8 @@ def test_vsm_relay():
 
 def test_vsm_locked():
     lock = Arrival(50, 1, event=Event.LOCK)
-    vcpu = run("vsm_locked", arrivals=[lock, *THREE])
+    policy = Policy.preset("vsm_locked", 3).replace(ret="resume")
+    vcpu = run(policy, arrivals=[lock, *THREE])
     assert steps(vcpu)[2:] == [
         "50 lock 1: 0>0 blocked",
         "100 irq 1: 0>1 interrupt switched injected",
@@ -187,7 +189,9 @@ def test_whp():
     assert steps(vcpu)[2:] == [
         "100 irq 2: 0>2 interrupt switched injected",
         "110 irq 2: 2>2 injected",
-        "141 return: 2>0 return switched blocked",
+        "141 return: 2>0 return switched",  # which ends the halt of the VP
+        "142 return: 0>0 ud",
+        "142 halt: 0>0 blocked",
     ]
     assert sojourns(vcpu) == {2: [31, 31]}
 
@@ -241,16 +245,16 @@ def test_tdx():
         "105 call 1: 0>1 call switched injected",
         "110 irq 0: 1>0 interrupt switched injected",  # plane 1 did 4 of 30
         "116 irq 2: 0>0",
-        "116 call 2: 0>1 call switched",  # plane 1 still runs, and comes before plane 2
-        "120 irq 0: 1>0 interrupt switched injected",  # plane 1 did 3 more
+        "116 call 2: 0>2 call switched injected",  # which leaves plane 1 stopped
+        "120 irq 0: 2>0 interrupt switched injected",  # plane 2 did 3 of 20
         "131 call 1: 0>1 call switched",
-        "155 halt: 1>0 halt switched",
-        "156 call 2: 0>2 call switched injected",
+        "158 halt: 1>0 halt switched",
+        "159 call 2: 0>2 call switched",
         "177 halt: 2>0 halt switched",
         "178 halt: 0>0 blocked",
     ]
-    assert vcpu.latencies == {0: [0, 0, 0], 1: [5], 2: [46]}
-    assert sojourns(vcpu) == {0: [11], 1: [55], 2: [67]}
+    assert vcpu.latencies == {0: [0, 0, 0], 1: [5], 2: [6]}
+    assert sojourns(vcpu) == {0: [11], 1: [58], 2: [67]}
     assert sojourns(vcpu, JobKind.FORWARD) == {0: [5, 6]}
     assert spent(vcpu) == {"running": 70, "transition": 8, "blocked": 922}
 
@@ -294,7 +298,8 @@ def test_events_of_an_exit_are_applied_before_userspace_enters():
 
 
 def test_a_job_ends_before_what_arrives_at_that_instant():
-    vcpu = run("vsm_relay", costs={}, arrivals=[Arrival(100, 2, 30), Arrival(130, 1, 5)])
+    policy = Policy.preset("vsm_relay", 3).replace(ret="resume")
+    vcpu = run(policy, costs={}, arrivals=[Arrival(100, 2, 30), Arrival(130, 1, 5)])
     assert steps(vcpu)[2:] == [
         "100 irq 2: 0>2 interrupt switched injected",
         "130 return: 2>0 return switched blocked",

@@ -7,6 +7,13 @@
 
 #define PS_MAX_PLANES 16
 
+/* A function that is seldom called: standing apart, it leaves the rest small enough to inline. */
+#if defined(__GNUC__)
+#define PS_SELDOM static __attribute__((noinline, cold, unused))
+#else
+#define PS_SELDOM static inline
+#endif
+
 /* One contract for "no plane" wherever a plane id is stored in a byte or returned as a number. */
 #define PS_NO_PLANE 255u
 

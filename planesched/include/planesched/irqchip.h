@@ -265,7 +265,7 @@ enum ps_chip_event {
 #define PS_NO_STEP 0xffu
 
 /* Events that leave a plane's controller as after reset. */
-#define PS_CHIP_RESETS PS_E(DISABLE)
+#define PS_CHIP_RESETS (PS_E(DISABLE) | PS_E(INIT))
 
 /* What an act on a controller leads to: the event that step gets, and what the outcome adds. */
 struct ps_chip_act {

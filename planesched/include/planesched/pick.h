@@ -4,37 +4,51 @@
 
 #include "state.h"
 
-/* ---- Events of a plane, for all planes at once (3.2) ---- */
+/* ---- Events of a plane, for all planes at once (3.2); an unstarted one has none ---- */
 
-static inline uint16_t ps_deliverable(const struct ps_state *s)
+static inline uint16_t ps_deliverable(const struct ps_policy *policy, const struct ps_state *s)
 {
-    return (uint16_t)(s->nmi | s->trap | (s->irq & ~s->masked));
+    const unsigned nmi = (unsigned)s->nmi & policy->nmi_forces;
+    return (uint16_t)((nmi | s->trap | (s->irq & ~s->masked)) & ~s->unstarted);
 }
 
 static inline uint16_t ps_injectable(const struct ps_state *s)
 {
-    return (uint16_t)(s->irq & ~s->masked & ~s->noint);
+    return (uint16_t)(s->irq & ~s->masked & ~s->noint & ~s->unstarted);
 }
 
-static inline uint16_t ps_wakes(const struct ps_state *s)
+static inline uint16_t ps_wakes(const struct ps_policy *policy, const struct ps_state *s)
 {
-    return (uint16_t)(s->nmi | s->trap | ps_injectable(s));
+    const unsigned shut = ((unsigned)s->masked & policy->unhalt_masked) |
+                          ((unsigned)s->noint & policy->unhalt_noint);
+    return (uint16_t)((s->nmi | s->trap | (s->irq & ~shut)) & ~s->unstarted);
+}
+
+/* The planes that are left out where a halted plane lets others run (3.4.2). */
+static inline uint16_t ps_dead(const struct ps_policy *policy, const struct ps_state *s)
+{
+    if (policy->idle != PS_IDLE_FALL_THROUGH)
+        return 0;
+    return (uint16_t)(s->unstarted | (s->halted & ~ps_wakes(policy, s)));
 }
 
 /* The planes with an event that counts for a forced entry (3.3). */
-static inline uint16_t ps_counts(const struct ps_policy *policy, const struct ps_state *s)
+static inline uint16_t ps_counts(const struct ps_policy *policy, const struct ps_state *s,
+                                 uint16_t dead)
 {
     const unsigned irq = s->irq & ~((unsigned)s->masked & policy->gated);
-    return (uint16_t)(s->nmi | s->trap | (irq & (s->edge | policy->unarmed)));
+    const unsigned nmi = (unsigned)s->nmi & policy->nmi_forces;
+    const unsigned any = nmi | s->trap | (irq & ((unsigned)s->edge | policy->unarmed));
+    return (uint16_t)(any & ~((unsigned)s->unstarted | dead));
 }
 
 /* The planes that an event brings in, seen from plane `view` (3.3). */
 static inline uint16_t ps_preemptors(const struct ps_policy *policy, const struct ps_state *s,
-                                     unsigned view)
+                                     unsigned view, uint16_t dead)
 {
     const uint16_t able = (uint16_t)(s->online & ~s->held);
     const uint16_t found =
-        (uint16_t)(able & ps_above(policy, s->locked, view) & ps_counts(policy, s));
+        (uint16_t)(able & ps_above(policy, s->locked, view) & ps_counts(policy, s, dead));
     if (policy->preempt == PS_PREEMPT_TARGET)
         return found;
     switch (policy->preempt) {
@@ -43,6 +57,7 @@ static inline uint16_t ps_preemptors(const struct ps_policy *policy, const struc
     case PS_PREEMPT_MARKER:
         return (uint16_t)(found & policy->marker_bit);
     case PS_PREEMPT_RELAY: {
+        /* It only passes the vCPU on, and may be dead to the world itself. */
         const uint16_t relay = (uint16_t)(able & policy->marker_bit & ~ps_bit(view));
         return found && relay ? relay : found;
     }
@@ -56,33 +71,27 @@ static inline uint16_t ps_preemptors(const struct ps_policy *policy, const struc
 struct ps_choice {
     uint16_t base;     /* planes that can run of themselves */
     uint16_t pre;      /* planes that an event brings in */
+    uint16_t dead;     /* planes that nothing wakes, where they do not count */
     unsigned view;     /* the plane from which events are seen */
     unsigned plane;    /* what runs, or PS_NO_PLANE */
-    int own;           /* wake = own: a blocked plane looks at nothing but itself (3.4.3) */
+    int unseen;        /* a blocked plane sleeps on, whatever others have (3.4.3) */
 };
 
-/* `unseen`: pending events of other planes are not looked at in this step. */
+/* `closed`: no event brings a plane in, for userspace is asked. `taking`: the vCPU was blocked, and
+ * this event only concerns what a plane may take. */
 static inline struct ps_choice ps_pick(const struct ps_policy *policy, const struct ps_state *s,
-                                     int was_blocked, int unseen)
+                                       int closed, int taking)
 {
     struct ps_choice pick;
-    uint16_t dead = 0;
-    if (policy->idle == PS_IDLE_FALL_THROUGH)
-        dead = (uint16_t)(s->halted & ~ps_wakes(s));
-    pick.base = (uint16_t)(s->runnable & s->online & ~s->held & ~dead);
+    pick.dead = ps_dead(policy, s);
+    pick.base = (uint16_t)(s->runnable & s->online & ~s->held & ~pick.dead);
     pick.view = (unsigned)s->current;
     if (!ps_has(pick.base, pick.view) && pick.base)
         pick.view = ps_first(policy, s->locked, pick.base);
-    pick.pre = 0;
-    pick.own = policy->wake == PS_WAKE_OWN && was_blocked &&
-               ps_has(pick.base, (unsigned)s->current);
-    if (!unseen && !pick.own) {
-        pick.pre = ps_preemptors(policy, s, pick.view);
-        /* A marker that comes in by relay only passes the vCPU on: it may be dead to the world. */
-        if (policy->preempt == PS_PREEMPT_RELAY)
-            dead = (uint16_t)(dead & (uint16_t)~(policy->marker_bit & ~ps_counts(policy, s)));
-        pick.pre = (uint16_t)(pick.pre & ~dead);
-    }
+    pick.unseen = policy->wake == PS_WAKE_OWN && taking &&
+                  ps_has((uint16_t)(pick.base & ~ps_wakes(policy, s)), (unsigned)s->current);
+    pick.pre = closed || pick.unseen ? (uint16_t)0
+                                     : ps_preemptors(policy, s, pick.view, pick.dead);
     const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
     pick.plane = candidates ? ps_first(policy, s->locked, candidates) : PS_NO_PLANE;
     return pick;
@@ -96,17 +105,26 @@ static inline unsigned ps_last_resort(const struct ps_policy *policy, const stru
     return policy->empty == PS_EMPTY_MARKER && ps_has(able, plane) ? plane : PS_NO_PLANE;
 }
 
-/* The online planes that outrank `plane`: what userspace asks to be told of (3.5). */
-static inline uint16_t ps_requests(const struct ps_policy *policy, const struct ps_state *s,
-                                   unsigned plane)
+/* The online planes that outrank `plane`. */
+static inline uint16_t ps_outranking(const struct ps_policy *policy, const struct ps_state *s,
+                                     unsigned plane)
 {
     return (uint16_t)(s->online & ps_above(policy, s->locked, plane));
 }
 
-/* Whether a plane that userspace asked for, other than `plane`, has an event (3.4.7, 3.5). */
-static inline int ps_requested(const struct ps_state *s, unsigned plane)
+/* Of these, those that the policy could bring in: of them userspace asks to be told (3.5). */
+static inline uint16_t ps_requests(const struct ps_policy *policy, const struct ps_state *s,
+                                   unsigned plane)
 {
-    return (s->online & ~s->held & ~ps_bit(plane) & s->req_exit & ps_deliverable(s)) != 0;
+    return (uint16_t)(ps_outranking(policy, s, plane) & policy->brought);
+}
+
+/* Whether a plane that userspace asked for, other than `plane`, has an event (3.4.7, 3.5). */
+PS_SELDOM int ps_requested(const struct ps_policy *policy, const struct ps_state *s,
+                               unsigned plane)
+{
+    const uint16_t others = (uint16_t)(s->online & ~s->held & ~ps_bit(plane));
+    return (others & s->req_exit & ps_counts(policy, s, ps_dead(policy, s))) != 0;
 }
 
 /* The default userspace scheduler (3.5): the plane to `enter`, or PS_NO_PLANE to wait. Before it
@@ -120,7 +138,7 @@ static inline unsigned ps_default_pick(const struct ps_policy *policy, const str
 /* How a vCPU with these planes begins: the boot plane runs (2, 3.5). */
 static inline struct ps_state ps_boot(const struct ps_policy *policy, uint16_t online)
 {
-    struct ps_state s = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0}};
+    struct ps_state s = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     s.online = online;
     s.runnable = ps_bit(policy->boot);
     s.current = (int8_t)policy->boot;

@@ -5,15 +5,14 @@
 #include "policy.h"
 
 /* Changes whenever struct ps_state, ps_policy or ps_outcome does. */
-#define PS_ABI_VERSION 1
+#define PS_ABI_VERSION 2
 
-/* One vCPU (1). Equal bytes behave alike for ever, so the padding is always zero. */
+/* One vCPU (1). Equal bytes behave alike for ever. */
 struct ps_state {
     uint16_t online, runnable, halted, irq, masked, noint, nmi, trap;
-    uint16_t held, edge, locked, vina, vina_asserted, req_exit;
+    uint16_t held, edge, locked, vina, vina_asserted, req_exit, unstarted;
     int8_t current;
     uint8_t status;
-    uint8_t pad[2];
 };
 
 #define PS_STATUS_USER 1u
@@ -24,7 +23,7 @@ enum ps_event {
     PS_EVENT_UNMASK, PS_EVENT_CLI, PS_EVENT_STI, PS_EVENT_HALT, PS_EVENT_CALL, PS_EVENT_RETURN,
     PS_EVENT_START, PS_EVENT_STOP, PS_EVENT_ENABLE, PS_EVENT_DISABLE, PS_EVENT_LOCK,
     PS_EVENT_FORCE, PS_EVENT_HOLD, PS_EVENT_RELEASE, PS_EVENT_ENTER, PS_EVENT_VINA_ON,
-    PS_EVENT_VINA_OFF, PS_EVENT_VINA_CLEAR, PS_N_EVENTS
+    PS_EVENT_VINA_OFF, PS_EVENT_VINA_CLEAR, PS_EVENT_INIT, PS_N_EVENTS
 };
 
 enum ps_reason {
@@ -78,7 +77,11 @@ static inline int ps_worth_logging(struct ps_outcome out, unsigned before, unsig
 #define PS_ALONE (PS_E(RESCHED) | PS_E(HALT) | PS_E(RETURN))
 #define PS_BY_RULE \
     (PS_GUEST_EVENTS | PS_E(STOP) | PS_E(ENABLE) | PS_E(DISABLE) | PS_E(FORCE) | \
-     PS_E(ENTER))
+     PS_E(ENTER) | PS_E(VINA_ON) | PS_E(INIT))
+/* They change only what a plane may take, and so end no block of another one (3.4.3). */
+#define PS_TAKING \
+    (PS_COALESCING | PS_E(MASK) | PS_E(UNMASK) | PS_E(CLI) | PS_E(STI) | PS_E(VINA_ON) | \
+     PS_E(VINA_OFF) | PS_E(VINA_CLEAR))
 
 static inline unsigned ps_among(unsigned events, unsigned event)
 {

@@ -12,45 +12,50 @@
 
 #include "pick.h"
 
-/* What one event means before dispatch (4). Offsets are those of masks in ps_state, PS_UNUSED where
- * there is none. */
+/* What one event means before dispatch (4). Offsets are those of masks in ps_state. */
 struct ps_effect {
     uint8_t set, clear, clear_too;
     uint8_t cause;
-    uint16_t sets; /* all ones where a mask is set, else zero */
-    uint8_t again; /* the flag if it is set already */
+    int8_t sets, clears; /* minus one where a mask is set, or masks are cleared, else zero */
+    uint8_t again;       /* the flag if it is set already */
+    uint8_t unused;
 };
 
-/* The padding stands in for "no mask": it is or-ed and and-ed with nothing. */
-#define PS_UNUSED 30u
-#define PS_ALL 0xffffu
+/* Where nothing is set or cleared, a mask that the kernel's scheduling never reads is or-ed and
+ * and-ed with nothing. */
+#define PS_UNUSED PS_AT(req_exit)
 #define PS_AGAIN PS_FLAG_COALESCED
 #define PS_AT(mask) ((uint8_t)offsetof(struct ps_state, mask))
+#define PS_SETS(mask, cause, again) {PS_AT(mask), PS_UNUSED, PS_UNUSED, cause, -1, 0, again, 0}
+#define PS_CLEARS(mask, too, cause) {PS_UNUSED, PS_AT(mask), PS_AT(too), cause, 0, -1, 0, 0}
+#define PS_LEAVES(cause) {PS_UNUSED, PS_UNUSED, PS_UNUSED, cause, 0, 0, 0, 0}
 
 static const struct ps_effect ps_effects[PS_N_EVENTS] = {
-    /* resched    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, 0, 0},
-    /* irq        */ {PS_AT(irq), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, PS_AGAIN},
-    /* nmi        */ {PS_AT(nmi), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, PS_AGAIN},
-    /* intercept  */ {PS_AT(trap), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, PS_AGAIN},
-    /* mask       */ {PS_AT(masked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
-    /* unmask     */ {PS_UNUSED, PS_AT(masked), PS_UNUSED, PS_REASON_RESCHED, 0, 0},
-    /* cli        */ {PS_AT(noint), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
-    /* sti        */ {PS_UNUSED, PS_AT(noint), PS_UNUSED, PS_REASON_RESCHED, 0, 0},
-    /* halt       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_HALT, 0, 0},
-    /* call       */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_CALL, 0, 0},
-    /* return     */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_RETURN, 0, 0},
-    /* start      */ {PS_AT(runnable), PS_AT(halted), PS_UNUSED, PS_REASON_START, PS_ALL, 0},
-    /* stop       */ {PS_UNUSED, PS_AT(runnable), PS_UNUSED, PS_REASON_STOP, 0, 0},
-    /* enable     */ {PS_AT(online), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
-    /* disable    */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_STOP, 0, 0},
-    /* lock       */ {PS_AT(locked), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
-    /* force      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_FORCE, 0, 0},
-    /* hold       */ {PS_AT(held), PS_UNUSED, PS_UNUSED, PS_REASON_STOP, PS_ALL, 0},
-    /* release    */ {PS_UNUSED, PS_AT(held), PS_UNUSED, PS_REASON_START, 0, 0},
-    /* enter      */ {PS_UNUSED, PS_UNUSED, PS_UNUSED, PS_REASON_USER, 0, 0},
-    /* vina_on    */ {PS_AT(vina), PS_UNUSED, PS_UNUSED, PS_REASON_RESCHED, PS_ALL, 0},
-    /* vina_off   */ {PS_UNUSED, PS_AT(vina), PS_AT(vina_asserted), PS_REASON_RESCHED, 0, 0},
-    /* vina_clear */ {PS_UNUSED, PS_AT(vina_asserted), PS_UNUSED, PS_REASON_RESCHED, 0, 0},
+    /* resched    */ PS_LEAVES(PS_REASON_RESCHED),
+    /* irq        */ PS_SETS(irq, PS_REASON_RESCHED, PS_AGAIN),
+    /* nmi        */ PS_SETS(nmi, PS_REASON_RESCHED, PS_AGAIN),
+    /* intercept  */ PS_SETS(trap, PS_REASON_RESCHED, PS_AGAIN),
+    /* mask       */ PS_SETS(masked, PS_REASON_RESCHED, 0),
+    /* unmask     */ PS_CLEARS(masked, masked, PS_REASON_RESCHED),
+    /* cli        */ PS_SETS(noint, PS_REASON_RESCHED, 0),
+    /* sti        */ PS_CLEARS(noint, noint, PS_REASON_RESCHED),
+    /* halt       */ PS_LEAVES(PS_REASON_HALT),
+    /* call       */ PS_LEAVES(PS_REASON_CALL),
+    /* return     */ PS_LEAVES(PS_REASON_RETURN),
+    /* start      */
+    {PS_AT(runnable), PS_AT(halted), PS_AT(unstarted), PS_REASON_START, -1, -1, 0, 0},
+    /* stop       */ PS_CLEARS(runnable, runnable, PS_REASON_STOP),
+    /* enable     */ PS_SETS(online, PS_REASON_RESCHED, 0),
+    /* disable    */ PS_LEAVES(PS_REASON_STOP),
+    /* lock       */ PS_SETS(locked, PS_REASON_RESCHED, 0),
+    /* force      */ PS_LEAVES(PS_REASON_FORCE),
+    /* hold       */ PS_SETS(held, PS_REASON_STOP, 0),
+    /* release    */ PS_CLEARS(held, held, PS_REASON_START),
+    /* enter      */ PS_LEAVES(PS_REASON_USER),
+    /* vina_on    */ PS_SETS(vina, PS_REASON_RESCHED, 0),
+    /* vina_off   */ PS_CLEARS(vina, vina_asserted, PS_REASON_RESCHED),
+    /* vina_clear */ PS_CLEARS(vina_asserted, vina_asserted, PS_REASON_RESCHED),
+    /* init       */ PS_SETS(unstarted, PS_REASON_STOP, 0),
 };
 
 /* ---- One step under way ---- */
@@ -88,14 +93,36 @@ static inline unsigned ps_exit(struct ps_state *s, const struct ps_stepping *ste
 static inline uint16_t ps_notices(const struct ps_policy *policy, const struct ps_state *s,
                                   const struct ps_stepping *step, unsigned plane, int entered)
 {
-    uint16_t lower =
-        (uint16_t)(s->online & ps_injectable(s) & ps_below(policy, s->locked, plane));
+    const unsigned ready = (s->nmi & ~(unsigned)s->unstarted) | ps_injectable(s);
+    uint16_t lower = (uint16_t)(s->online & ready & ps_below(policy, s->locked, plane));
     if (policy->vina == PS_VINA_EDGE && !entered) {
-        const unsigned fresh = PS_E(IRQ) | PS_E(UNMASK) | PS_E(STI);
+        const unsigned fresh = PS_E(IRQ) | PS_E(NMI) | PS_E(UNMASK) | PS_E(STI);
         lower = ps_among(fresh, step->event) ? (uint16_t)(lower & ps_bit(step->plane))
                                              : (uint16_t)0;
     }
     return lower;
+}
+
+/* What a switch to a plane or its bounce does beside that; the re-check comes in between (3.6). */
+PS_SELDOM void ps_on_entry(const struct ps_policy *policy, struct ps_state *s, unsigned plane,
+                               unsigned entered, int recheck)
+{
+    const uint16_t self = ps_bit(plane);
+    if (entered == PS_FLAG_SWITCHED && policy->on_entry & PS_ON_ENTRY_STOP)
+        s->runnable = self;
+    if (entered == PS_FLAG_SWITCHED && policy->on_entry & PS_ON_ENTRY_UNHALT)
+        s->halted = 0;
+    if (policy->on_entry & PS_ON_ENTRY_RESET && !(recheck && ps_requested(policy, s, plane)))
+        s->vina_asserted = (uint16_t)(s->vina_asserted & ~self);
+}
+
+/* Whether a plane that is halted or was never started goes on (3.6). */
+PS_SELDOM int ps_comes_alive(const struct ps_policy *policy, const struct ps_state *s,
+                                 uint16_t self, uint16_t trapped, unsigned reason)
+{
+    if (s->unstarted & self)
+        return 0;
+    return (ps_wakes(policy, s) & self) || trapped || reason == PS_REASON_RELAY;
 }
 
 /* Arrival at a plane (3.6). `recheck`: what userspace asked for may take the vCPU out again. */
@@ -104,7 +131,6 @@ static inline unsigned ps_arrive(const struct ps_policy *policy, struct ps_state
                                  int recheck)
 {
     const uint16_t self = ps_bit(plane);
-    const uint16_t trapped = (uint16_t)(s->trap & self);
     unsigned flags = step->flags;
     const unsigned entered =
         plane != step->was ? PS_FLAG_SWITCHED : step->gave_up & self ? PS_FLAG_BOUNCED : 0u;
@@ -114,27 +140,31 @@ static inline unsigned ps_arrive(const struct ps_policy *policy, struct ps_state
     s->current = (int8_t)plane;
     s->status = 0;
     s->runnable = (uint16_t)(s->runnable | self);
-    s->trap = (uint16_t)(s->trap & ~self);
-    s->edge = (uint16_t)(s->edge & ~self);
-    if (recheck && ps_requested(s, plane)) {
+    if (policy->on_entry && entered)
+        ps_on_entry(policy, s, plane, entered, recheck);
+    if (recheck && ps_requested(policy, s, plane)) { /* it has not run: its trap and edge stay */
         s->status = PS_STATUS_USER;
         return ps_answer(s, PS_REASON_INTERRUPT, PS_FAULT_NONE, flags);
     }
-    if (policy->vina_auto_reset && entered)
-        s->vina_asserted = (uint16_t)(s->vina_asserted & ~self);
+    const uint16_t taker = (uint16_t)(self & ~s->unstarted); /* what is not started takes nothing */
+    const uint16_t trapped = (uint16_t)(s->trap & taker);
+    s->trap = (uint16_t)(s->trap & ~taker);
+    s->edge = (uint16_t)(s->edge & ~taker);
     if (s->vina & self && !(s->vina_asserted & self) && policy->vina != PS_VINA_OFF &&
         ps_notices(policy, s, step, plane, entered != 0)) {
         s->vina_asserted = (uint16_t)(s->vina_asserted | self);
         s->irq = (uint16_t)(s->irq | self);
         flags |= PS_FLAG_VINA;
     }
-    const unsigned irq = ps_injectable(s) & self;
-    const unsigned nmi = s->nmi & self;
-    if (s->halted & self && !(irq | nmi | trapped) && reason != PS_REASON_RELAY) {
-        s->status = PS_STATUS_BLOCKED;
-        return ps_answer(s, reason, PS_FAULT_NONE, flags);
+    if ((s->halted | s->unstarted) & self) {
+        if (!ps_comes_alive(policy, s, self, trapped, reason)) {
+            s->status = PS_STATUS_BLOCKED;
+            return ps_answer(s, reason, PS_FAULT_NONE, flags);
+        }
+        s->halted = (uint16_t)(s->halted & ~self);
     }
-    s->halted = (uint16_t)(s->halted & ~self);
+    const unsigned irq = s->irq & ~(unsigned)s->masked & ~(unsigned)s->noint & self;
+    const unsigned nmi = s->nmi & self;
     s->irq = (uint16_t)(s->irq & ~irq);
     s->nmi = (uint16_t)(s->nmi & ~nmi);
     flags |= (irq >> plane) * PS_FLAG_INJECTED | (nmi >> plane) * PS_FLAG_NMI;
@@ -160,9 +190,10 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_sta
     if (policy->trigger == PS_TRIGGER_EDGE && policy->rearm)
         s->edge = (uint16_t)(s->edge | (step->gave_up & s->irq));
 
-    const int was_blocked = s->status == PS_STATUS_BLOCKED; /* until it arrives somewhere */
-    const struct ps_choice pick = ps_pick(policy, s, was_blocked, interrupts_exit);
-    if (policy->trigger == PS_TRIGGER_EDGE && policy->gate == PS_GATE_PRIORITY && !pick.own) {
+    /* It is blocked until it arrives somewhere. */
+    const int taking = s->status == PS_STATUS_BLOCKED && ps_among(PS_TAKING, step->event);
+    const struct ps_choice pick = ps_pick(policy, s, interrupts_exit, taking);
+    if (policy->trigger == PS_TRIGGER_EDGE && policy->gate == PS_GATE_PRIORITY && !pick.unseen) {
         const uint16_t above = ps_above(policy, s->locked, pick.view);
         s->edge = (uint16_t)(s->edge & ~(above & s->irq & s->masked)); /* one attempt a posting */
     }
@@ -175,7 +206,7 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_sta
             return ps_run_dry(policy, s, step);
         s->runnable = (uint16_t)(s->runnable | ps_bit(plane));
     } else if (!ps_has(pick.base, plane)) {
-        if (policy->preempt == PS_PREEMPT_RELAY && !ps_has(ps_counts(policy, s), plane))
+        if (policy->preempt == PS_PREEMPT_RELAY && !ps_has(ps_counts(policy, s, pick.dead), plane))
             reason = PS_REASON_RELAY;
         else
             reason = ps_has(s->trap, plane) ? PS_REASON_INTERCEPT : PS_REASON_INTERRUPT;
@@ -188,8 +219,7 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_sta
                 return ps_exit(s, step, reason);
             s->req_exit = ps_requests(policy, s, plane);
             recheck = interrupts_exit;
-        } else if (interrupts_exit && ps_requested(s, plane) &&
-                   !(policy->wake == PS_WAKE_OWN && was_blocked)) {
+        } else if (interrupts_exit && !pick.unseen && ps_requested(policy, s, plane)) {
             return ps_exit(s, step, PS_REASON_INTERRUPT);
         }
     }
@@ -230,7 +260,7 @@ static inline unsigned ps_call(const struct ps_policy *policy, struct ps_state *
                                struct ps_stepping *step)
 {
     if (policy->call == PS_CALL_NEXT) {
-        const uint16_t above = ps_requests(policy, s, step->was);
+        const uint16_t above = ps_outranking(policy, s, step->was);
         if (!above)
             return PS_FAULT_UD;
         ps_run_mark(s, ps_bit(ps_last(policy, s->locked, above)));
@@ -238,12 +268,14 @@ static inline unsigned ps_call(const struct ps_policy *policy, struct ps_state *
     }
     if (policy->call == PS_CALL_DESCEND && step->was != policy->marker)
         return PS_FAULT_PERM;
-    if (step->plane == step->was)
+    const int itself = step->plane == step->was;
+    if (itself && policy->call_self == PS_CALL_SELF_FAULT)
         return PS_FAULT_INVAL;
-    if (policy->refuse_pending && ps_has(ps_deliverable(s), step->was))
+    if (policy->refuse_pending && ps_has(ps_deliverable(policy, s), step->was))
         return PS_FAULT_PENDING;
     ps_give_up(s, step);
-    ps_run_mark(s, ps_bit(step->plane));
+    if (!itself)
+        ps_run_mark(s, ps_bit(step->plane));
     return PS_FAULT_NONE;
 }
 
@@ -269,7 +301,7 @@ static inline unsigned ps_return(const struct ps_policy *policy, struct ps_state
     if (policy->ret == PS_RET_NEXT_ONLINE)
         s->runnable = (uint16_t)(s->runnable | ps_bit(ps_first(policy, s->locked, below)));
     if (policy->preempt == PS_PREEMPT_RELAY && self == policy->marker_bit) {
-        const uint16_t waiting = (uint16_t)(below & ~s->held & ps_deliverable(s));
+        const uint16_t waiting = (uint16_t)(below & ~s->held & ps_deliverable(policy, s));
         if (waiting)
             s->runnable = (uint16_t)(s->runnable | ps_bit(ps_first(policy, s->locked, waiting)));
     }
@@ -294,7 +326,22 @@ static inline unsigned ps_disable(struct ps_state *s, uint16_t self)
     s->locked &= others;
     s->vina &= others;
     s->vina_asserted &= others;
+    s->unstarted &= others;
     return PS_FAULT_NONE;
+}
+
+/* What a plane loses by `init`, which leaves it to wait for its start. */
+static inline void ps_init(struct ps_state *s, uint16_t self)
+{
+    const uint16_t others = (uint16_t)~self;
+    s->halted &= others;
+    s->irq &= others;
+    s->masked &= others;
+    s->noint &= others;
+    s->nmi &= others;
+    s->trap &= others;
+    s->edge &= others;
+    s->vina_asserted &= others;
 }
 
 static inline unsigned ps_force(const struct ps_policy *policy, struct ps_state *s,
@@ -332,6 +379,12 @@ static inline unsigned ps_by_rule(const struct ps_policy *policy, struct ps_stat
         return ps_disable(s, ps_bit(step->plane));
     case PS_EVENT_FORCE:
         return ps_force(policy, s, step);
+    case PS_EVENT_VINA_ON:
+        return ps_below(policy, s->locked, step->plane) & s->online ? PS_FAULT_NONE
+                                                                    : PS_FAULT_INVAL;
+    case PS_EVENT_INIT:
+        ps_init(s, ps_bit(step->plane));
+        return PS_FAULT_NONE;
     default: /* enter */
         if (!(s->status & PS_STATUS_USER))
             return PS_FAULT_INVAL;
@@ -370,9 +423,10 @@ static inline void ps_plain_effects(const struct ps_policy *policy, struct ps_st
     const uint16_t self = ps_bit(step->plane);
     const uint16_t before = ps_mask_at(s, effect.set);
     step->flags = before & self ? effect.again : 0;
-    ps_mask_put(s, effect.set, (uint16_t)(before | (self & effect.sets)));
-    ps_mask_put(s, effect.clear, (uint16_t)(ps_mask_at(s, effect.clear) & ~self));
-    ps_mask_put(s, effect.clear_too, (uint16_t)(ps_mask_at(s, effect.clear_too) & ~self));
+    const unsigned cleared = self & (unsigned)effect.clears;
+    ps_mask_put(s, effect.set, (uint16_t)(before | (self & (unsigned)effect.sets)));
+    ps_mask_put(s, effect.clear, (uint16_t)(ps_mask_at(s, effect.clear) & ~cleared));
+    ps_mask_put(s, effect.clear_too, (uint16_t)(ps_mask_at(s, effect.clear_too) & ~cleared));
     if (policy->trigger == PS_TRIGGER_EDGE && step->event == PS_EVENT_IRQ)
         s->edge = (uint16_t)(s->edge | self);
 }
