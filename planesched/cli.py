@@ -14,6 +14,7 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": "answer the design question of the KVM planes thread on a real trace",
     "replay": "replay a recorded kvm trace under some policies",
+    "trace": "say what is in a recorded kvm trace, and what it lacks",
     "simulate": "simulate a scenario's guests under one policy",
     "compare": "simulate a scenario under several policies, on the same arrivals",
     "sweep": "simulate a scenario over a grid of settings",

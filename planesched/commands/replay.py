@@ -73,6 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--main", type=integer, metavar="PLANE", help="the guest OS's plane where one hands over")
     add("--skip-bad", action="store_true", help="count malformed lines and go on")
+    add(
+        "--arrivals", choices=("accepted", "injected"), default="accepted",
+        help="what an interrupt's arrival is: kvm_apic_accept_irq, or kvm_inj_virq",
+    )  # fmt: skip
+    add(
+        "--vm", type=threads, metavar="PID",
+        help="of several VMs the one with this process, or with these threads: 6101,6102",
+    )  # fmt: skip
     add_json(parser)
     add("--out", metavar="FILE", help="write the JSON to a file, and print the table")
     add_plot(parser)
@@ -96,8 +104,10 @@ def run(args: argparse.Namespace) -> int:
         args.trace, policies, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
         service=service, costs=costs, forward_ns=args.forward,
         in_userspace=args.in_userspace, route=args.route, main=args.main, skip_bad=args.skip_bad,
+        arrivals=args.arrivals, vm=args.vm,
         log=0 if args.timeline is None else LOG_ROOM,
     )  # fmt: skip
+    _check_matches(args, results[0])
     text = json.dumps(as_dict(args.trace, results, costs, service), indent=2)
     if args.out is not None:
         with replacing(args.out) as file:
@@ -107,6 +117,33 @@ def run(args: argparse.Namespace) -> int:
     logs = {result.label: result.log for result in results}
     write_timelines(args, logs, 0, results[0].elapsed_ns)
     return 0
+
+
+def _check_matches(args: argparse.Namespace, result: ReplayResult) -> None:
+    """Refuse what was typed and matches nothing; a file of rules may be meant for many traces."""
+    trace = result.trace
+    if not trace.arrivals:
+        return
+    if args.rules and trace.unmatched:
+        raise ValueError(
+            f"--map {trace.unmatched[0]}: no interrupt of {args.trace} has such a vector "
+            "(planesched trace lists them)"
+        )
+    for text in args.service:
+        name, equals, _ = text.rpartition("=")
+        if equals and name != "level0" and not result.jobs.arrived[result.planes[name]]:
+            raise ValueError(f"--service {text}: no interrupt of {args.trace} is for {name}")
+
+
+def threads(text: str) -> list[int]:
+    """Read what ``--vm`` takes, for argparse."""
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no process id, nor thread ids with commas")
+    return numbers
 
 
 def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> list[ReplayResult]:
@@ -123,8 +160,11 @@ def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> 
 def report(trace: str, results: list[ReplayResult], costs: Costs, *told: str) -> str:
     """Give what the command prints; `told` are lines of the heading."""
     columns = width()
-    told = (_trace_text(trace, results[0]), *told, costs_text(costs))
+    notes = [f"note: {note}" for note in results[0].trace.notes]
+    told = (_trace_text(trace, results[0]), *notes, *told, costs_text(costs))
     head = ["\n".join(fill(text, columns, hang=2)) for text in told]
+    if not results[0].trace.arrivals:
+        return "\n".join([*head, "no interrupt, so no table"])
     return "\n".join([*head, "", policy_table([row(result) for result in results], columns)])
 
 

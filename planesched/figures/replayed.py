@@ -35,6 +35,10 @@ class TraceSummary:
         Events that the producer lost, and malformed lines that were skipped.
     bad_lines : tuple of str
         The first of those, with their places.
+    notes : tuple of str
+        What the trace lacks, and so what to know about the answer.
+    unmatched : tuple of str
+        Rules of the plane map that no interrupt of the trace has.
     """
 
     producer: str
@@ -46,6 +50,8 @@ class TraceSummary:
     lost: int
     bad: int
     bad_lines: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

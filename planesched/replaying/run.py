@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import traces
 from ..checks import plane_count, whole
-from ..errors import Mistake
+from ..errors import InputError, Mistake
 from ..figures.replayed import ReplayResult, TraceSummary
 from ..layouts import OUTCOME
 from ..policy import Call, Policy, Scheduler
@@ -26,7 +26,7 @@ Route = Literal["own", "marker"]
 
 
 def replay(
-    trace: str | os.PathLike[str] | traces.Reader,
+    trace: str | os.PathLike[str] | traces.Reader | NDArray[np.void] | Iterable[NDArray[np.void]],
     policies: Several,
     *,
     plane_map: traces.PlaneMap | str | Iterable[str] | Mapping[str | int, str | int],
@@ -40,6 +40,8 @@ def replay(
     route: Route | None = None,
     main: int | None = None,
     skip_bad: bool = False,
+    arrivals: traces.Arrivals = "accepted",
+    vm: int | Iterable[int] | None = None,
     log: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[ReplayResult]:
@@ -47,9 +49,9 @@ def replay(
 
     Parameters
     ----------
-    trace : str, path-like or traces.Reader
-        The text of ``kvm:`` trace events (see `planesched.traces`); ``":demo"`` is the trace that
-        ``planesched demo`` replays.
+    trace : str, path-like, traces.Reader, or ndarray of traces.RECORD or an iterable of these
+        The text of ``kvm:`` trace events (see `planesched.traces`), or records made by hand;
+        ``":demo"`` is the trace that ``planesched demo`` replays.
     policies : policy, or iterable or mapping of policies
         One or several: ``"vsm"``, ``"vsm:ret=resume"``, a TOML file, a Policy. A mapping gives
         labels.
@@ -78,6 +80,10 @@ def replay(
         The guest OS's plane where the policy hands over; the highest by default.
     skip_bad : bool
         Skip and count malformed lines; not looked at with a `traces.Reader`.
+    arrivals : {"accepted", "injected"}
+        What stands for the arrival of an interrupt (see `traces.jobs`).
+    vm : int or iterable of int, optional
+        Of several VMs only one (see `traces.read`); ``arrivals`` is then ``"injected"``.
     log : int
         How many outcomes each `ReplayResult.log` has room for, 32 bytes each; the first ones, as
         `VM.run` logs them. What the first vCPU does at once, as it begins, is counted, not logged.
@@ -94,7 +100,7 @@ def replay(
     OSError
         If the trace cannot be read.
     InputError
-        If a line of it is malformed.
+        If a line of it is malformed, or the trace cannot tell (see `traces.evidence`).
     ValueError
         If a number or name is out of range, or a level or plane does not exist.
     """
@@ -120,15 +126,15 @@ def replay(
         )
         for label, policy in _labelled(policies, n_planes, in_userspace)
     ]
-    if trace == ":demo":
-        trace = Path(__file__).parents[1] / "data" / "demo.txt.xz"
-    reader = trace if isinstance(trace, traces.Reader) else traces.read(trace, skip_bad=skip_bad)
+    reader = _reader(trace, skip_bad, vm)
+    if reader.vm is not None:
+        arrivals = "injected"
     times: int | dict[str, int]
     if isinstance(service, Mapping):
         times = _by_name("service", service)
     else:
         times = duration_ns(service, "service")
-    stream = traces.jobs(reader, plane_map, service=times)
+    stream = traces.jobs(reader, plane_map, service=times, arrivals=arrivals)
     replayed = 0
     for jobs, until_ns in stream:
         seen = int(jobs["vcpu"].max()) + 1 if len(jobs) else 0
@@ -139,6 +145,9 @@ def replay(
         replayed += len(jobs)
         if progress is not None:
             progress(until_ns, replayed)
+    told = traces.evidence(reader, arrivals, vm=reader.vm is not None)
+    if told.refusal is not None:
+        raise InputError(reader.path, 0, *told.refusal)
     shown = max(reader.n_vcpus, 1) if vcpus is None else vcpus
     summary = TraceSummary(
         producer=reader.producer,
@@ -150,8 +159,24 @@ def replay(
         lost=reader.lost,
         bad=reader.bad,
         bad_lines=tuple(reader.bad_lines),
+        notes=told.notes,
+        unmatched=plane_map.unmatched(stream.seen()),
     )
     return [run.result(shown, summary) for run in runs]
+
+
+def _reader(
+    trace: str | os.PathLike[str] | traces.Reader | NDArray[np.void] | Iterable[NDArray[np.void]],
+    skip_bad: bool,
+    vm: int | Iterable[int] | None,
+) -> traces.Reader | traces.Records:
+    if isinstance(trace, traces.Reader | traces.Records):
+        return trace
+    if isinstance(trace, str | os.PathLike):
+        if trace == ":demo":
+            trace = Path(__file__).parents[1] / "data" / "demo.txt.xz"
+        return traces.read(trace, skip_bad=skip_bad, vm=vm)
+    return traces.Records(trace)
 
 
 class _Run:

@@ -1,8 +1,11 @@
 """Recorded traces: the text of Linux ``kvm:`` events, read, mapped to planes, made into jobs.
 
-``read`` gives a `Reader` of records; ``jobs`` makes a replay's input of it under a `PlaneMap`.
+``read`` gives a `Reader` of records, `Records` takes those that come from Python; ``jobs`` makes a
+replay's input of them under a `PlaneMap`, and ``evidence`` says what a trace can tell.
 """
 
+from .arrays import Records
+from .evidence import Arrivals, Evidence, evidence
 from .jobs import WAKE, JobStream, jobs, resolve
 from .planemap import VECTOR_NAMES, PlaneMap, Rule, Target
 from .reader import Reader, read
@@ -12,12 +15,16 @@ __all__ = [
     "RECORD",
     "VECTOR_NAMES",
     "WAKE",
+    "Arrivals",
+    "Evidence",
     "JobStream",
     "Kind",
     "PlaneMap",
     "Reader",
+    "Records",
     "Rule",
     "Target",
+    "evidence",
     "jobs",
     "read",
     "resolve",

@@ -12,35 +12,73 @@ __all__ = [
     "EOI",
     "EXIT",
     "EXPECTED",
-    "HLT",
     "INJECT",
+    "OF_VCPU",
+    "OWN_VCPU",
     "RAW",
+    "REASONS",
+    "UNNAMED_HALT",
+    "USED",
     "VECTOR_MODES",
     "WAKEUP",
     "kernel_text",
 ]
 
 # "vcpu %u" | "vcpu %u, rip 0x%lx" + what newer kernels glue on | without the comma: trace-cmd.
-ENTRY = re.compile(rb" *vcpu (\d{1,10})(?:,? rip 0x[0-9a-f]{1,16}(?![0-9a-z])|\s*$)").match
+# perf script -F +ip puts the address of the tracepoint behind the body.
+_END = rb"(?: +[0-9a-f]{12,16}(?: [^\0]*)?)?\s*$"
+
+ENTRY = re.compile(
+    rb" *vcpu (\d{1,10})(?:,? rip 0x[0-9a-f]{1,16}(?![0-9a-z])|" + _END + rb")"
+).match
 # Before 4.7 and in trace-cmd's decoding without the vCPU. VMX adds flags after the reason.
 EXIT = re.compile(rb" *(?:vcpu (\d{1,10}) )?reason (\S+) (?:\S+ )*?rip 0x[0-9a-f]").match
-HLT = frozenset({b"hlt", b"HLT", b"EXIT_HLT"})
+REASONS = {
+    b"hlt": "halt",
+    b"HLT": "halt",
+    b"EXIT_HLT": "halt",
+    # The Idle HLT intercept of AMD (SVM_EXIT_IDLE_HLT, Linux 6.15); a kernel or trace-cmd that has
+    # no name for it prints its number.
+    b"idle-halt": "halt",
+    b"EXIT_IDLE_HLT": "halt",
+    b"0xa6": "halt",
+    b"UNKNOWN": "unknown",
+    # These exist only where the hardware delivers interrupts.
+    b"APIC_WRITE": "apicv",
+    b"EOI_INDUCED": "apicv",
+    b"avic_incomplete_ipi": "apicv",
+    b"avic_unaccelerated_access": "apicv",
+    b"EXIT_AVIC_INCOMPLETE_IPI": "apicv",
+    b"EXIT_AVIC_UNACCELERATED_ACCESS": "apicv",
+}
+"""What the reason of an exit shows, of the few that show something."""
+UNNAMED_HALT = b" UNKNOWN (166) "
 
 # apicid is hexadecimal without 0x, vec is decimal.
 ACCEPT = re.compile(
-    rb" *apicid ([0-9a-f]{1,8}) vec (\d{1,3}) \(([\w ]+)\|(?:edge|level)\)(?: \(coalesced\))?\s*$"
+    rb" *apicid ([0-9a-f]{1,8}) vec (\d{1,3}) \(([\w ]+)\|(?:edge|level)\)(?: \(coalesced\))?"
+    + _END
 ).match
 VECTOR_MODES = frozenset({b"Fixed", b"LowPrio"})
 """The delivery modes that carry a vector. Res3 is a kick of a paravirtual spinlock."""
 
 # Up to Linux 5.19 "irq %u" (decimal); since 6.0 "%s 0x%x%s".
 INJECT = re.compile(
-    rb" *(?:irq (\d{1,3})|(?:IRQ|Soft/INTn) 0x([0-9a-f]{1,2})( \[reinjected\])?)\s*$"
+    rb" *(?:irq (\d{1,3})|(?:IRQ|Soft/INTn) 0x([0-9a-f]{1,2})( \[reinjected\])?)" + _END
 ).match
-EOI = re.compile(rb" *apicid ([0-9a-f]{1,8}) vector (-1|\d{1,3})\s*$").match
+EOI = re.compile(rb" *apicid ([0-9a-f]{1,8}) vector (-1|\d{1,3})" + _END).match
 WAKEUP = re.compile(
-    rb" *(?:wait|poll) time (\d{1,18}) ns(?:, polling (?:valid|invalid))?\s*$"
+    rb" *(?:wait|poll) time (\d{1,18}) ns(?:, polling (?:valid|invalid))?" + _END
 ).match
+
+OF_VCPU = (
+    b"kvm_halt_poll_ns",
+    b"kvm_wait_lapic_expire",
+    b"kvm_ple_window",
+    b"kvm_ple_window_update",
+)
+"""Events that the thread of a vCPU prints, and that name it: only looked at for that."""
+OWN_VCPU = re.compile(rb" *vcpu (\d{1,5}): ").match
 
 EXPECTED = {
     b"kvm_entry": "'vcpu N, rip 0xN'",
@@ -54,21 +92,33 @@ EXPECTED = {
 }
 """How a line of each event that is read should go on after its name."""
 
+USED = frozenset(EXPECTED)
+"""The events that a replay uses."""
+
 RAW = b"[FAILED TO PARSE]"
 """What trace-cmd and perf print before the raw fields when they cannot format an event."""
 
+# The tracefs option "fields": vcpu_id=0x0 (0) vec='('(40) valid=(1).
+_OPTION_FIELD = re.compile(rb"(\w{1,32})=(?:'.'|0x[0-9a-f]{1,16} )?\((-?\d{1,20})\)").findall
 _FIELD = re.compile(rb"(\w{1,32})=(-?(?:0x[0-9a-f]{1,16}|\d{1,20}))(?=\s|$)").findall
+_U64 = 2**64 - 1
 _MODES = (b"Fixed", b"LowPrio", b"SMI", b"Res3", b"NMI", b"INIT", b"SIPI", b"ExtINT")
-# EXIT_REASON_HLT (asm/vmx.h) and SVM_EXIT_HLT (asm/svm.h), by KVM_ISA_VMX and KVM_ISA_SVM.
-_HLT_NUMBERS = {(1, 12), (2, 0x78)}
+# EXIT_REASON_HLT (asm/vmx.h), SVM_EXIT_HLT and SVM_EXIT_IDLE_HLT (asm/svm.h), by KVM_ISA_VMX
+# and KVM_ISA_SVM.
+_HLT_NUMBERS = {(1, 12), (2, 0x78), (2, 0xA6)}
 
 
 def kernel_text(event: bytes, body: bytes) -> bytes | None:
-    """Print the raw fields of `event` as the kernel would; None if fields are missing."""
-    fields = {name: int(value, 0) for name, value in _FIELD(body) if _plain(value)}
+    """Print the fields of `event`, if `body` gives them raw, as the kernel would; else None."""
+    if RAW in body:
+        fields = {name: int(value, 0) for name, value in _FIELD(body) if _plain(value)}
+    elif found := _OPTION_FIELD(body):
+        fields = {name: int(value) for name, value in found}
+    else:
+        return None
     try:
         return _print(event, fields)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, IndexError):
         return None
 
 
@@ -84,15 +134,15 @@ def _print(event: bytes, fields: dict[bytes, int]) -> bytes | None:
         number = fields[b"isa"], fields[b"exit_reason"] & 0xFFFF
         reason = b"hlt" if number in _HLT_NUMBERS else b"%d" % number[1]
         vcpu = b"vcpu %d " % fields[b"vcpu_id"] if b"vcpu_id" in fields else b""
-        return vcpu + b"reason %s rip 0x%x" % (reason, fields[b"guest_rip"])
+        return vcpu + b"reason %s rip 0x%x" % (reason, fields[b"guest_rip"] & _U64)
     if event in (b"kvm_apic_accept_irq", b"kvm_apicv_accept_irq"):
         mode = _MODES[fields[b"dm"] >> 8 & 7]
-        return b"apicid %x vec %d (%s|edge)" % (fields[b"apicid"], fields[b"vec"], mode)
+        return b"apicid %x vec %d (%s|edge)" % (fields[b"apicid"], fields[b"vec"] & 255, mode)
     if event == b"kvm_inj_virq":
         if b"irq" in fields:
             return b"irq %d" % fields[b"irq"]
         mark = b" [reinjected]" if fields.get(b"reinjected") else b""
-        return b"IRQ 0x%x%s" % (fields[b"vec"], mark)
+        return b"IRQ 0x%x%s" % (fields[b"vec"] & 255, mark)
     if event in (b"kvm_eoi", b"kvm_pv_eoi"):
         return b"apicid %x vector %d" % (fields[b"apicid"], fields[b"vector"])
     if event == b"kvm_vcpu_wakeup":

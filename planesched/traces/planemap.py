@@ -1,8 +1,11 @@
-"""Plane maps: which plane each vector of a trace is for, said by the user."""
+"""Plane maps: which plane each vector of a trace is for, said by the user.
+
+Longer than 300 lines because what a rule may be and what is wrong with one stand together.
+"""
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
@@ -189,6 +192,19 @@ class PlaneMap:
                     count = rule.last - rule.first + 1
                     out[rule.first : rule.last + 1] = [self.targets.index(rule.target)] * count
         return out
+
+    def unmatched(self, seen: Mapping[int, Collection[int]]) -> tuple[str, ...]:
+        """Give the rules that none of the vectors `seen`, by vCPU, has."""
+        return tuple(
+            rule.text or str(rule)
+            for rule in self.rules
+            if not any(
+                rule.first <= vector <= rule.last
+                for vcpu, vectors in seen.items()
+                if rule.vcpu in (None, vcpu)
+                for vector in vectors
+            )
+        )
 
     def planes(
         self, policy: Policy, n_planes: int, *, main: int | None = None

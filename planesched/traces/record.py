@@ -34,6 +34,20 @@ class Kind(IntEnum):
     """The host woke the vCPU's thread; ``arg`` is how long it had waited, in ns."""
     RUN = 8
     """The vCPU runs, seen for the first time or for the first time after a halt."""
+    CALL = 9
+    """The guest asked for another plane; ``vector`` is that plane, -1 for the next above."""
+    RETURN = 10
+    """The guest gave the vCPU back to a lower plane; ``vector`` is that plane, -1 if not said."""
+    PREEMPT = 11
+    """Plane ``vector`` was brought in by an interrupt."""
+    INTERCEPT = 12
+    """Plane ``vector`` was brought in by an intercept."""
+    PICK = 13
+    """The host picked plane ``vector``."""
+    START = 14
+    """The host made plane ``vector`` runnable."""
+    STOP = 15
+    """The host stopped plane ``vector``."""
 
 
 RECORD = np.dtype(

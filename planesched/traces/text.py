@@ -1,14 +1,16 @@
-"""Opening a trace: plain, .gz, .xz or .zst by its first bytes, and lines in bounded memory."""
+"""Opening a trace: plain or compressed, text or a tool's binary, by its first bytes; its lines."""
 
 import io
+import re
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ..errors import InputError
+from .tools import TOOLS, tool_blocks
 
-__all__ = ["MAX_LINE", "line_blocks"]
+__all__ = ["MAX_LINE", "Unended", "line_blocks"]
 
 BLOCK = 1 << 18
 """Bytes of text that are held at a time."""
@@ -17,9 +19,25 @@ MAX_LINE = 1 << 14
 """Bytes of the longest line; the longest that a kernel prints is a page."""
 
 _BINARY = {
-    b"\x17\x08\x44tracing": ("a trace.dat file", "its text: trace-cmd report"),
-    b"PERFILE2": ("a perf.data file", "its text: perf script"),
+    b"PK\x03\x04": ("a zip archive", "the text in it (unzip -p)"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "the text in it (7z x -so)"),
+    b"\x04\x22\x4d\x18": ("lz4 data", "a file that is decompressed (lz4 -dc)"),
+    b"\x89LZO": ("lzop data", "a file that is decompressed (lzop -dc)"),
+    b"LZIP": ("lzip data", "a file that is decompressed (lzip -dc)"),
+    b"\x1f\x9d": ("compress data", "a file that is decompressed (zcat)"),
+    b"\x7fELF": ("an ELF file", "the text of a trace"),
+    b"\xc1\x1f\xfc\xc1": ("a CTF trace", "the text of perf script (see docs/how-to/capture.md)"),
+    b"\x75\xd1\x1d\x57": ("CTF metadata", "the text of perf script (see docs/how-to/capture.md)"),
 }
+_TAR = slice(257, 262), b"ustar"
+_UTF16 = (
+    "UTF-16 text (PowerShell's > writes it)",
+    "UTF-8: Out-File -Encoding utf8, or iconv -f UTF-16",
+)
+_HEAD = 512
+_BOM = b"\xef\xbb\xbf"
+# CSI sequences (colours, and the erasing that grep adds) and the title of a terminal.
+_COLOUR = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\a\x1b]*(?:\a|\x1b\\))").sub
 _ZSTD_INPUT = 1 << 10
 
 
@@ -27,11 +45,16 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Unended(list[bytes]):
+    """The last line of a file, which has no end: it may have been cut."""
+
+
 def line_blocks(path: str) -> Generator[list[bytes], None, None]:
     """Yield the lines of `path`, without their ends, some thousand at a time.
 
     Of a line that is far over `MAX_LINE` bytes the middle may be missing; it is still over
-    `MAX_LINE`. A last line without an end is a line.
+    `MAX_LINE`. A last line without an end is a line, and comes as `Unended`. A byte order mark and
+    the colours of a terminal are left out. A trace.dat or perf.data file is read through its tool.
 
     Parameters
     ----------
@@ -43,13 +66,13 @@ def line_blocks(path: str) -> Generator[list[bytes], None, None]:
     OSError
         If the file cannot be opened or read.
     InputError
-        If it is compressed and corrupt or cut short, or a binary trace.
+        If it is compressed and corrupt or cut short, a binary file, or UTF-16.
     """
     if path == "-":
-        yield from _lines(_blocks(_buffered(sys.stdin.buffer), path))
+        yield from _lines(_text(_blocks(_buffered(sys.stdin.buffer), path), path))
         return
     with Path(path).open("rb") as file:
-        yield from _lines(_blocks(file, path))
+        yield from _lines(_text(_blocks(file, path), path))
 
 
 def _buffered(stream: Any) -> BinaryIO:
@@ -58,16 +81,57 @@ def _buffered(stream: Any) -> BinaryIO:
 
 def _blocks(raw: Any, path: str) -> Iterator[bytes]:
     magic = raw.peek(16)[:16]
-    for start, (found, expected) in _BINARY.items():
+    for start, tool in TOOLS.items():
         if magic.startswith(start):
-            raise InputError(path, 0, found, expected)
-    if magic.startswith(b"\x1f\x8b"):
-        return _gzip(raw, path)
-    if magic.startswith(b"\xfd7zXZ\0"):
-        return _xz(raw, path)
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        return _zstd(raw, path)
+            return tool_blocks(tool, path)
+    for start, (_, opener) in _COMPRESSED.items():
+        if magic.startswith(start):
+            return opener(raw, path)
     return iter(lambda: raw.read1(BLOCK), b"")  # a pipe gives what there is, and lets Ctrl-C in
+
+
+def _text(blocks: Iterator[bytes], path: str) -> Iterator[bytes]:
+    """Look at what the text begins with, once it is decompressed; leave out a byte order mark."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= _HEAD or b"\n" in head[:-1]:
+            break
+    if refused := _no_text(head):
+        raise InputError(path, 0, *refused)
+    if head := head.removeprefix(_BOM):
+        yield head
+    yield from blocks
+
+
+def _no_text(head: bytes) -> tuple[str, str] | None:
+    """Say what `head` is and what to do instead, or None if it may be the text of a trace."""
+    for start, (name, _) in _COMPRESSED.items():
+        if head.startswith(start):
+            return f"{name} data in compressed data", "a file that is compressed once"
+    for start, tool in TOOLS.items():
+        if head.startswith(start):
+            return f"{tool.found}, compressed", f"the file itself, or its text: {tool.typed}"
+    for start, refused in _BINARY.items():
+        if head.startswith(start):
+            return refused
+    where, word = _TAR
+    if head[where] == word:
+        return "a tar archive", "the text in it (tar -xO)"
+    # Without a byte order mark every other byte of it is 0.
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _zeros(head[:64:2]) != _zeros(head[1:64:2]):
+        return _UTF16
+    return None
+
+
+def _zeros(data: bytes) -> bool:
+    return len(data) > 8 and data.count(0) > 0.9 * len(data)
+
+
+def _bzip2(raw: Any, path: str) -> Iterator[bytes]:
+    import bz2
+
+    return _decompressed(bz2.BZ2File(raw), path, "bzip2", (OSError,))
 
 
 def _gzip(raw: Any, path: str) -> Iterator[bytes]:
@@ -134,13 +198,23 @@ def _zstd_frames(zstandard: Any, raw: _Readable, path: str) -> Iterator[bytes]:
         raise _cut(path, "zstd")
 
 
+_COMPRESSED = {
+    b"\x1f\x8b": ("gzip", _gzip),
+    b"\xfd7zXZ\0": ("xz", _xz),
+    b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+    b"BZh": ("bzip2", _bzip2),
+}
+
+
 def _lines(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
     tail = b""
     for block in blocks:
         lines = (tail + block).split(b"\n")
+        if b"\x1b" in block or b"\x1b" in tail:
+            lines[:-1] = [_COLOUR(b"", line) for line in lines[:-1]]
         # Of a line that has no end yet only what shows that it is too long is kept.
         tail = lines.pop()[: MAX_LINE + 1]
         if lines:
             yield lines
     if tail:
-        yield [tail]
+        yield Unended([_COLOUR(b"", tail)])

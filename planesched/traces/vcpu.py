@@ -35,7 +35,18 @@ class Job:
 class VCPU:
     """One vCPU: whether it is busy, since when, and which job brings the work."""
 
-    __slots__ = ("begin", "carrier", "first", "id", "left", "pending", "state", "table", "wake")
+    __slots__ = (
+        "begin",
+        "carrier",
+        "first",
+        "id",
+        "left",
+        "pending",
+        "seen",
+        "state",
+        "table",
+        "wake",
+    )
 
     def __init__(self, vcpu: int, table: list[int]) -> None:
         self.id = vcpu
@@ -46,6 +57,8 @@ class VCPU:
         self.wake: Job | None = None
         # By vector, the arrivals that are not yet injected.
         self.pending: dict[int, Job] = {}
+        # The vectors that came.
+        self.seen: set[int] = set()
         # Who may have ended the halt: the first arrival since it began, the oldest that was left.
         self.first: Job | None = None
         self.left: Job | None = None

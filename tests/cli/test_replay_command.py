@@ -75,7 +75,7 @@ def test_json_and_out(run, demo, tmp_path):
     assert found["service_ns"] == {"level1": 2_000}
     assert list(found["trace"]) == [
         "path", "elapsed_ns", "producer", "vcpus", "arrivals", "wakes", "cuts", "busy_ns", "lost",
-        "bad", "bad_lines",
+        "bad", "bad_lines", "notes", "unmatched",
     ]  # fmt: skip
     expected = planesched.replay(
         demo, ["vsm"], plane_map=PlaneMap.parse(RULES), in_userspace=True,

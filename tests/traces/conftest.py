@@ -16,7 +16,8 @@ DATA = Path(__file__).parents[1] / "data" / "traces"
 
 ATTRIBUTES = (
     "path", "skip_bad", "bad", "bad_lines", "lost", "producer", "first_ns", "last_ns",
-    "counts", "skipped", "n_vcpus", "reinjected", "kernel",
+    "counts", "skipped", "n_vcpus", "reinjected", "kernel", "vm", "malformed", "cut", "kinds",
+    "hardware",
 )  # fmt: skip
 
 
@@ -24,7 +25,7 @@ class Again(traces.Reader):
     """A trace that was read to its end, to be read from the start: its attributes and records."""
 
     # They count what is read; here they are known.
-    counts = skipped = n_vcpus = reinjected = kernel = None
+    counts = skipped = n_vcpus = reinjected = kernel = hardware = None
 
     def __init__(self, attributes: dict[str, Any], chunks: list[np.ndarray]) -> None:
         vars(self).update(attributes)
@@ -69,6 +70,9 @@ class Trace:
                 since[vcpu] = begin.pop(vcpu, unknown.pop(thread, now))
             elif kind == Kind.HALT and vcpu in since:
                 busy += now - since.pop(vcpu)
+        # A trace without entries and exits does not tell whether a woken vCPU ran.
+        if Kind.RUN not in self.records["kind"]:
+            return 0
         last = self._attributes["last_ns"]
         return busy + sum(last - now for now in (*since.values(), *begin.values()))
 

@@ -1,5 +1,6 @@
 """Opening: compressions, files cut short or corrupt, standard input, and hostile bytes."""
 
+import bz2
 import gzip
 import io
 import lzma
@@ -30,6 +31,7 @@ SAMPLES = [
 COMPRESS = {
     "plain": lambda data: data,
     "gz": gzip.compress,
+    "bz2": bz2.compress,
     "xz": lzma.compress,
     "zst": zstandard.ZstdCompressor().compress,
 }
@@ -48,7 +50,7 @@ def test_recognised_by_bytes_not_by_name(tmp_path, kind):
     assert n_events(path) == EVENTS
 
 
-@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_two_members(tmp_path, kind):
     path = tmp_path / "t"
     half = len(LINES) // 2
@@ -57,7 +59,7 @@ def test_two_members(tmp_path, kind):
     assert n_events(path) == EVENTS
 
 
-@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
 def test_cut_short(tmp_path, kind, keep):
     data = COMPRESS[kind](TEXT)
@@ -68,7 +70,7 @@ def test_cut_short(tmp_path, kind, keep):
             list(traces.read(path, skip_bad=skip_bad))
 
 
-@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
 def test_corrupt(tmp_path, kind):
     data = bytearray(COMPRESS[kind](TEXT))
     middle = len(data) // 2
@@ -81,7 +83,18 @@ def test_corrupt(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("start", "found"),
-    [(b"\x17\x08\x44tracing", "trace.dat"), (b"PERFILE2", "perf.data"), (b"BZh91AY", "BZh91AY")],
+    [
+        (b"\x17\x08\x44tracing", "trace.dat"),
+        (b"PERFILE2", "perf.data"),
+        (b"BZh91AY", "corrupt bzip2"),
+        (b"PK\x03\x04", "zip"),
+        (b"\x04\x22\x4d\x18", "lz4"),
+        (b"x" * 257 + b"ustar", "tar archive"),
+        ("# tracer: nop\n".encode("utf-16-le"), "UTF-16"),
+        ("# tracer: nop\n".encode("utf-16-be"), "UTF-16"),
+        (gzip.compress(b"PERFILE2" + bytes(100)), "perf.data file, compressed"),
+        (gzip.compress(gzip.compress(TEXT)), "gzip data in compressed data"),
+    ],
 )
 def test_binary_files(tmp_path, start, found):
     path = tmp_path / "t"
@@ -125,7 +138,7 @@ def test_an_endless_line_is_not_held(tmp_path):
 
 def test_a_small_file_may_hold_a_lot(tmp_path):
     path = tmp_path / "t"
-    for kind in "gz", "xz", "zst":
+    for kind in "gz", "bz2", "xz", "zst":
         path.write_bytes(COMPRESS[kind](bytes(50_000_000)))
         blocks = list(map(len, line_blocks(str(path))))
         assert blocks == [1]

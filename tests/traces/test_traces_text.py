@@ -394,7 +394,6 @@ def test_malformed_bodies(tmp_path, body, expected):
         (" qemu-134 [001] ..... 99999999999999999999.000000: x: y", "a time below 2^63 ns"),
         (" qe\0mu-134 [001] ..... 10.000001: kvm_entry: vcpu 0", "a line of tracefs"),
         (at(1, "kvm_mmio: " + "x" * 20_000), "a line of a trace"),
-        (entry(1, 0, 777), "one VM in a trace"),
     ],
 )
 def test_malformed_lines(tmp_path, line, expected):
@@ -405,6 +404,15 @@ def test_malformed_lines(tmp_path, line, expected):
     assert len(str(caught.value)) < 400
     reader, records = read(tmp_path, [entry(0), line, hlt(2)], skip_bad=True)
     assert (reader.bad, kinds(records)) == (1, ["RUN", "HALT"])
+
+
+def test_two_vms_are_never_skipped(tmp_path):
+    eoi = at(1, "kvm_eoi: apicid 0 vector 32", 777)
+    for line in entry(1, 0, 777), hlt(1, 0, 777), eoi, eoi.replace("eoi", "pv_eoi"):
+        for skip_bad in False, True:
+            with pytest.raises(InputError) as caught:
+                read(tmp_path, [entry(0), line], skip_bad=skip_bad)
+            assert (caught.value.line, caught.value.expected) == (2, "one VM in a trace")
 
 
 @pytest.mark.parametrize("text", ["", "# tracer: nop\n", "\n\n", "hello\n" * 3])
@@ -430,9 +438,9 @@ def test_service_times_are_checked(tmp_path):
     path = tmp_path / "t.txt"
     path.write_text(entry(0) + "\n")
     for options, text in [
-        ({"service": -1}, "level1=-1 ns is negative"),
-        ({"service": {"level7": 1}}, "'level7' is none of the map's planes: level0, level1"),
-        ({"look_ahead": 0}, "look_ahead=0 is below 1"),
+        ({"service": -1}, "service.level1=-1, expected ns, 0 or more"),
+        ({"service": {"level7": 1}}, "level7"),
+        ({"look_ahead": 0}, "look_ahead=0, expected 1 or more"),
     ]:
         with traces.read(path) as reader, pytest.raises(ValueError, match=text):
             traces.jobs(reader, PlaneMap.parse(["38=level1"]), **options)

@@ -9,7 +9,7 @@ import re
 from .format import EVENT, STAMP, Family, digits
 from .tracefs import FLAGS, TASK
 
-__all__ = ["TRACECMD"]
+__all__ = ["TRACECMD", "padded"]
 
 _CPU = rb"(?:\[\d+\] +(?:" + FLAGS + rb" +)?|\d{1,5}" + FLAGS + rb" +)"
 _DIFF = rb" +(?:\(\+\d+\) +)?"
@@ -27,6 +27,11 @@ def _producer(line: bytes, match: "re.Match[bytes]") -> str | None:
     if _TSDIFF(line):
         name += " --ts-diff"
     return name
+
+
+def padded(line: bytes, match: "re.Match[bytes]") -> bool:
+    """Tell whether blanks follow the event's name, as trace-cmd prints and the kernel does not."""
+    return line[match.end() : match.end() + 1] == b" "
 
 
 TRACECMD = Family(_MATCH, _producer)
