@@ -1,0 +1,91 @@
+"""One policy in userspace: the default scheduler's answers end (rules, 3.5).
+
+A livelock of exits would be one in which no time passes: userspace enters a plane, the re-check
+takes the vCPU out again, and so on. No preset does that, nor one with a single field changed.
+"""
+
+import random
+
+import pytest
+from compare import policies
+
+from planesched import VM, Event, Policy
+from planesched.events import takes_plane
+from planesched.presets import presets
+
+MOST_EXITS = 5
+MOST_STATES = 5_000
+
+
+def in_userspace(preset, planes):
+    """Give a preset as userspace schedules it, and every policy one field away from it."""
+    policy = Policy.preset(preset, planes).replace(scheduler="user")
+    yield policy
+    for name, value in policies.changes(planes):
+        try:
+            changed = policy.replace(**{name: value})
+            changed.check_planes(planes)
+        except ValueError:  # the value needs a marker, or the marker is needed
+            continue
+        if changed.scheduler.name == "user" and changed != policy:
+            yield changed
+
+
+def answered(vcpu):
+    """Answer as the default scheduler does until the vCPU runs or it waits; count the exits."""
+    exits = 0
+    while vcpu.user and vcpu.default_pick() is not None:
+        exits += 1
+        assert exits <= MOST_EXITS, "the exits do not end"
+        vcpu.answer()
+    return exits
+
+
+@pytest.mark.parametrize("planes", [2, 3])
+@pytest.mark.parametrize("preset", presets())
+def test_answers_end_on_random_walks(preset, planes):
+    draw = random.Random(f"{preset} {planes}")
+    events = [event for event in Event if event != Event.ENTER]
+    most = 0
+    for policy in in_userspace(preset, planes):
+        vcpu = VM(planes=planes, policy=policy).vcpus[0]
+        for _ in range(400):
+            event = draw.choice(events)
+            named = takes_plane(event, call_takes_plane=policy.hands_over)
+            vcpu.step(event, draw.randrange(planes) if named else None)
+            most = max(most, answered(vcpu))
+    assert most >= 1
+
+
+GUESTS = (
+    *(Event.IRQ, Event.NMI, Event.INTERCEPT, Event.HALT, Event.CALL, Event.RETURN),
+    *(Event.CLI, Event.STI, Event.MASK, Event.UNMASK),
+)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("planes", [2, 3])
+@pytest.mark.parametrize("preset", presets())
+def test_answers_end_from_thousands_of_states(preset, planes):
+    """From states that guests and deliveries lead to, the deepest first."""
+    for policy in in_userspace(preset, planes):
+        vcpu = VM(planes=planes, policy=policy).vcpus[0]
+        acts = [
+            (event, plane)
+            for event in GUESTS
+            for plane in (
+                range(planes) if takes_plane(event, call_takes_plane=policy.hands_over) else [None]
+            )
+        ]
+        waiting = [vcpu.state.copy()]
+        seen = {waiting[0].tobytes()}
+        while waiting and len(seen) < MOST_STATES:
+            state = waiting.pop()
+            for act in acts:
+                vcpu.state = state
+                vcpu.step(*act)
+                answered(vcpu)
+                key = vcpu.state.tobytes()
+                if key not in seen:
+                    seen.add(key)
+                    waiting.append(vcpu.state.copy())
