@@ -99,8 +99,6 @@ LIB_OBJECTS := $(C_SOURCES:csrc/%.c=build/lib/%.o)
 VERSION = $(or $(shell sed -n "s/^__version__ = version = '\(.*\)'/\1/p" planesched/_version.py 2>/dev/null), \
 	$(shell sed -n 's/^fallback_version = "\(.*\)"/\1/p' pyproject.toml))
 FILL_IN = sed -e 's/@VERSION@/$(VERSION)/' -e 's,@PREFIX@,../..,' -e 's,@LIBS@,-L$${prefix}/lib -lplanesched -lm,'
-# What it takes to read an engine's figures, and to give it sources, goes with the library.
-READING := $(addprefix csrc/,core/compiler.h core/figures.h core/histogram.h engine/jobs.h engine/sources.h)
 INTO = $(DESTDIR)$(PREFIX)
 
 build/lib/%.o: csrc/%.c $(C_DEPS)
@@ -115,7 +113,7 @@ lib: build/lib/libplanesched.a  ## Build the static library
 
 install: lib  ## Install library, headers, CMake and pkg-config files under PREFIX
 	mkdir -p $(INTO)/include/planesched $(INTO)/lib/cmake/planesched $(INTO)/lib/pkgconfig
-	install -m 644 planesched/include/planesched/*.h $(READING) $(INTO)/include/planesched
+	install -m 644 planesched/include/planesched/*.h $(INTO)/include/planesched
 	install -m 644 build/lib/libplanesched.a $(INTO)/lib
 	install -m 644 planesched/cmake/planeschedConfig.cmake $(INTO)/lib/cmake/planesched
 	$(FILL_IN) planesched/cmake/planeschedConfigVersion.cmake.in > \

@@ -4,15 +4,18 @@ from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched.csched cimport ps_outcome, ps_policy, ps_state
 
-cdef extern from "core/figures.h" nogil:
+cdef extern from "planesched/histogram.h" nogil:
+    const unsigned PS_N_BUCKETS
+
+cdef extern from "planesched/figures.h" nogil:
+    struct ps_figures:
+        pass
+
+cdef extern from "core/ledger.h" nogil:
     enum:
-        PS_N_BUCKETS
         PS_CLOCK_ENTERED
         PS_CLOCK_POSTED
         PS_UNKNOWN_NS
-
-    struct ps_figures:
-        pass
 
     struct ps_ledger:
         ps_figures *figures
@@ -34,7 +37,7 @@ cdef extern from "core/figures.h" nogil:
         const ps_ledger *ledger, const ps_state *states, uint64_t n_vcpus, int64_t end_ns
     ) noexcept
 
-cdef extern from "core/records.h" nogil:
+cdef extern from "planesched/records.h" nogil:
     struct ps_event_record:
         int64_t time_ns
         uint32_t vcpu
@@ -49,6 +52,7 @@ cdef extern from "core/records.h" nogil:
         uint8_t reason, fault, flags, status
         uint32_t took_ns
 
+cdef extern from "core/record_checks.h" nogil:
     enum ps_mistake:
         PS_MISTAKE_TIME
         PS_MISTAKE_VCPU

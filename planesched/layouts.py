@@ -99,7 +99,7 @@ FIGURES = np.dtype(
         ("age_ns", "<u8", _PLANES),
     ]
 )
-"""The figures of the rules, section 6: ``struct ps_figures`` in csrc/core/figures.h."""
+"""The figures of the rules, section 6: ``struct ps_figures`` in planesched/figures.h."""
 
 TOTALS = np.dtype(
     [
@@ -111,7 +111,7 @@ TOTALS = np.dtype(
         *((name, WIDE) for name in ("load_ns", "age_ns", "age_before_ns")),
     ]
 )
-"""What became of all jobs, by plane: ``struct ps_totals`` in csrc/engine/jobs.h."""
+"""What became of all jobs, by plane: ``struct ps_totals`` in planesched/jobs.h."""
 
 TIMED = ("latency", "response", "sojourn")
 """What is timed of jobs: to the injection, to the first instruction, to the end of service."""
@@ -123,7 +123,7 @@ ROW = np.dtype(
         *((f"{what}_{end}_ns", "<u8") for what in TIMED for end in ("min", "max")),
     ]
 )
-"""What became of the jobs of one source: ``struct ps_row`` in csrc/engine/jobs.h."""
+"""What became of the jobs of one source: ``struct ps_row`` in planesched/jobs.h."""
 
 ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how")])
 """One thing that may happen in a search: ``struct ps_act`` in csrc/checker/world.h."""

@@ -1,6 +1,6 @@
 /* ps_step and the counting of figures, with the policy a constant of the program (fixed.h). */
-#include "core/records.h"
-#include "core/figures.h"
+#include "core/record_checks.h"
+#include "core/ledger.h"
 #include "fixed.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* ps_lookup_step of one vCPU over a recorded sequence of events. */
 #include "planesched/lookup.h"
-#include "core/records.h"
+#include "core/record_checks.h"
 
 /* Returns how often the current plane changed. `state` is the vCPU before, then after. */
 uint64_t lookup_loop(struct ps_lookup *lookup, struct ps_state *state,

@@ -1,7 +1,7 @@
 /* ps_step alone, called from C, over a recorded sequence of events; with -DFIXED the policy is the
  * constant in fixed.h, with -DCALLED each step is a call. */
 #include "planesched/step.h"
-#include "core/records.h"
+#include "core/record_checks.h"
 
 #ifdef FIXED
 #include "fixed.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "checker/search.h"
-#include "core/compiler.h"
+#include "planesched/compiler.h"
 
 #define PS_BATCH 64u
 

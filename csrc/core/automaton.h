@@ -8,7 +8,7 @@
 #ifndef PLANESCHED_AUTOMATON_H
 #define PLANESCHED_AUTOMATON_H
 
-#include "core/figures.h"
+#include "core/ledger.h"
 
 #define PS_NO_STATE UINT32_MAX
 

@@ -1,7 +1,8 @@
 /* The structs and enums of the core that Python reads too. */
-#include "core/figures.h"
 #include "core/layouts.h"
-#include "core/records.h"
+#include "planesched/figures.h"
+#include "planesched/records.h"
+#include "planesched/state.h"
 
 #define F(name) PS_LAYOUT_FIELD(ps_state, name)
 static const struct ps_layout_field state_fields[] = {

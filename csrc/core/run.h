@@ -4,7 +4,7 @@
 #define PLANESCHED_RUN_H
 
 #include "core/automaton.h"
-#include "core/records.h"
+#include "core/record_checks.h"
 
 struct ps_run {
     const struct ps_policy *policy;

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/compiler.h"
+#include "planesched/compiler.h"
 
 enum {
     PS_SCAN_LINE = 32,  /* masks in a cache line */

@@ -1,11 +1,11 @@
 /* Reading an engine's figures while it goes on. */
-#include "engine/step.h"
+#include "engine/vcpu_step.h"
 
 /* ---- Counting begins ---- */
 
 void ps_engine_clear(struct ps_engine *engine)
 {
-    const uint32_t n_rows = ps_engine_n_rows(engine);
+    const uint32_t n_rows = ps_n_rows(engine);
     const size_t bytes = (size_t)n_rows * PS_N_BUCKETS * sizeof *engine->latency;
     memset(engine->latency, 0, bytes);
     memset(engine->response, 0, bytes);
@@ -40,7 +40,7 @@ void ps_engine_restart(struct ps_engine *engine)
     ps_engine_clear(engine);
     for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
         struct ps_guest *guest = &engine->guests[vcpu];
-        const struct ps_state *s = ps_engine_state(engine, vcpu);
+        const struct ps_state *s = ps_vcpu_state(engine, vcpu);
         int64_t *clock = ps_clock(&engine->ledger, vcpu);
         ps_figures_join(&engine->ledger, s, clock, guest->now_ns);
         if ((uint32_t)clock[PS_CLOCK_ROW] == PS_NO_STATE)
@@ -132,7 +132,7 @@ static void add_row(const struct ps_row *row, unsigned plane, struct ps_totals *
 static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
                         struct ps_totals *totals, struct ps_row *rows)
 {
-    const uint32_t n_rows = ps_engine_n_rows(engine);
+    const uint32_t n_rows = ps_n_rows(engine);
     ps_engine_fold(engine);
     *figures = engine->figures;
     *totals = engine->totals;
@@ -142,7 +142,7 @@ static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
     struct ps_ledger ledger = {figures, NULL, NULL, engine->ledger.n_planes};
     for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
         const struct ps_guest *guest = &engine->guests[vcpu];
-        const struct ps_state *s = ps_engine_state(engine, vcpu);
+        const struct ps_state *s = ps_vcpu_state(engine, vcpu);
         /* Closing forgets when what is not pending was posted, which matters to nobody. */
         ledger.clocks = ps_clock(&engine->ledger, vcpu);
         read_pending(s, ledger.clocks, guest->now_ns, totals->oldest_ns);
@@ -163,29 +163,10 @@ static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
         add_row(&rows[row], engine->row_planes[row], totals, figures);
 }
 
-void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
-                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn)
-{
-    const size_t bytes = engine->ledger.n_planes * PS_N_BUCKETS * sizeof *latency;
-    /* Folding changes where things are counted, and nothing that anybody can see. */
-    struct ps_engine *own = (struct ps_engine *)(uintptr_t)engine;
-    read_counts(own, figures, totals, own->scratch);
-    memset(latency, 0, bytes);
-    memset(sojourn, 0, bytes);
-    for (uint32_t row = 0; row < ps_engine_n_rows(engine); row++) {
-        const size_t from = (size_t)row * PS_N_BUCKETS;
-        const size_t to = (size_t)engine->row_planes[row] * PS_N_BUCKETS;
-        for (size_t bucket = 0; bucket < PS_N_BUCKETS; bucket++) {
-            latency[to + bucket] += engine->latency[from + bucket];
-            sojourn[to + bucket] += engine->sojourn[from + bucket];
-        }
-    }
-}
-
-void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out)
+void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out)
 {
     const size_t bytes =
-        (size_t)ps_engine_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
+        (size_t)ps_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
     read_counts(engine, out->figures, out->totals, out->rows);
     memcpy(out->latency, engine->latency, bytes);
     memcpy(out->response, engine->costly ? engine->response : engine->latency, bytes);

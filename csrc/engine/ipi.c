@@ -93,13 +93,25 @@ static void send_one(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
     insert_sent(engine, target, index);
 }
 
-void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin)
+/* What the end of a job of a source sends. */
+static void send_from(struct ps_engine *engine, uint32_t vcpu, uint32_t origin)
 {
     for (uint32_t i = 0; i < engine->n_sources; i++) {
         const struct ps_source *source = &engine->sources[i];
         if (source->arrivals == PS_ARRIVALS_IPIS && source->origin == origin &&
             (!source->members || source->members[vcpu]))
             send_one(engine, vcpu, i);
+    }
+}
+
+/* The jobs that ended in the last event of a vCPU send, in the order in which they ended. */
+static void send_ended(struct ps_engine *engine, uint32_t vcpu)
+{
+    while (engine->ended.head != PS_NIL) {
+        const uint32_t index = ps_queue_pop(&engine->pool, &engine->ended);
+        const uint32_t origin = engine->pool.nodes[index].source;
+        ps_pool_give(&engine->pool, index);
+        send_from(engine, vcpu, origin);
     }
 }
 
@@ -118,6 +130,7 @@ int ps_engine_advance_together(struct ps_engine *engine, int64_t until_ns, uint6
             return 1;
         --*patience;
         ps_vcpu_do_next_event(engine, first);
+        send_ended(engine, first);
         if (n > 1)
             replay_matches(engine, first);
     }

@@ -1,8 +1,8 @@
 /* The structs and enums of the engine that Python reads too. */
 #include "core/layouts.h"
-#include "engine/jobs.h"
-#include "engine/sources.h"
 #include "planesched/engine.h"
+#include "planesched/jobs.h"
+#include "planesched/workload.h"
 
 #define F(name) PS_LAYOUT_FIELD(ps_job, name)
 static const struct ps_layout_field job_fields[] = {

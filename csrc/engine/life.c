@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "core/records.h"
+#include "core/record_checks.h"
 
 static int config_valid(const struct ps_engine_config *config)
 {
@@ -54,13 +54,12 @@ static int take_workload(struct ps_engine *engine)
     engine->n_streams = workload ? workload->n_sources + 1 : 0;
     const size_t n_rows = (size_t)engine->n_sources + engine->config.n_planes;
     engine->rows = (struct ps_row *)calloc(n_rows, sizeof *engine->rows);
-    engine->scratch = (struct ps_row *)calloc(n_rows, sizeof *engine->scratch);
     engine->row_planes = (uint8_t *)calloc(n_rows, 1);
     engine->arriving = (uint32_t *)calloc(n_rows, sizeof *engine->arriving);
     engine->latency = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->latency);
     engine->response = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->response);
     engine->sojourn = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->sojourn);
-    if (!engine->rows || !engine->scratch || !engine->row_planes || !engine->arriving ||
+    if (!engine->rows || !engine->row_planes || !engine->arriving ||
         !engine->latency || !engine->response || !engine->sojourn)
         return PS_ENGINE_NO_MEMORY;
     ps_engine_clear(engine);
@@ -97,7 +96,7 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     if (config->main_plane == PS_NO_PLANE)
         engine->config.main_plane = (uint8_t)ps_highest(engine->boot.online);
     engine->now_ns = engine->until_ns = engine->counted_ns = config->start_ns;
-    engine->pool.free = PS_NIL;
+    engine->pool.free = engine->ended.head = PS_NIL;
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
     engine->automaton = ps_automaton_create(&engine->policy, config->n_planes, PS_ENGINE_EVENTS,
@@ -123,7 +122,6 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->tree);
     free(engine->pool.nodes);
     free(engine->rows);
-    free(engine->scratch);
     free(engine->row_planes);
     free(engine->arriving);
     free(engine->latency);
@@ -276,18 +274,16 @@ uint32_t ps_engine_n_vcpus(const struct ps_engine *engine)
 
 uint32_t ps_engine_n_rows(const struct ps_engine *engine)
 {
-    return engine->n_sources + engine->config.n_planes;
+    return ps_n_rows(engine);
 }
 
 unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row)
 {
-    assert(row < ps_engine_n_rows(engine));
+    assert(row < ps_n_rows(engine));
     return engine->row_planes[row];
 }
 
 const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu)
 {
-    assert(vcpu < engine->n_vcpus);
-    const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
-    return row == PS_NO_STATE ? &engine->states[vcpu] : ps_automaton_state(engine->automaton, row);
+    return ps_vcpu_state(engine, vcpu);
 }

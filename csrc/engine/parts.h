@@ -1,15 +1,21 @@
-/* The engine's insides, shared by its files: engine.c (life and clock), engine_input.c,
- * engine_run.c (what happens on one vCPU), engine_step.h and .c (one step, its count and cost),
- * engine_talk.c (IPIs, and vCPUs in one order), engine_livelock.c, engine_read.c (figures) and
- * engine_copy.c. */
+/* The engine's insides, shared by its files. Each calls only those above it:
+ *
+ *     queue (nodes of jobs), log, livelock
+ *     vcpu_step.h and .c (one step, its count and its cost)
+ *     vcpu_jobs.h, vcpu.c (what happens on one vCPU, in order of time)
+ *     ipi (vCPUs in one order), input (what is fed)
+ *     counting (figures), snapshot
+ *     life (beginning, end and clock of an engine)
+ */
 #ifndef PLANESCHED_ENGINE_PARTS_H
 #define PLANESCHED_ENGINE_PARTS_H
 
 #include "core/automaton.h"
-#include "engine/jobs.h"
+#include "engine/queue.h"
 #include "planesched/engine.h"
-#include "core/records.h"
-#include "engine/sources.h"
+#include "planesched/jobs.h"
+#include "planesched/records.h"
+#include "planesched/workload.h"
 
 /* Jobs are fed in the order of these, within a vCPU. */
 struct ps_fed {
@@ -99,8 +105,8 @@ struct ps_engine {
     struct ps_stream *streams;
     uint16_t callers;        /* planes that have a source of calls */
     int talks;               /* there is a source of IPIs */
+    struct ps_queue ended;   /* then, jobs whose end may send some */
     struct ps_row *rows;     /* [n_sources + n_planes] */
-    struct ps_row *scratch;  /* as many, for reading */
     uint8_t *row_planes;     /* the plane that serves each */
     uint64_t *latency, *response, *sojourn; /* response: only where switches cost */
 
@@ -171,6 +177,20 @@ static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu,
     return v;
 }
 
+/* The state of a vCPU. */
+static inline const struct ps_state *ps_vcpu_state(const struct ps_engine *engine, uint32_t vcpu)
+{
+    assert(vcpu < engine->n_vcpus);
+    const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
+    return row == PS_NO_STATE ? &engine->states[vcpu] : ps_automaton_state(engine->automaton, row);
+}
+
+/* How many rows of figures there are: one a source, then one a plane. */
+static inline uint32_t ps_n_rows(const struct ps_engine *engine)
+{
+    return engine->n_sources + engine->config.n_planes;
+}
+
 static inline uint32_t ps_plane_row(const struct ps_engine *engine, unsigned plane)
 {
     return engine->n_sources + plane;
@@ -199,8 +219,7 @@ int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, u
 /* When the next event happens; `*rank`: what comes first at equal times (rules, 7). */
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank);
 
-/* The end of a job of a source that may send IPIs; and all vCPUs in one order. */
-void ps_vcpu_send(struct ps_engine *engine, uint32_t vcpu, uint32_t origin);
+/* Where vCPUs send each other IPIs: all of them in one order. */
 int ps_engine_advance_together(struct ps_engine *engine, int64_t until_ns, uint64_t *patience);
 
 /* What the engine has to know of a step; `bits`: PS_MARK_FAULT, _SWITCHED, _CHANGED and _EXIT

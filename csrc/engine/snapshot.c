@@ -7,7 +7,7 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     struct ps_engine *copy = (struct ps_engine *)ps_copied(engine, 1, sizeof *engine);
     if (!copy)
         return PS_ENGINE_NO_MEMORY;
-    const size_t n = engine->n_vcpus, n_rows = ps_engine_n_rows(engine);
+    const size_t n = engine->n_vcpus, n_rows = ps_n_rows(engine);
     const size_t slots = n * PS_CLOCK_SLOTS(engine->ledger.n_planes);
     const size_t buckets = n_rows * PS_N_BUCKETS;
     const size_t streams = n * engine->n_streams, leaves = engine->talks ? 2 * n : 0;
@@ -22,7 +22,6 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(uint32_t, tree, leaves);
     PS_COPY(uint32_t, arriving, engine->n_arriving);
     PS_COPY(struct ps_row, rows, n_rows);
-    PS_COPY(struct ps_row, scratch, n_rows);
     PS_COPY(uint8_t, row_planes, n_rows);
     PS_COPY(uint64_t, latency, buckets);
     PS_COPY(uint64_t, response, buckets);

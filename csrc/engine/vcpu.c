@@ -1,5 +1,5 @@
 /* What happens on one vCPU, in order of time. Sections are those of the rules. */
-#include "engine/jobs_at.h"
+#include "engine/vcpu_jobs.h"
 
 /* ---- Nothing to do ---- */
 
@@ -8,7 +8,7 @@ static unsigned plane_to_hand_to(const struct ps_vcpu v)
 {
     const struct ps_engine *engine = v.engine;
     const struct ps_guest *guest = v.guest;
-    const struct ps_state *s = ps_engine_state(engine, v.number);
+    const struct ps_state *s = ps_vcpu_state(engine, v.number);
     const struct ps_policy *policy = &engine->policy;
     const uint16_t work = (uint16_t)(ps_vcpu_eager(v) & s->online & ~policy->marker_bit);
     if (work)
@@ -41,7 +41,7 @@ static int answer_exit(const struct ps_vcpu v)
     const uint32_t vcpu = v.number;
     const struct ps_workload *workload = engine->config.workload;
     const uint32_t id = workload && workload->ids ? workload->ids[vcpu] : vcpu;
-    struct ps_state s = *ps_engine_state(engine, vcpu);
+    struct ps_state s = *ps_vcpu_state(engine, vcpu);
     if (engine->stopped)
         return 0;
     const int plane = ps_userspace_ask(&engine->config.userspace, &engine->policy, &s,
@@ -77,7 +77,7 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
         }
         /* What ps_guest_watch begins with, without the call. */
         if (PS_RARELY(guest->idle_steps >= PS_PATIENT_STEPS - 1u))
-            ps_guest_watch(guest, ps_engine_state(v.engine, v.number));
+            ps_guest_watch(guest, ps_vcpu_state(v.engine, v.number));
         else
             guest->idle_steps++;
     }

@@ -140,7 +140,7 @@ static uint64_t explore(unsigned n_threads, uint64_t most, uint64_t *n_states)
             unsigned act;
             uint64_t parts[2] = {hash ^ ps_key_of(&search, id)[0], 0};
             parts[1] = ps_search_parent(&search, id, &act) + ((uint64_t)act << 32);
-            parts[1] ^= (uint64_t)ps_block_of(&search, id)->marks[ps_place_in_block(id)] << 48;
+            parts[1] ^= (uint64_t)ps_block_of(&search, id)->marks[ps_place(id)] << 48;
             hash = ps_hash(parts, 2);
         }
     ps_search_close(&search);

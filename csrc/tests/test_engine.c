@@ -2,7 +2,7 @@
 #include "planesched/engine.h"
 
 #include "check.h"
-#include "engine/jobs.h"
+#include "planesched/histogram.h"
 
 static struct ps_engine_config two_planes(const struct ps_policy *policy)
 {
@@ -55,10 +55,14 @@ static void check_timeline(uint64_t patience)
 
     struct ps_figures figures;
     struct ps_totals totals;
-    static uint64_t latency[2][PS_N_BUCKETS], sojourn[2][PS_N_BUCKETS];
+    static uint64_t latency[2][PS_N_BUCKETS], response[2][PS_N_BUCKETS], sojourn[2][PS_N_BUCKETS];
+    struct ps_row rows[2];
+    const struct ps_reading reading = {&figures,   &totals,     rows,
+                                       latency[0], response[0], sojourn[0]};
     struct ps_vcpu_report report;
     for (unsigned times = 0; times < 2; times++) {
-        ps_engine_read(engine, &figures, &totals, latency[0], sojourn[0]);
+        ps_engine_read(engine, &reading);
+        CHECK(rows[0].finished == 1 && rows[1].sojourn_max_ns == 33);
         CHECK(totals.finished[0] == 1 && totals.finished[1] == 1);
         CHECK(totals.sojourn_max_ns[0] == 85 && totals.sojourn_max_ns[1] == 33);
         CHECK(figures.entries[0][1] == 1 && figures.entries[1][0] == 1);

@@ -43,7 +43,7 @@ static struct reading *read_all(struct ps_engine *engine)
     const struct ps_reading into = {&out->figures, &out->totals, out->rows, out->latency,
                                     out->response, out->sojourn};
     CHECK(ps_engine_n_rows(engine) == ROWS);
-    ps_engine_read_rows(engine, &into);
+    ps_engine_read(engine, &into);
     return out;
 }
 

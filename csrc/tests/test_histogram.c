@@ -1,6 +1,6 @@
 /* The histogram's buckets: every value falls into one, they are in order and narrow enough. */
 #include "check.h"
-#include "core/histogram.h"
+#include "planesched/histogram.h"
 
 static void check_value(uint64_t value)
 {

@@ -1,4 +1,4 @@
-"""Reading the histograms of csrc/core/histogram.h: 64 buckets an octave, exact below 64."""
+"""Reading the histograms of planesched/histogram.h: 64 buckets an octave, exact below 64."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _SUB_BITS = 6
 
 
 def bucket_of(value: int) -> int:
-    """Give the histogram bucket of a time in ns (csrc/core/histogram.h)."""
+    """Give the histogram bucket of a time in ns (planesched/histogram.h)."""
     shift = max(value.bit_length() - 1 - _SUB_BITS, 0)
     return (shift << _SUB_BITS) + (value >> shift)
 
 
 def bucket_floor(bucket: NDArray[np.int64] | int) -> NDArray[np.uint64]:
-    """Give the least value, in ns, of histogram buckets (csrc/core/histogram.h)."""
+    """Give the least value, in ns, of histogram buckets (planesched/histogram.h)."""
     bucket = np.asarray(bucket, dtype=np.uint64)
     octave = bucket >> np.uint64(_SUB_BITS)
     shift = octave - (octave > 0)

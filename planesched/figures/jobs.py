@@ -27,7 +27,7 @@ class JobStats(Alike):
     totals : ndarray, shape (), dtype TOTALS
         The counters.
     sojourn : ndarray of uint64, shape (planes, buckets)
-        Finished jobs by plane and sojourn bucket (csrc/core/histogram.h).
+        Finished jobs by plane and sojourn bucket (planesched/histogram.h).
     """
 
     def __init__(self, totals: NDArray[np.void], sojourn: NDArray[np.uint64]) -> None:

@@ -52,7 +52,7 @@ class Result(Alike):
         The counters behind `stats` and `jobs`.
     rows : ndarray, shape (rows,), dtype ROW
     latency, response, sojourn : ndarray of uint64, shape (rows, buckets)
-        Histograms (csrc/core/histogram.h): from arrival to injection, to the first instruction of
+        Histograms (planesched/histogram.h): from arrival to injection, to the first instruction of
         the plane that takes it, to the end of service.
     time_ns : ndarray of int64, shape (vcpus, 4)
         What each vCPU did: running, in userspace, blocked, in transitions; rows sum to elapsed_ns.

@@ -6,18 +6,18 @@ from planesched._cfigures cimport ps_figures
 from planesched.userspace cimport ps_userspace
 from planesched.csched cimport ps_policy, ps_state
 
-cdef extern from "core/records.h" nogil:
+cdef extern from "planesched/records.h" nogil:
     struct ps_outcome_record:
         pass
 
-cdef extern from "engine/jobs.h" nogil:
+cdef extern from "planesched/jobs.h" nogil:
     struct ps_totals:
         pass
 
     struct ps_row:
         pass
 
-cdef extern from "engine/sources.h" nogil:
+cdef extern from "planesched/workload.h" nogil:
     struct ps_spread:
         double a, b
         int64_t whole
@@ -130,7 +130,7 @@ cdef extern from "planesched/engine.h" nogil:
 
     uint32_t ps_engine_n_rows(const ps_engine *engine) noexcept
     unsigned ps_engine_row_plane(const ps_engine *engine, uint32_t row) noexcept
-    void ps_engine_read_rows(ps_engine *engine, const ps_reading *out) noexcept
+    void ps_engine_read(ps_engine *engine, const ps_reading *out) noexcept
     void ps_engine_restart(ps_engine *engine) noexcept
     void ps_engine_log(ps_engine *engine, ps_outcome_record *records, uint64_t n) noexcept
     uint64_t ps_engine_log_left(const ps_engine *engine) noexcept

@@ -442,8 +442,8 @@ cdef class Engine:
             If `into` is no reading of an engine with as many rows.
         """
         cdef engine.ps_reading reading
-        figures, totals, rows, latency, response, sojourn = _room(
-            engine.ps_engine_n_rows(self.c), into)
+        n_rows = engine.ps_engine_n_rows(self.c)
+        figures, totals, rows, latency, response, sojourn = _room(n_rows, into)
         reading.figures = <ps_figures *><size_t>figures.ctypes.data
         reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
         reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
@@ -452,7 +452,7 @@ cdef class Engine:
         reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
         with Turn(self):
             with nogil:
-                engine.ps_engine_read_rows(self.c, &reading)
+                engine.ps_engine_read(self.c, &reading)
         return figures, totals, rows, latency, response, sojourn
 
     def time_ns(self):

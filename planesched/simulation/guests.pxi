@@ -1,9 +1,11 @@
 # What guests do of themselves, in the form that the timed engine takes.
 
-cdef extern from "engine/sources.h" nogil:
+cdef extern from "planesched/workload.h" nogil:
+    void ps_source_prepare(engine.ps_source *source, const engine.ps_draws *draws) noexcept
+
+cdef extern from "engine/draws/numpy.h" nogil:
     const engine.ps_draws ps_numpy_draws
     void ps_numpy_prepare() noexcept
-    void ps_source_prepare(engine.ps_source *source) noexcept
 
 ps_numpy_prepare()
 
@@ -14,7 +16,7 @@ cdef class Guests:
     Parameters
     ----------
     sources : sequence of dict
-        Sorted by plane; the keys are the fields of ``struct ps_source`` (sources.h), a spread
+        Sorted by plane; the keys are the fields of ``struct ps_source`` (workload.h), a spread
         is a tuple (kind, a, b, whole, values).
     seed : sequence of int
         The seed as numpy's SeedSequence assembles it: 4 to 16 words of 32 bits.
@@ -119,5 +121,5 @@ cdef class Guests:
             out.n_targets = <uint32_t>len(fields["targets"])
             if not (out.n_targets and max(fields["targets"]) < self.vcpus):
                 raise ValueError(f"targets={fields['targets']} are not of the {self.vcpus} vCPUs")
-        ps_source_prepare(out)
+        ps_source_prepare(out, &ps_numpy_draws)
         return 0

@@ -42,7 +42,7 @@ class Spread(ABC):
 
     @abstractmethod
     def fields(self) -> Fields:
-        """Give it as ``struct ps_spread`` holds it (csrc/engine/sources.h)."""
+        """Give it as ``struct ps_spread`` holds it (planesched/workload.h)."""
 
 
 def plain(value: Spread) -> Any:

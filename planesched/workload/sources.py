@@ -97,7 +97,7 @@ class Source(ABC):
 
     @abstractmethod
     def fields(self) -> dict[str, Any]:
-        """Give what is its own of ``struct ps_source`` (csrc/engine/sources.h)."""
+        """Give what is its own of ``struct ps_source`` (planesched/workload.h)."""
 
     def scaled(self, factor: float) -> Self:
         """Give the same source with `factor` times as many jobs a second."""

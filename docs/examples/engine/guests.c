@@ -1,6 +1,6 @@
 /* The timed engine without Python: guests of a simulator, and a way not taken. C11 and C++17. */
 #include <planesched/engine.h>
-#include <planesched/jobs.h>
+#include <planesched/histogram.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,12 +31,15 @@ static void run(struct ps_engine *engine)
     }
 }
 
-static void report(const struct ps_engine *engine)
+static void report(struct ps_engine *engine)
 {
     static struct ps_figures figures;
     static struct ps_totals totals;
-    static uint64_t latency[2 * PS_N_BUCKETS], sojourn[2 * PS_N_BUCKETS];
-    ps_engine_read(engine, &figures, &totals, latency, sojourn);
+    static struct ps_row rows[2]; /* without sources, one a plane */
+    static uint64_t latency[2 * PS_N_BUCKETS], response[2 * PS_N_BUCKETS];
+    static uint64_t sojourn[2 * PS_N_BUCKETS];
+    const struct ps_reading reading = {&figures, &totals, rows, latency, response, sojourn};
+    ps_engine_read(engine, &reading);
     for (unsigned plane = 0; plane < 2; plane++)
         printf("plane %u: %" PRIu64 " served, the longest took %" PRIu64 " ns\n", plane,
                totals.finished[plane], totals.finished[plane] ? totals.sojourn_max_ns[plane] : 0);

@@ -6,6 +6,9 @@
 #ifndef PLANESCHED_ENGINE_H
 #define PLANESCHED_ENGINE_H
 
+#include "figures.h"
+#include "jobs.h"
+#include "records.h"
 #include "scheduler.h"
 
 #ifdef __cplusplus
@@ -46,7 +49,7 @@ struct ps_engine_config {
     int64_t cost_ns[PS_N_REASONS];   /* of a switch, by its reason */
     int64_t exit_ns;                 /* of an exit to userspace */
     int64_t forward_ns;              /* service time of a forward job */
-    const struct ps_workload *workload; /* what guests do of themselves (sources.h), or NULL */
+    const struct ps_workload *workload; /* what guests do of themselves (workload.h), or NULL */
     struct ps_userspace userspace;   /* answers exits; zeroed: the default userspace scheduler */
 };
 
@@ -71,31 +74,51 @@ enum ps_job_mistake {
 
 struct ps_engine;
 
-/* These return 0 or an error; after one nothing has changed. */
+/* Make an engine in `*out`, which the caller destroys. `config` and its policy and initial state
+ * are copied; a workload, and what the userspace scheduler's `user` leads to, stay the caller's and
+ * have to outlive the engine and its clones. Returns 0; or PS_ENGINE_BAD_CONFIG or
+ * PS_ENGINE_NO_MEMORY, and leaves `*out` alone. */
 int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out);
-/* More vCPUs, which have been there since the start. Fewer: nothing happens. Where vCPUs send each
- * other interrupts and time has passed: PS_ENGINE_BAD_TIME. */
-int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus);
-/* Jobs that are yet to come, in order of time within each vCPU. On PS_ENGINE_BAD_JOB, `index` and
- * `mistake` say which one is wrong and why. */
-int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t n,
-                   uint64_t *index, enum ps_job_mistake *mistake);
+
+/* Free an engine and all that is its own; NULL: nothing happens. */
 void ps_engine_destroy(struct ps_engine *engine);
 
-/* Another engine that goes on as this one would: a snapshot, or a way not taken. */
+/* Have at least so many vCPUs; new ones have been there since the start. Returns 0,
+ * PS_ENGINE_NO_MEMORY, or PS_ENGINE_BAD_TIME where vCPUs send each other interrupts and time has
+ * passed; nothing has changed then. */
+int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus);
+
+/* Take in jobs that are yet to come, in order of time within each vCPU; they are copied. Returns 0,
+ * PS_ENGINE_NO_MEMORY, or PS_ENGINE_BAD_JOB, when `index` and `mistake` say which one is wrong and
+ * why; nothing has changed then. */
+int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t n,
+                   uint64_t *index, enum ps_job_mistake *mistake);
+
+/* Make another engine in `*out` that goes on as this one would: a snapshot, or a way not taken. The
+ * caller destroys it; it shares nothing but what the caller owns, and has no log. Returns 0 or
+ * PS_ENGINE_NO_MEMORY. */
 int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out);
-/* Make an engine what a snapshot is, whatever it was before; the snapshot stays. */
+
+/* Make an engine what a snapshot is, whatever it was before; the snapshot stays the caller's.
+ * Returns 0, or PS_ENGINE_NO_MEMORY and has changed nothing. */
 int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot);
 
 /* Let everything up to and including `until_ns` happen, or at least `patience` events of it.
- * Returns 0 when that time is reached, 1 when patience ended first (call again), or
- * PS_ENGINE_BAD_TIME, or PS_ENGINE_NO_MEMORY, after which it can only be destroyed. */
+ * Returns 0 when that time is reached, 1 when patience ended first (call again),
+ * PS_ENGINE_STOPPED, PS_ENGINE_BAD_TIME, or PS_ENGINE_NO_MEMORY, after which it can only be
+ * destroyed. */
 int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience);
 
-/* When something happens next of itself or by a job that was fed; PS_NEVER_NS: never. */
+/* Return when something happens next of itself or by what was fed; PS_NEVER_NS: never. */
 int64_t ps_engine_next_event_ns(const struct ps_engine *engine);
+
+/* Return the time up to which everything has happened. */
 int64_t ps_engine_now_ns(const struct ps_engine *engine);
+
+/* Return how many vCPUs there are. */
 uint32_t ps_engine_n_vcpus(const struct ps_engine *engine);
+
+/* Return the state of a vCPU, which stays the engine's and is good until anything changes it. */
 const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu);
 
 /* What one vCPU did with its time, and whether it ever ran in circles. */
@@ -108,36 +131,37 @@ struct ps_vcpu_report {
     uint16_t livelock_planes;  /* the planes that took part in any */
 };
 
+/* Fill in what is known of one vCPU. */
 void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out);
 
-/* The figures up to now; the engine goes on as if they had not been read. `latency` and `sojourn`
- * hold a histogram for every plane. */
-struct ps_figures;
-struct ps_totals;
-void ps_engine_read(const struct ps_engine *engine, struct ps_figures *figures,
-                    struct ps_totals *totals, uint64_t *latency, uint64_t *sojourn);
-
-/* The same with a row and its histograms for every source of the workload, then for every plane
- * with what was fed and what VINA posted. */
-struct ps_row;
+/* Where figures go: arrays of the caller. There is a row, and a histogram of PS_N_BUCKETS
+ * (histogram.h), for every source of the workload, then for every plane with what was fed and what
+ * VINA posted. */
 struct ps_reading {
-    struct ps_figures *figures;
-    struct ps_totals *totals;
-    struct ps_row *rows;
-    uint64_t *latency, *response, *sojourn;
+    struct ps_figures *figures; /* figures.h: of planes */
+    struct ps_totals *totals;   /* jobs.h: of jobs, by plane */
+    struct ps_row *rows;        /* jobs.h: [ps_engine_n_rows()] */
+    uint64_t *latency, *response, *sojourn; /* [ps_engine_n_rows()][PS_N_BUCKETS] */
 };
 
-void ps_engine_read_rows(struct ps_engine *engine, const struct ps_reading *out);
+/* Write the figures up to now; the engine goes on as if they had not been read. */
+void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out);
+
+/* Return how many rows a reading has. */
 uint32_t ps_engine_n_rows(const struct ps_engine *engine);
-/* The plane that serves the jobs of a row. */
+
+/* Return the plane that serves the jobs of a row. */
 unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row);
-/* Where outcomes worth it (ps_worth_logging) go until there is no room left; NULL: nowhere.
- * planesched.OUTCOME is the same layout; `record` is -1. */
-struct ps_outcome_record;
-void ps_engine_log(struct ps_engine *engine, struct ps_outcome_record *records, uint64_t n);
-uint64_t ps_engine_log_left(const struct ps_engine *engine);
+
 /* Forget what was counted: figures begin now. */
 void ps_engine_restart(struct ps_engine *engine);
+
+/* Write outcomes that are worth it (ps_worth_logging) to an array of the caller until there is no
+ * room left; NULL: nowhere. Their `record` is -1. */
+void ps_engine_log(struct ps_engine *engine, struct ps_outcome_record *records, uint64_t n);
+
+/* Return how many more the log has room for. */
+uint64_t ps_engine_log_left(const struct ps_engine *engine);
 
 #ifdef __cplusplus
 }

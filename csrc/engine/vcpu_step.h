@@ -1,8 +1,8 @@
 /* One step of a vCPU, what it adds to the figures and what it costs. */
-#ifndef PLANESCHED_ENGINE_STEP_H
-#define PLANESCHED_ENGINE_STEP_H
+#ifndef PLANESCHED_VCPU_STEP_H
+#define PLANESCHED_VCPU_STEP_H
 
-#include "core/compiler.h"
+#include "planesched/compiler.h"
 #include "engine/parts.h"
 
 static inline void ps_extend_range(uint64_t *least, uint64_t *greatest, uint64_t value)

@@ -1,30 +1,12 @@
-/* The records that vm.run reads and writes, and what they are checked for beforehand. */
-#ifndef PLANESCHED_RECORDS_H
-#define PLANESCHED_RECORDS_H
+/* What the records that vm.run reads are checked for beforehand. */
+#ifndef PLANESCHED_RECORD_CHECKS_H
+#define PLANESCHED_RECORD_CHECKS_H
 
+#include "planesched/records.h"
 #include "planesched/step.h"
-
-/* planesched.EVENT: 16 bytes. */
-struct ps_event_record {
-    int64_t time_ns;
-    uint32_t vcpu;
-    uint8_t kind, plane;
-    uint16_t arg;
-};
 
 /* Where records are read one after the other, those this many bytes ahead are asked for. */
 #define PS_RECORDS_AHEAD (256u * sizeof(struct ps_event_record))
-
-/* planesched.OUTCOME: 32 bytes. */
-struct ps_outcome_record {
-    int64_t record, time_ns;
-    uint32_t vcpu;
-    uint8_t kind, plane;
-    int8_t was, now;
-    uint8_t reason, fault, flags;
-    uint8_t status;   /* before the step, as in ps_state */
-    uint32_t took_ns; /* that the switch or exit takes, where the driver gives it time */
-};
 
 /* What is wrong with a record; the order is that in which the fields are looked at. */
 enum ps_mistake {

@@ -1,6 +1,6 @@
-#include "core/records.h"
+#include "core/record_checks.h"
 
-#include "core/compiler.h"
+#include "planesched/compiler.h"
 
 static enum ps_mistake record_mistake(const struct ps_event_record *event,
                                       const struct ps_policy *policy, unsigned n_planes,

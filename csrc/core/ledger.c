@@ -1,4 +1,4 @@
-#include "core/figures.h"
+#include "core/ledger.h"
 
 static void count_pending(uint64_t counts[PS_N_PENDING][PS_MAX_PLANES], const struct ps_state *s)
 {

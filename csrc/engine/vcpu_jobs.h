@@ -1,8 +1,8 @@
-/* Jobs and time on one vCPU: a part of engine_run.c, whose loop wants it inlined. */
-#ifndef PLANESCHED_ENGINE_JOBS_H
-#define PLANESCHED_ENGINE_JOBS_H
+/* Jobs and time on one vCPU: a part of vcpu.c, whose loop wants it inlined. */
+#ifndef PLANESCHED_VCPU_JOBS_H
+#define PLANESCHED_VCPU_JOBS_H
 
-#include "engine/step.h"
+#include "engine/vcpu_step.h"
 
 /* ---- Time passes ---- */
 
@@ -210,9 +210,10 @@ PS_INLINE void finish_job(const struct ps_vcpu v)
     const uint32_t row = node->source;
     guest->n_jobs--;
     count_finished(engine, row, (uint64_t)(guest->now_ns - node->arrival_ns));
-    ps_pool_give(&engine->pool, index);
     if (!v.plain && engine->talks)
-        ps_vcpu_send(engine, v.number, row);
+        ps_queue_push(&engine->pool, &engine->ended, index);
+    else
+        ps_pool_give(&engine->pool, index);
 }
 
 /* The current plane calls; if that is accepted, its own job waits for that of the call. */

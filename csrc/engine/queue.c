@@ -1,4 +1,4 @@
-#include "engine/jobs.h"
+#include "engine/queue.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,7 @@
 /* Queues of jobs against a plain model: first in, first out, and every node is somewhere once. */
-#include "engine/jobs.h"
+#include "engine/queue.h"
+
+#include <string.h>
 
 #include "check.h"
 

@@ -2,16 +2,20 @@
  *
  * Every (vCPU, source) has a stream of its own, an SFC64 generator seeded from numpy's SeedSequence
  * with the spawn key (vCPU, source), so what arrives depends on nothing else: not on the policy,
- * not on other sources, not on threads. The engine knows only struct ps_source and its `draw`; the
- * distributions behind that are numpy's (numpy/draws.c).
+ * not on other sources, not on threads. The engine knows only struct ps_source and struct ps_draws;
+ * the distributions behind them are this library's, numpy's (in the Python package), or yours.
  */
-#ifndef PLANESCHED_SOURCES_H
-#define PLANESCHED_SOURCES_H
+#ifndef PLANESCHED_WORKLOAD_H
+#define PLANESCHED_WORKLOAD_H
 
 #include <assert.h>
 #include <stdint.h>
 
-#include "planesched/engine.h"
+#include "engine.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* a + b, both not negative; never instead of overflow. */
 static inline int64_t ps_later(int64_t a_ns, int64_t b_ns)
@@ -84,7 +88,7 @@ struct ps_seed {
     uint32_t n;
 };
 
-/* How the engine draws what is not a source's next job: it knows no distribution itself. */
+/* Where what is random comes from: the engine knows no distribution itself. */
 struct ps_draws {
     /* Begin a stream, at its first arrival; without a source, just begin. */
     void (*begin)(struct ps_stream *stream, const struct ps_source *source,
@@ -92,6 +96,8 @@ struct ps_draws {
     double (*unit)(struct ps_stream *stream);                   /* in 0..1, less than 1 */
     uint32_t (*choose)(struct ps_stream *stream, uint32_t n);   /* in 0..n-1 */
     int64_t (*time)(const struct ps_spread *spread, struct ps_stream *stream);
+    /* A source's next job, by enum ps_arrivals. */
+    void (*draw[PS_N_ARRIVALS])(const struct ps_source *source, struct ps_stream *stream);
 };
 
 #define PS_N_COSTS (PS_N_REASONS * PS_MAX_PLANES * PS_MAX_PLANES)
@@ -108,11 +114,30 @@ struct ps_workload {
     const struct ps_spread *exit_cost;
 };
 
-extern const struct ps_draws ps_numpy_draws;
-/* Makes exponential draws faster, and changes none. Once, before there are threads. */
-void ps_numpy_prepare(void);
+/* The draws of this library, in plain C: the same seed gives the same jobs wherever the C library's
+ * log, exp and sqrt give the same numbers. The Python package draws with numpy's distributions
+ * instead, so one seed means other jobs there. */
+extern const struct ps_draws ps_library_draws;
 
-/* Choose `draw` once the other fields are there. */
-void ps_source_prepare(struct ps_source *source);
+/* Choose `draw` once `arrivals` is there: the source is then ready for a workload with these
+ * draws. */
+static inline void ps_source_prepare(struct ps_source *source, const struct ps_draws *draws)
+{
+    assert(source->arrivals < PS_N_ARRIVALS);
+    source->draw = draws->draw[source->arrivals];
+}
+
+/* The seed of a run from one number, as numpy.random.SeedSequence assembles it. */
+static inline struct ps_seed ps_seed_of(uint64_t number)
+{
+    struct ps_seed seed = {{0}, 4};
+    seed.words[0] = (uint32_t)number;
+    seed.words[1] = (uint32_t)(number >> 32);
+    return seed;
+}
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,24 +1,24 @@
-/* Streams and draws, over numpy's distributions (numpy/random/distributions.h, linked statically).
+/* Streams and draws over three distributions, which the file that includes this has: a standard
+ * exponential, a standard normal and a standard gamma draw from a generator.
  *
  * The generator is numpy's SFC64 (32 bytes of state: a million vCPUs with three sources take
- * 192 MB with their next arrivals) and the seeding numpy's SeedSequence; both are restated here,
- * because numpy has no C interface that makes generators. tests/test_draws.py compares them with
+ * 192 MB with their next arrivals) and the seeding numpy's SeedSequence, both restated here;
+ * tests/engine/test_draws.py compares them with
  * numpy.random.Generator(SFC64(SeedSequence(seed, spawn_key=(vcpu, source)))).
  */
-#include <Python.h>
+#ifndef PLANESCHED_STREAMS_H
+#define PLANESCHED_STREAMS_H
 
 #include <math.h>
-#include <numpy/random/distributions.h>
 #include <string.h>
 
-#include "engine/draws/exponential.h"
-#include "planesched/engine.h"
+#include "engine/draws/sfc.h"
 
 /* ---- SeedSequence, M. E. O'Neill's seed_seq_fe128 as in numpy/random/bit_generator.pyx ---- */
 
-#define POOL 4u
+#define PS_SEED_POOL 4u
 
-static uint32_t hashed(uint32_t value, uint32_t *constant, uint32_t multiplier)
+static uint32_t seed_hashed(uint32_t value, uint32_t *constant, uint32_t multiplier)
 {
     value ^= *constant;
     *constant *= multiplier;
@@ -26,38 +26,38 @@ static uint32_t hashed(uint32_t value, uint32_t *constant, uint32_t multiplier)
     return value ^ value >> 16;
 }
 
-static uint32_t mixed(uint32_t x, uint32_t y)
+static uint32_t seed_mixed(uint32_t x, uint32_t y)
 {
     const uint32_t out = UINT32_C(0xca01f9dd) * x - UINT32_C(0x4973f715) * y;
     return out ^ out >> 16;
 }
 
-static void fill_pool(uint32_t pool[POOL], const uint32_t *words, uint32_t n)
+static void fill_seed_pool(uint32_t pool[PS_SEED_POOL], const uint32_t *words, uint32_t n)
 {
     const uint32_t multiplier = UINT32_C(0x931e8875);
     uint32_t constant = UINT32_C(0x43b0d7e5);
-    for (unsigned i = 0; i < POOL; i++)
-        pool[i] = hashed(words[i], &constant, multiplier);
-    for (unsigned from = 0; from < POOL; from++)
-        for (unsigned to = 0; to < POOL; to++)
+    for (unsigned i = 0; i < PS_SEED_POOL; i++)
+        pool[i] = seed_hashed(words[i], &constant, multiplier);
+    for (unsigned from = 0; from < PS_SEED_POOL; from++)
+        for (unsigned to = 0; to < PS_SEED_POOL; to++)
             if (from != to)
-                pool[to] = mixed(pool[to], hashed(pool[from], &constant, multiplier));
-    for (uint32_t from = POOL; from < n; from++)
-        for (unsigned to = 0; to < POOL; to++)
-            pool[to] = mixed(pool[to], hashed(words[from], &constant, multiplier));
+                pool[to] = seed_mixed(pool[to], seed_hashed(pool[from], &constant, multiplier));
+    for (uint32_t from = PS_SEED_POOL; from < n; from++)
+        for (unsigned to = 0; to < PS_SEED_POOL; to++)
+            pool[to] = seed_mixed(pool[to], seed_hashed(words[from], &constant, multiplier));
 }
 
 static void seed_stream(uint64_t state[4], const struct ps_seed *seed, uint32_t vcpu,
                         uint32_t number)
 {
-    uint32_t words[PS_SEED_WORDS + 2], pool[POOL], constant = UINT32_C(0x8b51f9dd), made[6];
-    assert(seed->n >= POOL && seed->n <= PS_SEED_WORDS);
+    uint32_t words[PS_SEED_WORDS + 2], pool[PS_SEED_POOL], constant = UINT32_C(0x8b51f9dd), made[6];
+    assert(seed->n >= PS_SEED_POOL && seed->n <= PS_SEED_WORDS);
     memcpy(words, seed->words, seed->n * sizeof *words);
     words[seed->n] = vcpu;
     words[seed->n + 1] = number;
-    fill_pool(pool, words, seed->n + 2);
+    fill_seed_pool(pool, words, seed->n + 2);
     for (unsigned i = 0; i < 6; i++)
-        made[i] = hashed(pool[i % POOL], &constant, UINT32_C(0x58f38ded));
+        made[i] = seed_hashed(pool[i % PS_SEED_POOL], &constant, UINT32_C(0x58f38ded));
     for (unsigned i = 0; i < 3; i++)
         state[i] = made[2 * i] | (uint64_t)made[2 * i + 1] << 32;
     state[3] = 1;
@@ -67,29 +67,23 @@ static void seed_stream(uint64_t state[4], const struct ps_seed *seed, uint32_t 
 
 /* ---- Spreads ---- */
 
-static bitgen_t as_numpy(struct sfc *sfc)
-{
-    const bitgen_t bits = {sfc, sfc_word, sfc_half, sfc_unit, sfc_word};
-    return bits;
-}
-
 static inline struct sfc *sfc_of(struct ps_stream *stream)
 {
     return (struct sfc *)stream->random;
 }
 
-static inline int64_t rounded(double ns)
+static inline int64_t rounded_ns(double ns)
 {
     return ns < 9.2e18 ? (int64_t)(ns + 0.5) : PS_NEVER_NS;
 }
 
 static inline int64_t exponential(struct sfc *sfc, double mean_ns)
 {
-    return rounded(mean_ns * standard_exponential(sfc));
+    return rounded_ns(mean_ns * standard_exponential(sfc));
 }
 
 /* In 0..n-1; with n a memory's worth of values the bias of multiplying is below 2^-20. */
-static uint64_t below(struct sfc *sfc, uint64_t n)
+static uint64_t draw_below(struct sfc *sfc, uint64_t n)
 {
     const uint64_t random = sfc_next(sfc);
     const uint64_t high = (random >> 32) * n, low = (random & UINT32_MAX) * n;
@@ -98,20 +92,19 @@ static uint64_t below(struct sfc *sfc, uint64_t n)
 
 static int64_t spread_draw(const struct ps_spread *spread, struct sfc *sfc)
 {
-    bitgen_t bits = as_numpy(sfc);
     switch (spread->kind) {
     case PS_SPREAD_CONSTANT:
         return spread->whole;
     case PS_SPREAD_UNIFORM:
-        return rounded(spread->a + (spread->b - spread->a) * sfc_unit(sfc));
+        return rounded_ns(spread->a + (spread->b - spread->a) * sfc_unit(sfc));
     case PS_SPREAD_EXPONENTIAL:
         return exponential(sfc, spread->a);
     case PS_SPREAD_LOGNORMAL:
-        return rounded(exp(spread->a + spread->b * random_standard_normal(&bits)));
+        return rounded_ns(exp(spread->a + spread->b * standard_normal(sfc)));
     case PS_SPREAD_GAMMA:
-        return rounded(spread->b * random_standard_gamma(&bits, spread->a));
+        return rounded_ns(spread->b * standard_gamma(sfc, spread->a));
     default:
-        return spread->values[below(sfc, spread->n)];
+        return spread->values[draw_below(sfc, spread->n)];
     }
 }
 
@@ -196,29 +189,14 @@ static void draw_ipi(const struct ps_source *source, struct ps_stream *stream)
     draw_service(source, stream, *sfc_of(stream));
 }
 
-static void (*const DRAWS[PS_N_ARRIVALS])(const struct ps_source *, struct ps_stream *) = {
-    draw_poisson, draw_periodic, draw_onoff, draw_times, draw_calls, draw_ipi,
-};
-
-void ps_numpy_prepare(void)
-{
-    prepare_exponential();
-}
-
-void ps_source_prepare(struct ps_source *source)
-{
-    assert(source->arrivals < PS_N_ARRIVALS);
-    source->draw = DRAWS[source->arrivals];
-}
-
-static double unit(struct ps_stream *stream)
+static double draw_unit(struct ps_stream *stream)
 {
     return sfc_unit(sfc_of(stream));
 }
 
-static uint32_t choose(struct ps_stream *stream, uint32_t n)
+static uint32_t draw_choice(struct ps_stream *stream, uint32_t n)
 {
-    return (uint32_t)below(sfc_of(stream), n);
+    return (uint32_t)draw_below(sfc_of(stream), n);
 }
 
 static int64_t draw_time(const struct ps_spread *spread, struct ps_stream *stream)
@@ -226,7 +204,7 @@ static int64_t draw_time(const struct ps_spread *spread, struct ps_stream *strea
     return spread_draw(spread, sfc_of(stream));
 }
 
-static void stream_begin(struct ps_stream *stream, const struct ps_source *source,
+static void begin_stream(struct ps_stream *stream, const struct ps_source *source,
                          const struct ps_seed *seed, uint32_t vcpu, uint32_t number)
 {
     seed_stream(stream->random, seed, vcpu, number);
@@ -238,7 +216,7 @@ static void stream_begin(struct ps_stream *stream, const struct ps_source *sourc
         return;
     if (source->arrivals == PS_ARRIVALS_ONOFF) {
         /* Begin as one finds it at any time: on with the share of time that it is on. */
-        stream->count = unit(stream) * (source->spell_ns[0] + source->spell_ns[1]) >=
+        stream->count = draw_unit(stream) * (source->spell_ns[0] + source->spell_ns[1]) >=
                         source->spell_ns[0];
         const double mean_ns = source->spell_ns[stream->count & 1u];
         stream->spell_ns = ps_later(stream->next_ns, exponential(sfc_of(stream), mean_ns));
@@ -246,4 +224,13 @@ static void stream_begin(struct ps_stream *stream, const struct ps_source *sourc
     source->draw(source, stream);
 }
 
-const struct ps_draws ps_numpy_draws = {stream_begin, unit, choose, draw_time};
+/* The table of these draws. */
+#define PS_DRAWS_HERE \
+    { \
+        begin_stream, draw_unit, draw_choice, draw_time, \
+        { \
+            draw_poisson, draw_periodic, draw_onoff, draw_times, draw_calls, draw_ipi \
+        } \
+    }
+
+#endif
