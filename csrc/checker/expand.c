@@ -33,9 +33,10 @@ static void keep_found(const struct ps_search *search, struct ps_piece *piece, c
 static int act_on_both(const struct ps_system *sys, struct ps_world *next,
                        const struct ps_act *act, unsigned *touched)
 {
-    struct ps_outcome out[2] = {{0, 0, 0, 0, 0, {0}}, {0, 0, 0, 0, 0, {0}}};
+    struct ps_outcome out[2];
     struct ps_act twin = *act;
     unsigned stepped;
+    memset(out, 0, sizeof out);
     twin.vcpu = 1;
     const unsigned first = ps_world_act(sys, next, act, &out[0], &stepped);
     const unsigned second = ps_world_act(sys, next, &twin, &out[1], &stepped);
