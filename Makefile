@@ -12,6 +12,8 @@ CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
 C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
+AMALGAMATED := build/amalgamation/planesched.c
+C_BINS += $(CCS:%=build/ctest/amalgamation.%)
 TSAN_BIN = $(if $(SANITIZE),build/ctest/test_checker.tsan)
 C_SOURCES := $(filter-out csrc/tests/%,$(wildcard csrc/*/*.c))
 HEADERS := $(patsubst planesched/include/%,%,$(wildcard planesched/include/planesched/*.h)) \
@@ -28,10 +30,10 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest lint stubs bench lib install clean
+.PHONY: help build test rest debug ctest amalgamation lint stubs bench lib install clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 $(V)/python:
 	$(PYTHON) -m venv .venv
@@ -59,6 +61,18 @@ ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run
 		echo "$$cc -x $$as $$h"; echo "#include <$$h>" | \
 		$$cc -x $$as $(WARN) -Iplanesched/include -Icsrc -fsyntax-only - || exit 1; done; done; done
 	@for t in $(C_BINS) $(TSAN_BIN); do echo "$$t"; $(RUN) ./$$t || exit 1; done
+
+amalgamation: $(AMALGAMATED)  ## Write the C library as build/amalgamation/planesched.h and .c
+
+$(AMALGAMATED): csrc/amalgamate.py $(C_DEPS)
+	$(PYTHON) $< $(@D)
+
+# Nothing but the two files; the header is C++ too. Some inline functions only Python's part uses.
+build/ctest/amalgamation.%: csrc/tests/amalgamation/main.c csrc/tests/check.h $(AMALGAMATED)
+	@mkdir -p $(@D)
+	echo '#include <planesched.h>' | $* -x c++ -std=c++17 $(WARN) -Ibuild/amalgamation -fsyntax-only -
+	$* -std=c11 -O1 -g $(WARN) -Wno-unused-function $(SANITIZE) -Ibuild/amalgamation -pthread \
+		-o $@ $< $(AMALGAMATED) -lm
 
 # The one that starts threads, under TSan.
 $(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)

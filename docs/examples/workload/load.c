@@ -1,4 +1,4 @@
-/* Guests that do things of themselves, in C: a workload with the library's own draws. C11, C++17. */
+/* Guests that do things of themselves: a workload with the library's own draws. C11 and C++17. */
 #include <planesched/engine.h>
 #include <planesched/histogram.h>
 #include <planesched/workload.h>
