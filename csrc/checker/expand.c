@@ -154,7 +154,7 @@ static void expand_piece(const struct ps_search *search, struct ps_piece *piece)
         /* Other marks in this block belong to other pieces; this one's only to this call. */
         block->marks[ps_place(id)] = origins[i].delivered;
         if (origins[i].idles)
-            block->acts[ps_place(id)] |= PS_IDLES;
+            block->acts[ps_place(id)] |= PS_ACT_IDLES;
     }
 }
 

@@ -108,7 +108,7 @@ void ps_search_world(const struct ps_search *search, uint32_t id, struct ps_worl
 uint32_t ps_search_parent(const struct ps_search *search, uint32_t id, unsigned *act)
 {
     const struct ps_block *block = ps_block_of(search, id);
-    *act = block->acts[ps_place(id)] & (PS_IDLES - 1u);
+    *act = block->acts[ps_place(id)] & (PS_ACT_IDLES - 1u);
     return block->parents[ps_place(id)];
 }
 
