@@ -30,9 +30,13 @@ from .out import LOG_ROOM, add_plot, add_timeline, check_drawings, write_plot, w
 
 DESCRIPTION = """\
 Replay a recorded trace of Linux kvm: events (tracefs, trace-cmd report, perf script; plain, .gz,
-.xz or .zst) under some policies and print what each would have done. You say which plane each
+.bz2, .xz or .zst) under some policies and print what each would have done. You say which plane each
 vector is for, by level so that one map serves both directions: level0 is the guest OS's plane,
-level1 the next above it. A halted vCPU waits, a busy one works for level0."""
+level1 the next above it. A halted vCPU waits, a busy one works for level0.
+To record: trace-cmd record -C mono -b 65536 with -e kvm:NAME for kvm_apic_accept_irq,
+kvm_apicv_accept_irq, kvm_inj_virq, kvm_entry, kvm_exit, kvm_eoi and kvm_vcpu_wakeup; trace.dat and
+perf.data are read through the installed trace-cmd and perf. docs/how-to/capture.md has perf,
+tracefs, one VM of many, APICv and AVIC."""
 EXAMPLE = (
     "planesched replay :demo --map 0x26-0x27=level1 --map call_function_single=level2 "
     "--policy vsm --policy vsm_relay:ret=next_online --plot demo.svg --timeline demo.json.gz"

@@ -65,7 +65,7 @@ def report(trace: str, found: Survey) -> str:
     paragraphs = [_heading(trace, found), _events(found), _lacking(found)]
     if found.switches:
         named = ", ".join(f"{count} {name}" for name, count in found.switches.items())
-        paragraphs.append(f"recorded switches: {named} (replay --verify compares them)")
+        paragraphs.append(f"recorded switches: {named}")
     paragraphs += [f"note: {note}" for note in found.evidence.notes]
     parts = ["\n".join("\n".join(fill(text, columns, hang=2)) for text in paragraphs if text)]
     if found.vectors:
