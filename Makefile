@@ -80,11 +80,11 @@ $(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)
 	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< $(wildcard csrc/checker/*.c)
 
 define C_RULE
-build/ctest/$(1)/%.o: csrc/%.c $(C_DEPS)
+build/ctest/$(1)/%.o: csrc/%.c Makefile
 	@mkdir -p $$(@D)
-	$(1) $(C_FLAGS) -c -o $$@ $$<
+	$(1) $(C_FLAGS) -MMD -MP -c -o $$@ $$<
 build/ctest/%.$(1): csrc/tests/%.c $(C_SOURCES:csrc/%.c=build/ctest/$(1)/%.o)
-	$(1) $(C_FLAGS) -pthread -o $$@ $$^ -lm
+	$(1) $(C_FLAGS) -MMD -MP -MF $$@.d -MT $$@ -pthread -o $$@ $$(filter %.c %.o,$$^) -lm
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
 
@@ -115,9 +115,9 @@ VERSION = $(or $(shell sed -n "s/^__version__ = version = '\(.*\)'/\1/p" planesc
 FILL_IN = sed -e 's/@VERSION@/$(VERSION)/' -e 's,@PREFIX@,../..,' -e 's,@LIBS@,-L$${prefix}/lib -lplanesched -lm,'
 INTO = $(DESTDIR)$(PREFIX)
 
-build/lib/%.o: csrc/%.c $(C_DEPS)
+build/lib/%.o: csrc/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LIB_CFLAGS) -c -o $@ $<
+	$(CC) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
 build/lib/libplanesched.a: $(LIB_OBJECTS)
 	rm -f $@
@@ -138,3 +138,6 @@ clean:  ## Remove everything that was built
 	rm -rf build dist *.egg-info .venv .venv-debug planesched/_version.py
 	rm -f planesched/cmake/planeschedConfigVersion.cmake planesched/pkgconfig/planesched.pc
 	find planesched -name '*.so' -delete
+
+# Which headers each file includes, as the compilers wrote it down.
+-include $(wildcard build/ctest/*.d build/ctest/*/*/*.d build/lib/*/*.d)
