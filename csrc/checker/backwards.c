@@ -66,7 +66,8 @@ void ps_search_sweep(struct ps_search *search, unsigned number, int first)
         const struct ps_block *block = ps_block_of(search, id);
         uint32_t *place = &block->marks[ps_place(id)];
         uint32_t mark = ps_load(place);
-        if (first && block->acts[ps_place(id)] & PS_ACT_IDLES && search->wanted >> PS_PROGRESS & 1u) {
+        if (first && block->acts[ps_place(id)] & PS_ACT_IDLES &&
+            search->wanted >> PS_PROGRESS & 1u) {
             mark |= PS_ALIVE;
             changes++;
         }

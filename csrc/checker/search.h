@@ -48,7 +48,7 @@ struct ps_block {
     uint16_t *acts; /* what led here, and PS_ACT_IDLES */
 };
 
-#define PS_ACT_IDLES 0x8000u /* of a state: after some act that switches or enters, no plane executes */
+#define PS_ACT_IDLES 0x8000u /* after some act that switches or enters, no plane executes */
 
 /* One table of packed worlds: open addressing over 32-bit slots. A slot holds 1 + the number of a
  * state, and above it 6 bits of the hash, so that few keys are looked at in vain. */
