@@ -103,6 +103,25 @@ def test_binary_files(tmp_path, start, found):
         list(traces.read(path))
 
 
+@pytest.mark.parametrize(
+    ("start", "typed"),
+    [
+        (b"\x17\x08\x44tracing", "trace-cmd report -t -i {} | planesched replay -"),
+        (b"PERFILE2", "perf script --ns --show-lost-events -f -i {} | planesched replay -"),
+    ],
+)
+def test_the_pipeline_to_type_where_the_tool_is_missing(tmp_path, monkeypatch, start, typed):
+    path = tmp_path / "t"
+    path.write_bytes(start + bytes(1000))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        traces.read(path)
+    assert typed.format(path) in str(caught.value)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    with pytest.raises(InputError, match="on standard input"):
+        traces.read("-")
+
+
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_standard_input(monkeypatch, kind):
     data = COMPRESS[kind](TEXT)
