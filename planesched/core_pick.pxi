@@ -46,7 +46,7 @@ def pick_many(candidates, policy, locked=None, out=None):
     cdef int8_t *planes
     cdef uint64_t n
     if not isinstance(policy, Policy):
-        raise TypeError(f"policy={policy!r} is not a Policy")
+        raise TypeMistake("policy", policy, "a Policy")
     fill_policy(&c_policy, policy)
     words = _words("candidates", candidates)
     operands = [words, _checked_out(out, words.shape)]
@@ -70,11 +70,11 @@ def pick_many(candidates, policy, locked=None, out=None):
 def _words(name, values):
     if isinstance(values, int):
         if not 0 <= values <= 0xFFFF:
-            raise ValueError(f"{name}={values} is not a mask of 16 bits: expected 0 to 65535")
+            raise Mistake(name, values, "a mask of 16 bits: 0 to 65535")
         return np.uint16(values)
     array = np.asarray(values)
     if not np.can_cast(array.dtype, np.uint16, "equiv"):
-        raise TypeError(f"{name} is of dtype {array.dtype}, expected uint16")
+        raise TypeMistake(f"{name}.dtype", str(array.dtype), "uint16")
     return array
 
 
@@ -82,9 +82,8 @@ def _broadcast(locked, shape):
     try:
         return np.broadcast_to(locked, shape)
     except ValueError:
-        raise ValueError(
-            f"locked has shape {locked.shape}, expected what broadcasts to {shape} of candidates"
-        ) from None
+        expected = f"what broadcasts to {shape}, as candidates have"
+        raise Mistake("locked.shape", locked.shape, expected) from None
 
 
 def _checked_out(out, shape):
@@ -94,7 +93,7 @@ def _checked_out(out, shape):
         found = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
         raise TypeError(f"out is {found}, expected an ndarray of int8")
     if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, expected {shape} as candidates")
+        raise Mistake("out.shape", out.shape, f"{shape}, as candidates have")
     if not out.flags.writeable:
         raise ValueError("out is read-only, expected an array that can be written")
     return out

@@ -55,7 +55,7 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
 
 
 cdef uint32_t check_run(VM vm, const loop.ps_run *it) except? 0:
-    """Raise ValueError where a state or record is not what it can be; nothing has changed.
+    """Raise Mistake where a state or record is not what it can be; nothing has changed.
 
     Returns the events that occur, as bits.
     """
@@ -66,9 +66,7 @@ cdef uint32_t check_run(VM vm, const loop.ps_run *it) except? 0:
     with nogil:
         bad = figures.ps_states_check(vm.states, vm.n_vcpus, vm.planes)
     if bad < vm.n_vcpus:
-        raise ValueError(
-            f"state[{bad}]={vm._state[bad]} is not that of a vCPU with {vm.planes} planes"
-        )
+        raise Mistake(f"state[{bad}]", vm._state[bad], f"one of a vCPU with {vm.planes} planes")
     with nogil:
         bad = figures.ps_events_check(
             records, it.n, it.policy, vm.planes, vm.n_vcpus, vm.clock_ns, &kinds, &mistake
@@ -78,19 +76,17 @@ cdef uint32_t check_run(VM vm, const loop.ps_run *it) except? 0:
     place = f"events[{bad}]"
     if mistake == figures.PS_MISTAKE_TIME:
         before = records[bad - 1].time_ns if bad else max(0, vm.clock_ns)
-        raise ValueError(f"{place}: time_ns={records[bad].time_ns} is before {before}")
+        raise Mistake(f"{place}.time_ns", records[bad].time_ns, f"{before} or later")
     if mistake == figures.PS_MISTAKE_VCPU:
-        raise ValueError(f"{place}: vcpu={records[bad].vcpu} is not below vcpus={vm.n_vcpus}")
+        raise Mistake(f"{place}.vcpu", records[bad].vcpu, f"one below vcpus={vm.n_vcpus}")
     if mistake == figures.PS_MISTAKE_KIND:
-        raise ValueError(f"{place}: kind={records[bad].kind} is not in 0..{PS_N_EVENTS - 1}")
+        raise Mistake(f"{place}.kind", records[bad].kind, f"an event in 0..{PS_N_EVENTS - 1}")
     name = Event(records[bad].kind).name.lower()
     if mistake == figures.PS_MISTAKE_PLANE:
-        raise ValueError(
-            f"{place}: plane={records[bad].plane} of {name} is not below planes={vm.planes}"
-        )
-    raise ValueError(
-        f"{place}: plane={records[bad].plane}, but {name} takes none here (0 or {NO_PLANE})"
-    )
+        expected = f"a plane below planes={vm.planes} for {name}"
+    else:
+        expected = f"0 or {NO_PLANE}: {name} takes no plane here"
+    raise Mistake(f"{place}.plane", records[bad].plane, expected)
 
 
 cdef int64_t reached(const loop.ps_run *it, int64_t start_ns) noexcept nogil:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake, Words, unknown
 from ..events import Event, takes_plane
 from ..layouts import ACT
 from ..policy import Policy, Rank
+from ..text import listed
 from .search import (
     ANSWER,
     INSIDE,
@@ -112,7 +114,7 @@ def parse_events(events: str | Iterable[str]) -> tuple[Item, ...]:
 
     Raises
     ------
-    ValueError
+    Mistake
         If a name is unknown, or nothing is left.
     """
     words = events.split(",") if isinstance(events, str) else list(events)
@@ -128,7 +130,7 @@ def parse_events(events: str | Iterable[str]) -> tuple[Item, ...]:
         else:
             chosen += [item for item in items if item not in chosen]
     if not chosen:
-        raise ValueError(f"events={events!r} names no event")
+        raise Mistake("events", events, "one event or more")
     return tuple(chosen)
 
 
@@ -137,8 +139,7 @@ def _items(word: str) -> list[Item]:
         return [Item(name) for name in GROUPS[word]]
     name, _, plane = word.partition(" ")
     if name not in _NAMES or (plane and not plane.isdecimal()):
-        known = ", ".join([*GROUPS, *_NAMES])
-        raise ValueError(f"events: {word!r} is none of {known}, nor one with a plane after it")
+        raise unknown("events", word, [*GROUPS, *_NAMES, "one with a plane after it"])
     return [Item(name, int(plane) if plane else None)]
 
 
@@ -149,7 +150,7 @@ def acts_of(
 
     Raises
     ------
-    ValueError
+    Mistake
         If an item names a plane that there is not, or needs a second vCPU.
     """
     hands_over = any(policy.hands_over for policy in policies)
@@ -159,20 +160,20 @@ def acts_of(
         if kind == Event.LOCK and all(policy.rank != Rank.locked for policy in policies):
             continue
         if item.name.startswith(("ipi", "tlb")) and vcpus == 1:
-            raise ValueError(f"events: {item.name!r} needs vcpus=2 or more")
+            raise Mistake("events", item.name, "vcpus=2 or more with it")
         if item.plane is not None and item.plane >= planes:
-            raise ValueError(f"events: {str(item)!r}: the plane is not below planes={planes}")
+            raise Mistake("events", str(item), f"a plane below planes={planes}")
         names = kind < len(Event) and takes_plane(kind, call_takes_plane=hands_over)
         if names and not how & SELF:
             named = range(planes) if item.plane is None else [item.plane]
         elif item.plane is not None:
-            raise ValueError(f"events: {str(item)!r}: {item.name} does not name a plane here")
+            raise Mistake("events", str(item), f"no plane: {item.name} does not name one here")
         else:
             named = [0]
         for vcpu in range(vcpus):
             targets = [other for other in range(vcpus) if other != vcpu] if kind == IPI else [0]
             rows += [(kind, vcpu, plane, target, how) for plane in named for target in targets]
     if not rows:
-        words = ", ".join(map(str, items))
-        raise ValueError(f"events: {words}: nothing can happen under this policy")
+        expected = "one that can happen under this policy"
+        raise Mistake("events", Words(listed(items)), expected)
     return np.array(rows, dtype=ACT), any(row[0] >= TLB_LOCK for row in rows)

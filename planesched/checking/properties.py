@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import one_of
+from ..errors import Mistake, TypeMistake, Words
 from .search import DELIVERY, FEASIBLE, NOTHING_LOST, PRIORITY, PROGRESS, WAKEUP, WORK_CONSERVING
 
 __all__ = ["PROPERTIES", "Predicate", "Property", "choose"]
@@ -87,10 +89,9 @@ def choose(
 
     Raises
     ------
-    ValueError
-        If there is no such property, or two predicates have one name.
-    TypeError
-        If something is neither a name nor callable.
+    Mistake
+        If there is no such property, or two predicates have one name; a TypeError too if something
+        is neither a name nor callable.
     """
     if properties is None:
         return _ALL, {}
@@ -101,16 +102,14 @@ def choose(
     for item in properties:
         if isinstance(item, str):
             name = item.strip()
-            if name not in PROPERTIES:
-                raise ValueError(f"properties: {name!r} is none of {', '.join(PROPERTIES)}")
-            chosen[name] = PROPERTIES[name]
+            chosen[name] = PROPERTIES[one_of("properties", name, PROPERTIES)]
         elif callable(item):
             name = getattr(item, "__name__", type(item).__name__)
             if name in predicates or name in PROPERTIES:
-                raise ValueError(f"properties: a second one named {name!r}")
+                raise Mistake("properties", name, "a name that no other has")
             predicates[name] = item
         else:
-            raise TypeError(f"properties: {item!r} is neither a name nor a predicate")
+            raise TypeMistake("properties", item, "a name or a predicate")
     if not chosen and not predicates:
-        raise ValueError("properties: none is named")
+        raise Mistake("properties", Words("none"), f"one or more, of {', '.join(PROPERTIES)}")
     return tuple(chosen.values()), predicates

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..checking import DEFAULT, GROUPS, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
+from ..errors import Mistake, Words
 from ..policytext import as_policies, with_settings
 from ..presets import presets
 from ..report.progress import progress
@@ -68,9 +69,12 @@ def add_search(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, and print the report or the table."""
     if not args.policy and not args.matrix:
-        raise ValueError("POLICY: expected a preset or a TOML file, or --matrix for all presets")
+        raise Mistake(
+            "POLICY", Words("none"), "a preset or a TOML file, or --matrix for all presets"
+        )
     if len(args.policy) > 1 and not args.matrix:
-        raise ValueError(f"POLICY: {len(args.policy)} are given: --matrix makes a table of them")
+        several = Words(" and ".join(args.policy))
+        raise Mistake("POLICY", several, "one, or --matrix for a table of them")
     if args.save and args.matrix:
         raise ValueError("--save goes with one policy, not with --matrix")
     with called("POLICY"):

@@ -114,7 +114,8 @@ class Resolved:
                 if not len(targets):
                     fields |= {"chance": 0.0, "targets": np.zeros(1, np.uint32)}
             if source.after not in places:
-                raise ValueError(f"source {source.name}: {source.after} is recorded: it sends none")
+                expected = "a source that is not recorded: a trace sends none"
+                raise Mistake(f"source {source.name}.after", source.after, expected)
             fields["origin"] = places[source.after]
         return fields
 
@@ -122,7 +123,8 @@ class Resolved:
         if self.policy.call == Call.next:
             return 0
         if source.to is None:
-            raise ValueError(f"source {source.name}: the policy's call names a plane, so to= must")
+            expected = "a plane: the policy's call names one"
+            raise Mistake(f"source {source.name}.to", None, expected)
         return self._plane(source.to)
 
     def engine(self) -> dict[str, Any]:

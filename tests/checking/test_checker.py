@@ -148,7 +148,7 @@ def test_from_states():
     vm.vcpus[0].step("irq", 1)
     report = check("vsm", 2, from_states=vm.state, properties="work_conserving")
     assert len(report.verdicts["work_conserving"].trace) == 1
-    with pytest.raises(ValueError, match="not that of a vCPU"):
+    with pytest.raises(ValueError, match="expected one of a vCPU"):
         check("vsm", 2, from_states=np.array([(3,) * 15 + (5, 0)], STATE))
     with pytest.raises(ValueError, match=r"expected \(n, 2\)"):
         check("vsm", 2, 2, from_states=vm.state)
@@ -238,14 +238,14 @@ WRONG = [
     ({"planes": 17}, "planes=17, expected"),
     ({"vcpus": 6}, "vcpus=6, expected a whole number in 1..5"),
     ({"planes": 16, "vcpus": 2}, "wider than the 40"),
-    ({"events": "irk"}, "'irk' is none of"),
-    ({"events": "irq 5"}, "not below planes=2"),
-    ({"events": "halt 1"}, "does not name a plane"),
-    ({"events": ""}, "names no event"),
-    ({"events": "lock"}, "nothing can happen"),
-    ({"events": "ipi"}, "needs vcpus=2"),
-    ({"properties": "prioritty"}, "'prioritty' is none of"),
-    ({"properties": []}, "none is named"),
+    ({"events": "irk"}, "events='irk', expected one of"),
+    ({"events": "irq 5"}, "events='irq 5', expected a plane below planes=2"),
+    ({"events": "halt 1"}, "does not name one here"),
+    ({"events": ""}, "expected one event or more"),
+    ({"events": "lock"}, "events: lock, expected one that can happen"),
+    ({"events": "ipi"}, "expected vcpus=2 or more"),
+    ({"properties": "prioritty"}, "did you mean priority?"),
+    ({"properties": []}, "properties: none, expected one or more"),
     ({"max_states": 0}, "max_states=0"),
     ({"threads": 0}, "threads=0, expected a whole number, 1 or more"),
 ]
@@ -261,7 +261,7 @@ def test_wrong_input_is_named(change, message):
 def test_wrong_types():
     with pytest.raises(TypeError, match="policy=3, expected a Policy"):
         check(3)
-    with pytest.raises(TypeError, match="neither a name nor a predicate"):
+    with pytest.raises(TypeError, match="expected a name or a predicate"):
         check("vsm", properties=[3])
 
 

@@ -38,7 +38,7 @@ def test_broken_and_saved(run, tmp_path):
     status, printed, said = run("check", "kvm_vsm", *words, "--save", str(path))
     assert status == 1
     assert "delivery: stranded (4): the interrupt of plane 1 is never injected" in printed
-    assert said == f"2 scenarios in {path}\n"
+    assert said == f"2 cases in {path}\n"
     for words in (("conform", str(path)), ("conform", "--reference", str(path))):
         status, printed, _ = run(*words)
         assert (status, "all agree" in printed) == (0, True)
@@ -121,11 +121,11 @@ def test_ctrl_c_prints_what_was_found(run, words):
 
 WRONG = [
     (("check",), "expected a preset"),
-    (("check", "vsm", "tdx"), "--matrix makes a table"),
+    (("check", "vsm", "tdx"), "--matrix for a table"),
     (("check", "vsm", "--matrix", "--save", "x.toml"), "--save goes with one"),
     (("check", "nosuch"), "'nosuch'"),
-    (("check", "vsm", "--property", "speed"), "'speed' is none of"),
-    (("check", "vsm", "--events", "irq 7"), "not below planes=2"),
+    (("check", "vsm", "--property", "speed"), "'speed', expected one of"),
+    (("check", "vsm", "--events", "irq 7"), "expected a plane below planes=2"),
     (("diff", "vsm"), "expected a second one"),
 ]
 

@@ -105,7 +105,7 @@ def test_no_such_event(event, plane, error, words):
         (np.zeros(2, STATE), None, TypeError, "events: an ndarray of dtype .*, expected"),
         (np.zeros(2, EVENT.newbyteorder(">")), None, TypeError, "expected an ndarray of dtype EV"),
         (np.zeros((2, 2), EVENT), None, ValueError, "events: 2 dimensions, expected one"),
-        (some_events()[::-1], None, ValueError, r"events\[1\]: time_ns=4 is before 5"),
+        (some_events()[::-1], None, ValueError, r"events\[1\]\.time_ns=4, expected 5 or later"),
         (some_events(), np.zeros(8, EVENT), TypeError, "log: an ndarray of .* dtype OUTCOME"),
         (some_events(), np.zeros(8, OUTCOME)[::2], ValueError, "expected a contiguous array"),
     ],

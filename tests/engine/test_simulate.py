@@ -230,7 +230,10 @@ def test_a_plane_that_never_runs_starves_to_the_end():
             {"workload": Workload([Poisson("level2", 1, rate=1)])},
             "level2, expected a level that exists",
         ),
-        ({"workload": Workload([Calls(0, 1, rate=1)]), "policy": "snp"}, "so to= must"),
+        (
+            {"workload": Workload([Calls(0, 1, rate=1)]), "policy": "snp"},
+            ".to=None, expected a plane",
+        ),
     ],
 )
 def test_wrong_input_is_named(changes, message):
