@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from engine_timeline import make_jobs, timeline
 
-from planesched import EVENT, JOB, STATE, Engine
+from planesched import EVENT, JOB, STATE, Engine, UserScheduler, capi
 from planesched.simulation.engine import Guests
 
 
@@ -142,8 +142,10 @@ def test_an_engine_is_made_once():
 
 
 def test_ctrl_c_stops_soon_and_what_follows_goes_on():
-    # For ever out to userspace and in again, a nanosecond each: it enters a plane without work.
-    engine = Engine("vsm:scheduler=user", 3, costs={"exit": 1}, userspace=lambda *_: 1)
+    # For ever out to userspace and in again, a nanosecond each: it enters the lowest plane.
+    words = capi.policy_words("kvm_planes", 3)
+    userspace = UserScheduler(capi.__pyx_capi__["ps_api_scheduler"], user=words)
+    engine = Engine("vsm:scheduler=user", 3, costs={"exit": 1}, userspace=userspace)
     engine.feed(make_jobs((100, 2, 50), (120, 1, 10)))
     main = threading.main_thread().ident
     timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
