@@ -58,11 +58,16 @@ def test_times_near_the_end_of_the_clock():
 
 
 def test_a_livelock_through_userspace_is_found_and_left_by_the_next_arrival():
-    # Only plane 0's events preempt, but userspace is told of plane 1's as well: with nothing to
-    # change its mind it enters plane 2 again and again.
+    # Userspace lets only plane 0's events preempt, but asks to be told of plane 1's as well: with
+    # nothing to change its mind it enters plane 2 again and again.
+    def asks_too_much(state, now_ns, vcpu, reason):
+        wanted = int(state["runnable"]) | int(state["irq"]) & 1
+        lowest = (wanted & -wanted).bit_length() - 1
+        return lowest, (1 << lowest) - 1
+
     policy = Policy.preset("kvm_planes", 3).replace(scheduler="user")
     jobs = make_jobs((100, 2, 50), (120, 1, 10), (200, 0, 5))
-    engine = Engine(policy, 3)
+    engine = Engine(policy, 3, userspace=asks_too_much)
     engine.feed(jobs)
     engine.advance(150)
     assert engine.livelocks() == [(0, 1, 120, (2,))]
