@@ -87,6 +87,7 @@ class SlowVcpu:
         self.pending_since = dict.fromkeys(range(planes), 0)
         self.timeline: list[tuple[int, int, Event, int, Outcome]] = []  # time, vCPU, step
         self.times: Counter[tuple[str, int]] = Counter()  # by what and the current plane
+        self.stretches: list[tuple[int, str, int]] = []  # begin, what, current plane
         self.suspended: Counter[int] = Counter()  # runnable, while another is current
         self.latencies: dict[int, list[int]] = defaultdict(list)
         self.responses: dict[int, list[int]] = defaultdict(list)  # to the first instruction
@@ -137,8 +138,10 @@ class SlowVcpu:
 
     def pass_time(self, until: int) -> None:
         """Let the clock go on; the current plane works."""
-        gone, self.now = until - self.now, until
+        began, gone, self.now = self.now, until - self.now, until
         if gone:
+            if not self.stretches or self.stretches[-1][1:] != (self.what(), self.current):
+                self.stretches.append((began, self.what(), self.current))
             self.steps_now = 0
             self.fruitless *= self.what() == "transition"
         self.times[self.what(), self.current] += gone

@@ -6,7 +6,7 @@ from pathlib import Path
 import cffi
 import numpy as np
 import pytest
-from engine_timeline import COSTS, make_jobs
+from engine_by_hand import COSTS, make_jobs
 from user_signatures import C_TYPE, CFFI_TYPE, numba_type
 
 import planesched

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import simpy
-from engine_timeline import make_jobs
+from engine_by_hand import make_jobs
 
 from planesched import Engine, presets
 from planesched.contrib.simpy import PlanedCPU

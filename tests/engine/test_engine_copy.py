@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from engine_timeline import COSTS, JOBS, make_jobs
+from engine_by_hand import COSTS, JOBS, make_jobs
 
 from planesched import OUTCOME, Costs, Engine, Policy, Workload, presets
 from planesched.simulation.engine import Guests

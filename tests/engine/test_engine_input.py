@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from engine_timeline import make_jobs, timeline
+from engine_by_hand import make_jobs, timeline
 
 from planesched import EVENT, JOB, STATE, Engine, UserScheduler, capi
 from planesched.simulation.engine import Guests

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_timeline import make_jobs
+from engine_by_hand import make_jobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,7 +1,7 @@
 """What comes first at equal times, busy planes, livelocks and the end of the clock."""
 
 import pytest
-from engine_timeline import latencies, make_jobs, run, sojourns
+from engine_by_hand import latencies, make_jobs, run, sojourns
 
 from planesched import Engine, Policy
 

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from engine_timeline import COSTS, make_jobs
+from engine_by_hand import COSTS, make_jobs
 
 import planesched
 from planesched import EVENT, VM, Engine, Event, Policy, UserScheduler

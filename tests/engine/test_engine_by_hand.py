@@ -5,11 +5,48 @@ Three planes; plane 0 boots. Where nothing else is said the jobs are
     plane 0 at 100 for 50 ns, plane 1 at 120 for 30 ns, plane 2 at 130 for 20 ns
 
 and a switch costs 3 ns for an interrupt, 2 return, 4 relay, 5 call, 6 user, 7 halt, an exit 10.
+Each is that of the engine, and of the slow model beside it. Longer than 300 lines because the
+timelines are its content, and belong side by side.
 """
 
-from engine_timeline import latencies, make_jobs, run, sojourns, state
+import engine_by_hand
+import pytest
+import slow_engine
+from engine_by_hand import COSTS, JOBS, KINDS, latencies, make_jobs, sojourns, state
 
 from planesched import Policy
+from planesched.events import MASKS, JobKind
+
+SLOW_KINDS = ("running", "userspace", "blocked", "transition")
+
+
+def run(policy, jobs=JOBS, until_ns=400, *, forward_ns=0, initial=None, **guests):
+    """Return the engine after a time and what it did when; the slow model did the same."""
+    engine, lines = engine_by_hand.run(
+        policy, jobs, until_ns, forward_ns=forward_ns, initial=initial, **guests
+    )
+    rows = (map(int, (job["time_ns"], job["plane"], job["service_ns"])) for job in jobs)
+    guests["arrivals"] = [slow_engine.Arrival(*row, forward_ns) for row in rows]
+    if initial is not None:
+        guests["initial"] = tuple(int(initial[name]) for name in (*MASKS, "current", "status"))
+    if engine.livelocks():
+        with pytest.raises(slow_engine.LivelockError) as found:
+            slow_engine.simulate(policy, 3, until_ns, costs=COSTS, **guests)
+        assert engine.livelocks()[0][2] == found.value.args[0]
+        return engine, lines
+    [slow] = slow_engine.simulate(policy, 3, until_ns, costs=COSTS, **guests)
+    named = dict(zip(SLOW_KINDS, KINDS, strict=True))
+    assert [(begin, named[what], plane) for begin, what, plane in slow.stretches] == lines
+    for plane in range(3):
+        waited = slow.latencies[plane]
+        assert latencies(engine, plane) == (len(waited), *ends(waited))
+        took = slow.sojourns[plane, JobKind.INTERRUPT]
+        assert sojourns(engine, plane) == (len(took), *ends(took))
+    return engine, lines
+
+
+def ends(times):
+    return min(times, default=None), max(times, default=None)
 
 
 def test_vsm():
