@@ -30,7 +30,7 @@ static void check_lookup(void)
     ps_lookup_destroy(lookup);
 }
 
-/* A source of a job every 1000 ns that takes 100: all arrive, and plane 1 is the one that serves. */
+/* A source of a job every 1000 ns that takes 100: all arrive, and plane 1 serves. */
 static void check_workload(void)
 {
     const struct ps_policy policy = vsm();
