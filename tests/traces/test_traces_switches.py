@@ -1,7 +1,7 @@
 """Recorded switches between planes.
 
-All lines are made by hand from the formats (arch/x86/kvm/trace.h, OpenHCL's mshv_vtl driver, the text
-of kprobes): no public recording of these exists.
+All lines are made by hand from the formats (arch/x86/kvm/trace.h, OpenHCL's mshv_vtl driver, the
+text of kprobes): no public recording of these exists.
 """
 
 import numpy as np
