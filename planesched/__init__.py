@@ -5,11 +5,7 @@ from typing import TYPE_CHECKING
 # At once, for two functions hide the modules that they are from, which takes that they come first.
 from .events import MAX_PLANES as MAX_PLANES
 from .policy import Policy as Policy
-from .presets import Preset as Preset
 from .presets import presets as presets
-from .scenarios import Scenario as Scenario
-from .scenarios import load_scenario as load_scenario
-from .scenarios import scenarios as scenarios
 
 try:
     from ._version import __version__
@@ -21,7 +17,6 @@ _HOMES = {
     # Rules
     "MAX_PLANES": "events",
     "Policy": "policy",
-    "Preset": "presets",
     "presets": "presets",
     "Event": "events",
     "Fault": "events",
@@ -43,27 +38,19 @@ _HOMES = {
     "check": "checking",
     "compare": "simulation.compare",
     "diff": "checking",
-    "matrix": "checking",
     "replay": "replaying.run",
     "simulate": "simulation.run",
     "sweep": "simulation.sweep",
     # Input
     "Costs": "workload",
-    "Scenario": "scenarios",
     "InputError": "errors",
+    "PlaneMap": "traces",
+    "Scenario": "scenarios",
     "Workload": "workload",
-    "cost_sets": "workload",
-    "load_scenario": "scenarios",
-    "scenarios": "scenarios",
     # Answers
-    "Comparison": "simulation.compare",
-    "Interval": "figures.batches",
-    "JobStats": "figures.jobs",
-    "ReplayResult": "replaying.run",
+    "Interval": "figures.interval",
     "Result": "figures.result",
-    "Stats": "figures.planes",
-    "Sweep": "simulation.sweep",
-    "TraceSummary": "replaying.run",
+    "Results": "figures.results",
 }
 # Public too, each with a list of its own.
 _ROOMS = {"checking", "conformance", "report", "traces", "workload"}
@@ -78,7 +65,6 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from . import workload as workload
     from .checking import check as check
     from .checking import diff as diff
-    from .checking import matrix as matrix
     from .core import VCPU as VCPU
     from .core import VM as VM
     from .core import Outcome as Outcome
@@ -88,27 +74,23 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .events import Fault as Fault
     from .events import Flags as Flags
     from .events import Reason as Reason
-    from .figures.batches import Interval as Interval
-    from .figures.jobs import JobStats as JobStats
-    from .figures.planes import Stats as Stats
+    from .figures.interval import Interval as Interval
     from .figures.result import Result as Result
+    from .figures.results import Results as Results
     from .layouts import EVENT as EVENT
     from .layouts import JOB as JOB
     from .layouts import OUTCOME as OUTCOME
     from .layouts import STATE as STATE
-    from .replaying.run import ReplayResult as ReplayResult
-    from .replaying.run import TraceSummary as TraceSummary
     from .replaying.run import replay as replay
-    from .simulation.compare import Comparison as Comparison
+    from .scenarios import Scenario as Scenario
     from .simulation.compare import compare as compare
     from .simulation.engine import Engine as Engine
     from .simulation.run import simulate as simulate
-    from .simulation.sweep import Sweep as Sweep
     from .simulation.sweep import sweep as sweep
+    from .traces import PlaneMap as PlaneMap
     from .userspace import UserScheduler as UserScheduler
     from .workload import Costs as Costs
     from .workload import Workload as Workload
-    from .workload import cost_sets as cost_sets
 else:
 
     def __getattr__(name: str) -> object:

@@ -1,7 +1,6 @@
 """Text both ways: times and rates as people write and read them, counts, paragraphs, tables."""
 
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ __all__ = [
     "counted",
     "duration_ns",
     "fill",
+    "fitted",
     "format_ns",
     "listed",
     "rate_hz",
@@ -28,7 +28,7 @@ __all__ = [
 MAX_NS = 2**63 - 1
 """The longest time that the drivers hold: 292 years."""
 
-PIPE_WIDTH = 100
+PIPE_WIDTH = 80
 """How wide paragraphs are where no terminal says otherwise."""
 
 Cell = str | Sequence[str]
@@ -162,11 +162,11 @@ def _quantity(name: str, text: str, units: dict[str, int], expected: str) -> "Fr
     return Fraction(found[1]) * units.get(found[2], 1)
 
 
-def width() -> int | None:
-    """Return the terminal's width, or None: in a pipe text is the same whatever COLUMNS says."""
+def width() -> int:
+    """Return how wide text may be: COLUMNS, or the terminal's width, or 80 in a pipe."""
     import shutil
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
 
 
 def counted(count: int, noun: str) -> str:
@@ -213,6 +213,28 @@ def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
     tall = any("\n" in block for block in blocks[1:])
     body = ("\n\n" if tall else "\n").join(blocks[1:])
     return "\n".join((blocks[0], rule, body))
+
+
+def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None) -> str:
+    """Return a table; where it is too wide, several below each other, with the first column again.
+
+    Parameters
+    ----------
+    header, rows
+        As `table` takes them, of single lines.
+    columns : int, optional
+        How wide it may be. None: as wide as it needs to be.
+    """
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    parts: list[list[int]] = [[0]]
+    for i in range(1, len(header)):
+        wide = sum(widths[j] + 2 for j in parts[-1]) + widths[i]
+        if columns is not None and wide > columns and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(i)
+    return "\n\n".join(
+        table([header[i] for i in part], [[row[i] for i in part] for row in rows]) for part in parts
+    )
 
 
 def _lines(cell: Cell) -> list[str]:

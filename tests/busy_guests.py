@@ -42,5 +42,9 @@ def check_books(result):
     by_kind = result.figures["time_ns"]
     for kind in range(4):
         assert sum(wide(words) for words in by_kind[kind]) == result.time_ns[:, kind].sum()
-    assert result.latency.sum() == rows["injected"].sum() == result.figures["taken"][0].sum()
-    assert result.sojourn.sum() == rows["finished"].sum()
+    assert (
+        result.histograms["latency"].sum()
+        == rows["injected"].sum()
+        == result.figures["taken"][0].sum()
+    )
+    assert result.histograms["sojourn"].sum() == rows["finished"].sum()

@@ -78,6 +78,9 @@ class Trace:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def text(self) -> str:
         """The steps as a table."""

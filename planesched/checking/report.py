@@ -84,6 +84,9 @@ class Verdict:
             return "holds" if self.holds else "not told"
         return f"{self.kind or 'broken'} ({len(self.trace or ())})"
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def text(self) -> str:
         """The verdict, and where the property is broken the steps that show it."""
@@ -122,6 +125,9 @@ class Report:
     def status(self) -> int:
         """The exit status: 0 holds, 1 broken, 2 could not tell."""
         return {True: 0, False: 1, None: 2}[self.holds]
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def text(self) -> str:
@@ -181,6 +187,9 @@ class DiffReport:
         first, second = (policy.as_dict() for policy in self.policies)
         return {key: (first[key], second[key]) for key in first if first[key] != second[key]}
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def text(self) -> str:
         """The report as the command prints it."""
@@ -230,6 +239,9 @@ class Matrix:
         """The exit status: 0 all hold, 1 some are broken, 2 could not tell."""
         found = {report.status for report in self.reports.values()}
         return 1 if 1 in found else 2 if self.unreached else max(found)
+
+    def __str__(self) -> str:
+        return self.text
 
     @property
     def text(self) -> str:

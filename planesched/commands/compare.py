@@ -1,10 +1,17 @@
 """``planesched compare``: a scenario under several policies, on the same arrivals."""
 
 import argparse
-import json
 
-from .options import add_json
-from .out import add_plot, check_drawings, check_out, write_out, write_plot
+from ..figures.written import ENDINGS
+from .out import (
+    add_plot,
+    add_printed,
+    check_drawings,
+    check_out,
+    print_answer,
+    write_out,
+    write_plot,
+)
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
@@ -26,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-userspace", action="store_true", help="also with each policy run by userspace"
     )
-    add_json(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the table to a .parquet or .json file")
+    add_printed(parser)
+    parser.add_argument("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
 
 
@@ -35,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
     """Compare, and print the table or the JSON."""
     from ..simulation.compare import compare
 
-    check_out(args.out, (".parquet", ".json"))
+    check_out(args.out, ENDINGS)
     check_drawings(args.plot)
     scenario, options = arguments(args)
     chosen = policies(scenario, args.policies)
     with ticking("comparing") as told:
         found = compare(chosen, in_userspace=args.in_userspace, **options, **told)
     write_out(args.out, found)
-    print(json.dumps(found.as_dict(), indent=2) if args.json else found)
+    print_answer(args, found)
     write_plot(args, found)
     return 130 if found.partial else 0

@@ -2,12 +2,13 @@
 
 import argparse
 
+from ..figures.cite import CITED, cited
+from ..figures.result import Result
+from ..figures.results import Results
 from ..policy import Policy
-from ..replaying.run import ReplayResult
-from ..text import fill, format_ns, width
+from ..text import fill, format_ns
 from ..traces import PlaneMap
-from ..workload import Costs
-from .replay import replay_trace, report
+from .replay import replay_trace
 
 DESCRIPTION = """\
 A VM has three planes, as with VTL0, VTL1 and VTL2: the guest OS runs, and an interrupt comes for
@@ -27,15 +28,15 @@ SERVICE_NS = 200_000
 
 
 def policies() -> dict[str, Policy]:
-    """Give the four answers by name.
+    """Return the four answers by name.
 
-    Userspace is the direct answer with nothing changed but who decides, so that what differs
-    between the two rows is the price of that alone.
+    Relay and userspace are the direct answer with one field changed each, so that what differs is
+    the price of that alone. (A marker that is the highest plane changes nothing by itself.)
     """
-    direct = Policy.preset("vsm", PLANES)
+    direct = Policy.preset("vsm", PLANES).replace(marker=PLANES - 1)
     return {
         "direct": direct,
-        "relay": Policy.preset("vsm_relay", PLANES),
+        "relay": direct.replace(preempt="relay"),
         "plane-0-first": Policy.preset("kvm_planes", PLANES),
         "userspace": direct.replace(scheduler="user"),
     }
@@ -46,59 +47,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay the trace under the four policies; print the table and what it shows."""
+    """Replay the trace under the four policies; print the block to cite, then what it rests on."""
     results = answers()
-    shown = ("\n".join(fill(text, width(), hang=2)) for text in sentences(*results))
-    print(report(":demo", results, Costs(), *_assumed(results[0])), "", *shown, sep="\n")
+    direct, relay, first, user = results
+    sentence = " ".join(sentences(direct, relay, first, user))
+    told = ("\n".join(fill(text, CITED, hang=2)) for text in _assumed(direct))
+    print(cited(results, EXAMPLE, sentence), "", *told, "", results, sep="\n")
     return 0
 
 
-def answers() -> list[ReplayResult]:
+def answers() -> Results:
     """Replay the trace under the four policies."""
     plane_map = PlaneMap.parse(RULES)
     return replay_trace(":demo", policies(), plane_map=plane_map, planes=PLANES, service=SERVICE_NS)
 
 
-def sentences(
-    direct: ReplayResult, relay: ReplayResult, first: ReplayResult, user: ReplayResult
-) -> tuple[str, str, str]:
+def sentences(direct: Result, relay: Result, first: Result, user: Result) -> tuple[str, str, str]:
     """Say what the figures show; they are all that is said."""
     more = relay.stats.switches / direct.stats.switches - 1
-    higher = sum(int(direct.jobs.arrived[direct.planes[level]]) for level in (MIDDLE, HIGHEST))
-    middle, base = first.planes[MIDDLE], first.planes["level0"]
-    on_middle = format_ns(first.stats.blocked_ns[middle])
-    of_all = format_ns(int(first.time_ns.sum()))
+    base = first.levels["level0"]
     each_us = format_ns(1_000 * user.stats.exits)
     return (
-        f"Relaying: {relay.stats.switches} switches for {higher} interrupts to higher planes, "
-        f"where direct entry takes {direct.stats.switches} ({more:+.0%}); those for the middle "
-        f"plane wait up to {_wait(relay)} (direct: {_wait(direct)}).",
-        f"Plane 0 first: interrupts for the middle plane wait up to {_wait(first)} (direct: "
-        f"{_wait(direct)}), the vCPUs are blocked on a halted plane {middle} for {on_middle} of "
-        f"{of_all}, and {int(first.jobs.queued[base])} of the guest OS's "
-        f"{int(first.jobs.arrived[base])} jobs are left undone (direct: {_undone(direct)}).",
-        f"Userspace: {user.stats.switches} switches (direct: {direct.stats.switches}) with "
-        f"{user.stats.exits} exits; every microsecond that an exit takes adds {each_us} to these "
-        f"{format_ns(user.elapsed_ns)}.",
+        f"Relaying takes {relay.stats.switches} switches where direct entry takes "
+        f"{direct.stats.switches} ({more:+.0%}).",
+        f"Plane 0 first leaves {int(first.jobs.queued[base])} of the guest OS's "
+        f"{int(first.jobs.arrived[base])} jobs undone (direct: {_undone(direct)}), and interrupts "
+        f"for the middle plane wait up to {_wait(first)} (direct: {_wait(direct)}).",
+        f"Userspace takes {user.stats.exits} exits: every microsecond of an exit adds {each_us} to "
+        f"these {format_ns(user.elapsed_ns)}.",
     )
 
 
-def _assumed(result: ReplayResult) -> tuple[str, str, str]:
+def _assumed(result: Result) -> tuple[str, str, str]:
     """Say what stands for what."""
-    middle, highest = (int(result.jobs.arrived[result.planes[name]]) for name in (MIDDLE, HIGHEST))
+    middle, highest = (int(result.jobs.arrived[result.levels[name]]) for name in (MIDDLE, HIGHEST))
     return (
-        "direct = vsm, relay = vsm_relay, plane-0-first = kvm_planes, "
-        "userspace = vsm with scheduler=user",
+        "direct = vsm with a marker that changes nothing, relay = the same with preempt=relay, "
+        "plane-0-first = kvm_planes, userspace = direct with scheduler=user",
         f"{middle} disk interrupts are for the middle plane, {highest} function calls for the "
         f"highest, {format_ns(SERVICE_NS)} of work each (assumed); the rest is the guest OS's",
         "recorded on an emulated host: counts and order are real, absolute times are inflated",
     )
 
 
-def _wait(result: ReplayResult) -> str:
-    """Give the longest latency of the middle plane."""
-    return format_ns(result.stats.latency_max_ns(result.planes[MIDDLE]))
+def _wait(result: Result) -> str:
+    """Return the longest response of the middle plane."""
+    return format_ns(result.response[MIDDLE].max_ns)
 
 
-def _undone(result: ReplayResult) -> int:
-    return int(result.jobs.queued[result.planes["level0"]])
+def _undone(result: Result) -> int:
+    return int(result.jobs.queued[result.levels["level0"]])

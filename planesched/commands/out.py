@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -11,17 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures.arrow import arrow_table
-from ..files import check_target, replacing
+from ..figures.written import csv_text, markdown
+from ..files import check_target
 from ..layouts import OUTCOME
 
 __all__ = [
     "LOG_ROOM",
     "add_plot",
+    "add_printed",
     "add_timeline",
     "check_drawings",
     "check_out",
     "new_log",
+    "print_answer",
     "write_out",
     "write_plot",
     "write_timelines",
@@ -99,7 +102,7 @@ def write_timelines(
 
 
 def _say(args: argparse.Namespace, text: str) -> None:
-    print(text, file=sys.stderr if args.json else sys.stdout)
+    print(text, file=sys.stdout if args.format == "text" else sys.stderr)
 
 
 def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
@@ -122,21 +125,40 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
             f"--out {out}: ends with {ending or 'nothing'!r}, expected {', '.join(kinds)}"
         )
     check_target(out)
-    if ending == ".parquet" and find_spec("pyarrow") is None:
-        raise ValueError("a .parquet file needs pyarrow: pip install 'planesched[arrow]'")
+    if ending in (".parquet", ".arrow") and find_spec("pyarrow") is None:
+        raise ValueError(f"a {ending} file needs pyarrow: pip install 'planesched[arrow]'")
 
 
-def write_out(out: str | None, result: Any) -> None:
-    """Write a result's table, its JSON, or all of it."""
-    if out is None:
-        return
-    if out.endswith(".npz"):
-        result.save(out)
-    elif out.endswith(".json"):
-        with replacing(out) as file:
-            file.write(json.dumps(result.as_dict(), indent=2) + "\n")
+def write_out(out: str | None, answer: Any) -> None:
+    """Write an answer, or with .npz all of it."""
+    if out is not None:
+        (answer.save if out.endswith(".npz") else answer.write)(out)
+
+
+def add_printed(parser: argparse.ArgumentParser) -> None:
+    """Take ``--format`` and ``--json``, and ``--wide``."""
+    parser.add_argument(
+        "--format", choices=("text", "md", "csv", "json"), default="text",
+        help="what is printed (default text)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="as --format json"
+    )
+    parser.add_argument(
+        "--wide", action="store_true", help="tables as wide as they are, not as the terminal is"
+    )
+
+
+def print_answer(args: argparse.Namespace, answer: Any) -> None:
+    """Print an answer as ``--format`` says; JSON says by which command too."""
+    if args.format == "json":
+        words = ["planesched", *sys.argv[1:]]
+        document = answer.as_dict()
+        first = {"schema": document.pop("schema", "planesched.result/1")}
+        print(json.dumps(first | {"command": shlex.join(words)} | document, indent=2))
+    elif args.format == "csv":
+        print(csv_text(answer.table()), end="")
+    elif args.format == "md":
+        print(markdown(answer.table()))
     else:
-        from pyarrow.parquet import write_table
-
-        with replacing(out, "wb") as file:
-            write_table(arrow_table(result.table()), file)
+        print(answer.text(None) if args.wide else answer)

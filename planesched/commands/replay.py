@@ -1,23 +1,21 @@
 """``planesched replay``: what each policy would have done with a recorded trace."""
 
 import argparse
-import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any
 
-from ..files import check_target, replacing
+from ..figures.result import Result
+from ..figures.results import Results
+from ..figures.written import ENDINGS
 from ..policy import Policy
 from ..policytext import as_policies
-from ..replaying.run import ReplayResult, replay
-from ..report.policies import Row, policy_table
+from ..replaying.run import replay
 from ..report.progress import progress
-from ..text import counted, duration_ns, fill, format_ns, width
+from ..text import duration_ns
 from ..traces import PlaneMap
 from ..workload import Costs
 from .options import (
     add_costs,
-    add_json,
     called,
     count,
     duration,
@@ -26,7 +24,18 @@ from .options import (
     planes_number,
     typed_costs,
 )
-from .out import LOG_ROOM, add_plot, add_timeline, check_drawings, write_plot, write_timelines
+from .out import (
+    LOG_ROOM,
+    add_plot,
+    add_printed,
+    add_timeline,
+    check_drawings,
+    check_out,
+    print_answer,
+    write_out,
+    write_plot,
+    write_timelines,
+)
 
 DESCRIPTION = """\
 Replay a recorded trace of Linux kvm: events (tracefs, trace-cmd report, perf script; plain, .gz,
@@ -41,8 +50,6 @@ EXAMPLE = (
     "planesched replay :demo --map 0x26-0x27=level1 --map call_function_single=level2 "
     "--policy vsm --policy vsm_relay:ret=next_online --plot demo.svg --timeline demo.json.gz"
 )
-SCHEMA = "planesched.replay/1"
-"""Changes when what ``--json`` prints changes its form."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,16 +92,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm", type=threads, metavar="PID",
         help="of several VMs the one with this process, or with these threads: 6101,6102",
     )  # fmt: skip
-    add_json(parser)
-    add("--out", metavar="FILE", help="write the JSON to a file, and print the table")
+    add_printed(parser)
+    add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
     add_timeline(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and print the table or the JSON."""
-    if args.out is not None:
-        check_target(args.out)
+    check_out(args.out, ENDINGS)
     check_drawings(args.plot, args.timeline)
     rules = args.rules
     with called("--map"):
@@ -112,21 +118,18 @@ def run(args: argparse.Namespace) -> int:
         log=0 if args.timeline is None else LOG_ROOM,
     )  # fmt: skip
     _check_matches(args, results[0])
-    text = json.dumps(as_dict(args.trace, results, costs, service), indent=2)
-    if args.out is not None:
-        with replacing(args.out) as file:
-            file.write(text + "\n")
-    print(text if args.json else report(args.trace, results, costs))
+    write_out(args.out, results)
+    print_answer(args, results)
     write_plot(args, results)
-    logs = {result.label: result.log for result in results}
+    logs = {result.label: result.log for result in results if result.log is not None}
     write_timelines(args, logs, 0, results[0].elapsed_ns)
-    return 0
+    return 130 if results.partial else 0
 
 
-def _check_matches(args: argparse.Namespace, result: ReplayResult) -> None:
+def _check_matches(args: argparse.Namespace, result: Result) -> None:
     """Refuse what was typed and matches nothing; a file of rules may be meant for many traces."""
     trace = result.trace
-    if not trace.arrivals:
+    if trace is None or not trace.arrivals:
         return
     if args.rules and trace.unmatched:
         raise ValueError(
@@ -135,7 +138,7 @@ def _check_matches(args: argparse.Namespace, result: ReplayResult) -> None:
         )
     for text in args.service:
         name, equals, _ = text.rpartition("=")
-        if equals and name != "level0" and not result.jobs.arrived[result.planes[name]]:
+        if equals and name != "level0" and not result.jobs.arrived[result.levels[name]]:
             raise ValueError(f"--service {text}: no interrupt of {args.trace} is for {name}")
 
 
@@ -150,83 +153,15 @@ def threads(text: str) -> list[int]:
     return numbers
 
 
-def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> list[ReplayResult]:
+def replay_trace(trace: str, policies: Mapping[str, Policy], **options: Any) -> Results:
     """Replay a trace, which ``:demo`` names too, with progress on a terminal."""
-    with ExitStack() as stack:
-        tick = stack.enter_context(progress("replaying"))
+    with progress("replaying") as tick:
         if tick is not None:
-            options["progress"] = lambda reached_ns, jobs: tick(
-                f"{format_ns(reached_ns)} of the trace, {jobs:,} jobs"
-            )
+            options["progress"] = lambda part, jobs: tick(f"{jobs:,} jobs", part or None)
         return replay(trace, policies, **options)
-
-
-def report(trace: str, results: list[ReplayResult], costs: Costs, *told: str) -> str:
-    """Give what the command prints; `told` are lines of the heading."""
-    columns = width()
-    notes = [f"note: {note}" for note in results[0].trace.notes]
-    told = (_trace_text(trace, results[0]), *notes, *told, costs_text(costs))
-    head = ["\n".join(fill(text, columns, hang=2)) for text in told]
-    if not results[0].trace.arrivals:
-        return "\n".join([*head, "no interrupt, so no table"])
-    return "\n".join([*head, "", policy_table([row(result) for result in results], columns)])
-
-
-def row(result: ReplayResult) -> Row:
-    """Put the planes of the map first, level 0 before all, and then those that it does not name."""
-    planes = dict.fromkeys([*result.planes.values(), *range(result.stats.planes)])
-    return Row(result.label, result.stats, tuple(planes), result.notes)
-
-
-def costs_text(costs: Costs) -> str:
-    """Say what switches were taken to cost."""
-    if costs.free:
-        return (
-            "costs: switches and exits take no time here, so latency is waiting alone "
-            "(replay --cost sets them)"
-        )
-    return (
-        f"costs: {costs}; others take no time; latency ends with the injection, before what that "
-        "switch takes"
-    )
-
-
-def as_dict(
-    trace: str,
-    results: list[ReplayResult],
-    costs: Costs,
-    service: int | Mapping[str, int],
-) -> dict[str, Any]:
-    """Give what ``--json`` prints."""
-    return {
-        "schema": SCHEMA,
-        "trace": {"path": trace, "elapsed_ns": results[0].elapsed_ns, **vars(results[0].trace)},
-        "costs_ns": costs.as_dict(),
-        "service_ns": service if isinstance(service, int) else dict(service),
-        "results": [result.as_dict() for result in results],
-    }
 
 
 def _service(texts: list[str]) -> int | dict[str, int]:
     if len(texts) != 1 or "=" in texts[0]:
         return pairs("--service", texts, duration_ns)
     return duration_ns(texts[0], "--service")
-
-
-def _trace_text(trace: str, result: ReplayResult) -> str:
-    summary = result.trace
-    parts = [
-        f"{trace}: {summary.producer}, {format_ns(result.elapsed_ns)}, "
-        f"{counted(summary.vcpus, 'vCPU')}, "
-        f"{counted(summary.arrivals, 'interrupt')}, "
-        f"{counted(summary.wakes, 'busy period')} that none began"
-    ]
-    if summary.bad:
-        parts.append(
-            f"{counted(summary.bad, 'malformed line')} skipped (first: {summary.bad_lines[0]})"
-        )
-    if summary.lost:
-        parts.append(f"{counted(summary.lost, 'event')} lost by the producer")
-    if summary.cuts:
-        parts.append(f"{counted(summary.cuts, 'long busy period')} cut in two")
-    return "; ".join(parts)

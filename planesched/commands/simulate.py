@@ -5,14 +5,16 @@ import argparse
 import numpy as np
 
 from ..errors import Mistake, Words
-from .options import add_json
+from ..figures.written import ENDINGS
 from .out import (
     LOG_ROOM,
     add_plot,
+    add_printed,
     add_timeline,
     check_drawings,
     check_out,
     new_log,
+    print_answer,
     write_out,
     write_plot,
     write_timelines,
@@ -43,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--until-precision", type=float, metavar="PART",
         help="stop when means are known to this part of themselves: 0.01",
     )  # fmt: skip
-    add_json(parser)
+    add_printed(parser)
     parser.add_argument(
-        "--out", metavar="FILE", help="write the table to a .parquet, .json or .npz"
+        "--out", metavar="FILE", help=f"write the answer: {', '.join((*ENDINGS, '.npz'))}"
     )
     add_plot(parser)
     add_timeline(parser)
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Simulate, and print the result."""
     from ..simulation.run import simulate
 
-    check_out(args.out, (".parquet", ".json", ".npz"))
+    check_out(args.out, (*ENDINGS, ".npz"))
     check_drawings(args.plot, args.timeline)
     scenario, options = arguments(args)
     if len(args.policies) > 1:
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             policy, label=label, until_precision=args.until_precision, log=log, **options, **told
         )
     write_out(args.out, result)
-    print(result.to_json() if args.json else result)
+    print_answer(args, result)
     write_plot(args, result)
     if log is not None:
         written = log[(log["record"] == -1) & np.isin(log["vcpu"], result.vcpu_ids)]

@@ -1,19 +1,20 @@
 """``planesched sweep``: a scenario over a grid of settings."""
 
 import argparse
-import json
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
 from ..errors import Mistake
+from ..figures.written import ENDINGS
 from ..policytext import field_value
-from .options import add_json, called, count, factor, integer
+from .options import called, count, factor, integer
+from .out import add_printed, check_out, print_answer, write_out
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
-Simulate a scenario at every point of a grid, on some processes, into one Parquet file. Points that
-the file has are skipped, so a sweep that was stopped goes on where it was."""
+Simulate a scenario at every point of a grid, on some processes. Points that a Parquet file (--out)
+has already are skipped, so a sweep that was stopped goes on where it was."""
 EXAMPLE = (
     "planesched sweep design-question --grid policy=vsm,vsm_relay "
     "--grid workload.scale=0.5,1,2 --duration 1s"
@@ -29,34 +30,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "vcpus=, seed=; repeatable",
     )  # fmt: skip
     parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes (1)")
-    add_json(parser)
-    parser.add_argument("--out", metavar="FILE", help="the .parquet file")
+    add_printed(parser)
+    parser.add_argument("--out", metavar="FILE", help=f"write the rows: {', '.join(ENDINGS)}")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sweep, and print the rows or where they are."""
+    """Sweep, and print a line for each point."""
     from ..simulation.sweep import sweep
-    from ..text import table
-    from .out import check_out
 
-    check_out(args.out, (".parquet",))
+    check_out(args.out, ENDINGS)
     scenario, options = arguments(args)
     grid = dict(_setting(text) for text in args.grid)
     if "policy" not in grid:
         options["label"], options["policy"] = next(iter(policies(scenario, []).items()))
+    kept = args.out if args.out is not None and args.out.endswith(".parquet") else None
     with ExitStack() as stack:
         pool = stack.enter_context(ProcessPoolExecutor(args.workers)) if args.workers > 1 else None
         told = stack.enter_context(ticking("sweeping"))
-        found = sweep(grid, executor=pool, out=args.out, **options, **told)
-    columns = found.table()
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if args.json:
-        print(json.dumps([{k: v if v == v else None for k, v in row.items()} for row in rows]))
-        return 0
-    shown = [name for name in columns if name.startswith("set_")]
-    shown += ["name", "finished", "latency_mean_ns", "latency_p99_ns", "sojourn_mean_ns"]
-    print(table(shown, [tuple(_cell(row[name]) for name in shown) for row in rows]))
-    return 0
+        found = sweep(grid, executor=pool, out=kept, **options, **told)
+    if kept is None:
+        write_out(args.out, found)
+    print_answer(args, found)
+    return 130 if found.partial else 0
 
 
 _WHOLE = ("planes", "vcpus", "seed", "jobs")
@@ -97,9 +92,3 @@ def _value(name: str, text: str) -> Any:
     if last in _PLANES and text.isdecimal():
         return int(text)
     return text
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "-" if value != value else f"{value:.1f}"
-    return str(value)

@@ -1,6 +1,5 @@
-"""Batch means: figures of equal stretches of time, and the confidence intervals they give."""
+"""Batch means: figures of equal stretches of time, one after the other."""
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -8,27 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .distribution import bucket_floor
+from .distribution import Parts
 from .equal import Alike
+from .planes import exits, switches
 
-__all__ = ["Batches", "Interval", "student"]
+__all__ = ["Batches"]
 
 ROW_COUNTS = ("arrived", "finished", "injected", "latency_ns", "response_ns", "sojourn_ns")
 _TIMED = ("latency", "response", "sojourn")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and its confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def half(self) -> float:
-        """Half of its width."""
-        return (self.high - self.low) / 2
 
 
 @dataclass(eq=False)
@@ -62,6 +48,24 @@ class Batches(Alike):
         """Make batches of arrays in the order of `arrays`."""
         rows, planes, switches, *timed = arrays
         return cls(rows, planes, switches, timed[0], timed[1], timed[2], first)
+
+    @classmethod
+    def whole(
+        cls, figures: NDArray[np.void], rows: NDArray[np.void], timed: Any, planes: int
+    ) -> Self:
+        """Return one batch of an engine's reading: everything from its start."""
+        counts = [rows[name] for name in ROW_COUNTS[:3]]
+        sums = [rows[name]["lo"] for name in ROW_COUNTS[3:]]
+        kinds = range(len(figures["time_ns"]))
+        times = [figures["time_ns"][kind]["lo"][:planes] for kind in kinds]
+        return cls(
+            np.stack([*counts, *sums], axis=-1)[np.newaxis],
+            np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
+            np.array([[switches(figures), exits(figures)]], dtype=np.int64),
+            timed[0][np.newaxis],
+            timed[1][np.newaxis],
+            timed[2][np.newaxis],
+        ).trimmed()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -118,72 +122,9 @@ class Batches(Alike):
         pairs = zip(mine.arrays().values(), theirs.arrays().values(), strict=True)
         return self.of((join(a, b) for a, b in pairs), mine.first)
 
-    def means(self, what: str, rows: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give count and sum of what is timed in each batch, over some rows."""
+    def parts(self, what: str, rows: list[int]) -> Parts:
+        """Return what is timed in each batch, over some rows."""
         counted = ROW_COUNTS.index("finished" if what == "sojourn" else "injected")
-        counts = self.rows[:, rows, counted]
-        sums = self.rows[:, rows, ROW_COUNTS.index(f"{what}_ns")]
-        return counts.sum(axis=1).astype(float), sums.sum(axis=1).astype(float)
-
-    def quantiles(self, what: str, rows: list[int], quantile: float) -> NDArray[np.float64]:
-        """Give a quantile of what is timed in each batch; NaN where there is none."""
-        counts = getattr(self, what)[:, rows].sum(axis=1)
-        totals = np.cumsum(counts, axis=1)
-        ranks = np.maximum(quantile * totals[:, -1:].astype(float), 0.5)
-        buckets = self.first + (totals < ranks).sum(axis=1)
-        floors = bucket_floor(buckets).astype(float)
-        ceilings = bucket_floor(buckets + 1).astype(float)
-        middles = floors + (ceilings - floors - 1) / 2
-        return np.where(totals[:, -1] > 0, middles, np.nan)
-
-
-def ratio_interval(
-    counts: NDArray[np.float64], sums: NDArray[np.float64], confidence: float
-) -> Interval:
-    """Give sum by count over all batches, with its interval (the ratio estimator)."""
-    total = counts.sum()
-    if not total:
-        return Interval(math.nan, math.nan, math.nan)
-    value, n = float(sums.sum() / total), len(counts)
-    if n < 2:
-        return Interval(value, -math.inf, math.inf)
-    residuals = sums - value * counts
-    error = math.sqrt(float((residuals**2).sum()) / (n * (n - 1))) / float(total / n)
-    half = student(confidence, n - 1) * error
-    return Interval(value, value - half, value + half)
-
-
-def mean_interval(
-    values: NDArray[np.float64], confidence: float, value: float | None = None
-) -> Interval:
-    """Give the mean of the batches that are a number, or `value`, with its interval."""
-    values = values[~np.isnan(values)]
-    n = len(values)
-    if not n:
-        return Interval(math.nan, math.nan, math.nan)
-    middle = float(values.mean()) if value is None else value
-    if n < 2:
-        return Interval(middle, -math.inf, math.inf)
-    half = student(confidence, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
-    return Interval(middle, middle - half, middle + half)
-
-
-def student(confidence: float, freedom: int) -> float:
-    """Give the two-sided quantile of Student's t distribution, to 1e-3 from 3 degrees of freedom.
-
-    Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5); exact for 1 and 2 degrees.
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence} is not between 0 and 1")
-    if freedom == 1:
-        return math.tan(math.pi * confidence / 2)
-    if freedom == 2:
-        return confidence * math.sqrt(2 / (1 - confidence**2))
-    from statistics import NormalDist
-
-    x = NormalDist().inv_cdf((1 + confidence) / 2)
-    g1 = (x**3 + x) / 4
-    g2 = (5 * x**5 + 16 * x**3 + 3 * x) / 96
-    g3 = (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384
-    g4 = (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160
-    return x + g1 / freedom + g2 / freedom**2 + g3 / freedom**3 + g4 / freedom**4
+        counts = self.rows[:, rows, counted].sum(axis=1).astype(float)
+        sums = self.rows[:, rows, ROW_COUNTS.index(f"{what}_ns")].sum(axis=1).astype(float)
+        return Parts(counts, sums, getattr(self, what)[:, rows].sum(axis=1), self.first)

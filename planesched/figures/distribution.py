@@ -1,5 +1,6 @@
 """Reading the histograms of planesched/histogram.h: 64 buckets an octave, exact below 64."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import unknown
 from .equal import Alike
+from .interval import Interval, mean_interval, ratio_interval
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
 """The quantiles that tables show, by name."""
 
-__all__ = ["Times", "bucket_floor", "bucket_of", "by_plane", "histogram_quantile"]
+__all__ = [
+    "QUANTILES",
+    "Distribution",
+    "bucket_floor",
+    "bucket_of",
+    "by_plane",
+    "histogram_quantile",
+]
 
 _SUB_BITS = 6
 
@@ -98,8 +108,33 @@ def histogram_quantile(
 
 
 @dataclass(frozen=True, eq=False)
-class Times(Alike):
-    """Latencies or sojourn times of one plane.
+class Parts(Alike):
+    """The same by batches: counts, sums, and histograms from the bucket `first` on."""
+
+    counts: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    histograms: NDArray[np.uint64]
+    first: int
+
+    def quantiles(self, quantile: float) -> NDArray[np.float64]:
+        """Return a quantile in each batch; NaN where there is none."""
+        totals = np.cumsum(self.histograms, axis=1)
+        ranks = np.maximum(quantile * totals[:, -1:].astype(float), 0.5)
+        buckets = self.first + (totals < ranks).sum(axis=1)
+        floors = bucket_floor(buckets).astype(float)
+        ceilings = bucket_floor(buckets + 1).astype(float)
+        middles = floors + (ceilings - floors - 1) / 2
+        return np.where(totals[:, -1] > 0, middles, np.nan)
+
+    def means(self) -> NDArray[np.float64]:
+        """Return the mean in each batch; NaN where there is none."""
+        out: NDArray[np.float64] = np.full(len(self.sums), np.nan)
+        return np.divide(self.sums, self.counts, out=out, where=self.counts > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution(Alike):
+    """Times of one plane or source: to the injection, to the first instruction, or to the end.
 
     Attributes
     ----------
@@ -109,6 +144,17 @@ class Times(Alike):
         The extremes, in ns, where there are any.
     buckets : ndarray of uint64, shape (buckets,)
         How many there are in each bucket.
+    parts : tuple of ndarray, optional
+        Counts, sums and quantiles by batch: what `interval` is made of.
+
+    Examples
+    --------
+    >>> from planesched import Workload, simulate
+    >>> from planesched.workload import Periodic
+    >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
+    >>> found = simulate("vsm", 2, 1, timer, duration="1 s", costs="any=3us").response["timer"]
+    >>> found.count, found.mean_ns, found.quantile_ns(0.99), found.interval().half
+    (1000, 3000.0, 3000.0, 0.0)
     """
 
     count: int
@@ -116,6 +162,7 @@ class Times(Alike):
     low: int
     high: int
     buckets: NDArray[np.uint64]
+    parts: "Parts | None" = None
 
     @property
     def mean_ns(self) -> float:
@@ -135,6 +182,31 @@ class Times(Alike):
     def quantile_ns(self, quantile: float) -> float | None:
         """Give a quantile as `histogram_quantile` does."""
         return histogram_quantile(self.buckets, quantile, self.min_ns, self.max_ns)
+
+    def interval(self, figure: str = "mean", confidence: float = 0.95) -> Interval:
+        """Return a figure with its confidence interval, by batch means.
+
+        Parameters
+        ----------
+        figure : str
+            ``"mean"``, or one of `QUANTILES`: ``"p99"``.
+        confidence : float
+            In 0..1.
+
+        Raises
+        ------
+        ValueError
+            If there is no such figure.
+        """
+        if figure != "mean" and figure not in QUANTILES:
+            raise unknown("figure", figure, ("mean", *QUANTILES))
+        if self.parts is None:
+            value = self.mean_ns if figure == "mean" else self.quantile_ns(QUANTILES[figure])
+            return mean_interval(np.array([math.nan if value is None else value]), confidence)
+        if figure == "mean":
+            return ratio_interval(self.parts.counts, self.parts.sums, confidence)
+        value = self.quantile_ns(QUANTILES[figure])
+        return mean_interval(self.parts.quantiles(QUANTILES[figure]), confidence, value)
 
     def as_dict(self) -> dict[str, Any]:
         """Give count, mean, min, p50, p99, p99_9 and max, as JSON holds them."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layouts import TIMED, TOTALS
-from .distribution import Times
+from .distribution import Distribution
 from .equal import Alike
 from .planes import _to_int, _wide_sum
 
@@ -78,10 +78,10 @@ class JobStats(Alike):
         """The longest time per plane that it had a job and did not run."""
         return self._counts("starved_ns")
 
-    def _sojourn(self, plane: int) -> Times:
+    def _sojourn(self, plane: int) -> Distribution:
         low, high = (int(self._counts(f"sojourn_{end}_ns")[plane]) for end in ("min", "max"))
         sum_ns = _to_int(*self.totals["sojourn_ns"][plane].tolist())
-        return Times(int(self.finished[plane]), sum_ns, low, high, self.sojourn[plane])
+        return Distribution(int(self.finished[plane]), sum_ns, low, high, self.sojourn[plane])
 
     def sojourn_mean_ns(self, plane: int) -> float:
         """Give the mean sojourn time; NaN where no job finished."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..events import Event, Fault, Pending, Reason
 from ..layouts import FIGURES
-from .distribution import Times
+from .distribution import Distribution
 from .equal import Alike
 
 __all__ = ["Stats", "bounces", "exits", "merge_figures", "switches"]
@@ -224,10 +224,10 @@ class Stats(Alike):
         """The age of the oldest interval per plane that had not ended."""
         return self._counts("age_ns")
 
-    def _latency(self, plane: int) -> Times:
+    def _latency(self, plane: int) -> Distribution:
         low, high = (int(self._counts(f"latency_{end}_ns")[plane]) for end in ("min", "max"))
         sum_ns = self._wide("latency_ns")[plane]
-        return Times(int(self.injected[plane]), sum_ns, low, high, self.latency[plane])
+        return Distribution(int(self.injected[plane]), sum_ns, low, high, self.latency[plane])
 
     def latency_mean_ns(self, plane: int) -> float:
         """Give the mean latency of a plane; NaN where nothing was injected."""

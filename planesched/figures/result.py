@@ -1,12 +1,12 @@
-"""What a simulation gives: every figure, whole and by batches.
+"""What one policy did with a replay or a simulation: every figure, whole and by batches.
 
 Longer than 300 lines because it is one class, and its figures are documented where they are.
 """
 
 import io
 import json
-import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,25 +14,28 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake, unknown
 from ..files import replacing
 from ..policy import Policy
-from .batches import Batches, Interval, mean_interval, ratio_interval
-from .distribution import QUANTILES, by_plane, histogram_quantile
+from .batches import Batches
+from .distribution import QUANTILES, Distribution, by_plane
 from .equal import Alike
+from .interval import Interval, mean_interval, ratio_interval
 from .jobs import TIMED, JobStats, merge_rows
 from .planes import Stats
+from .trace import TraceSummary
 
-__all__ = ["Result"]
+__all__ = ["Result", "Timed"]
 
-"""The quantiles of tables, by name."""
-
-_ARRAYS = ("vcpu_ids", "figures", "totals", "rows", *TIMED, "time_ns")
-_FORM = 2
+_ARRAYS = ("vcpu_ids", "figures", "totals", "rows", "time_ns")
+_FORM = 3
+_SHARES = {"userspace": 1, "blocked": 2, "switching": 3}
+_RATIOS = ("switches", "exits", "utilisation", "switches_hz", "exits_hz", *_SHARES)
 
 
 @dataclass(eq=False)
 class Result(Alike):
-    """Figures of one simulation, or of several merged.
+    """Figures of one policy: of one replay or simulation, or of several merged.
 
     Attributes
     ----------
@@ -44,24 +47,41 @@ class Result(Alike):
     start_ns, elapsed_ns : int
         When counting began, and how long it lasted.
     names : tuple of str
-        The rows: every source, then every plane (what was recorded for it, and what VINA posted).
+        The rows: every source, then every plane (what was fed or recorded for it, and what VINA
+        posted).
     row_planes : tuple of int
         The plane that serves the jobs of each row.
     vcpu_ids : ndarray of uint32, shape (vcpus,)
     figures, totals : ndarray, shape (), dtypes FIGURES and TOTALS
         The counters behind `stats` and `jobs`.
     rows : ndarray, shape (rows,), dtype ROW
-    latency, response, sojourn : ndarray of uint64, shape (rows, buckets)
-        Histograms (planesched/histogram.h): from arrival to injection, to the first instruction of
-        the plane that takes it, to the end of service.
+    histograms : dict of str to ndarray of uint64, shape (rows, buckets)
+        Of latency, response and sojourn (planesched/histogram.h).
     time_ns : ndarray of int64, shape (vcpus, 4)
         What each vCPU did: running, in userspace, blocked, in transitions; rows sum to elapsed_ns.
     batches : Batches
-        The same by stretches of time.
+        The same by stretches of time; a replay is one.
     livelocks : list of tuple
         (vCPU, how often, time in ns of the first, planes that took part).
     partial : bool
         Whether it was stopped before its end.
+    levels : dict of str to int
+        The plane that each level (``"level0"`` is the guest OS's) is under this policy.
+    given : dict
+        What it rests on, as JSON holds it: costs, workload or trace, seed.
+    trace : TraceSummary or None
+        What was read, of a replay.
+    log : ndarray of dtype OUTCOME, or None
+        What `replay` logged, by time, if it was asked to.
+
+    Examples
+    --------
+    >>> from planesched import Workload, simulate
+    >>> from planesched.workload import Periodic
+    >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
+    >>> result = simulate("vsm", 2, 1, timer, duration="1 s", costs="any=3us")
+    >>> result.stats.switches, result.levels, result.sojourn["level1"].max_ns
+    (2000, {'level0': 0, 'level1': 1}, 5000)
     """
 
     label: str
@@ -76,137 +96,151 @@ class Result(Alike):
     figures: NDArray[np.void]
     totals: NDArray[np.void]
     rows: NDArray[np.void]
-    latency: NDArray[np.uint64]
-    response: NDArray[np.uint64]
-    sojourn: NDArray[np.uint64]
+    histograms: dict[str, NDArray[np.uint64]]
     time_ns: NDArray[np.int64]
     batches: Batches
     livelocks: list[tuple[int, int, int, tuple[int, ...]]] = field(default_factory=list)
     partial: bool = False
+    levels: dict[str, int] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
+    trace: TraceSummary | None = None
+    log: NDArray[np.void] | None = None
 
     @property
     def vcpus(self) -> int:
-        """How many vCPUs were simulated."""
+        """How many vCPUs there are."""
         return len(self.vcpu_ids)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources."""
+        return self.names[: len(self.names) - self.planes]
 
     @property
     def stats(self) -> Stats:
         """Switches, entries, exits, latency and time per plane."""
-        latency = by_plane(self.latency, self.row_planes, self.planes)
+        latency = by_plane(self.histograms["latency"], self.row_planes, self.planes)
         return Stats(self.figures, latency, elapsed_ns=self.elapsed_ns, vcpus=self.vcpus)
 
     @property
     def jobs(self) -> JobStats:
         """Jobs and sojourn times per plane."""
-        return JobStats(self.totals, by_plane(self.sojourn, self.row_planes, self.planes))
+        return JobStats(
+            self.totals, by_plane(self.histograms["sojourn"], self.row_planes, self.planes)
+        )
 
     @property
     def events(self) -> int:
         """Arrivals and ends of jobs."""
         return int(self.rows["arrived"].sum() + self.rows["finished"].sum())
 
-    def _rows(self, where: int | str | None) -> list[int]:
-        """Give the rows of a source, of a plane, or all."""
+    @property
+    def latency(self) -> "Timed":
+        """From arrival to injection, by source or plane: ``result.latency["timer"]``."""
+        return Timed(self, "latency")
+
+    @property
+    def response(self) -> "Timed":
+        """From arrival to the first instruction of the plane that takes it, by source or plane.
+
+        That is the latency and the switch, and exit, that brought the plane in.
+        """
+        return Timed(self, "response")
+
+    @property
+    def sojourn(self) -> "Timed":
+        """From arrival to the end of service, by source or plane: ``result.sojourn[1]``."""
+        return Timed(self, "sojourn")
+
+    def rows_of(self, where: int | str | None) -> list[int]:
+        """Return the rows of a source, of a plane, which a level may name, or all.
+
+        Raises
+        ------
+        Mistake
+            If there is no such plane or source.
+        """
         if where is None:
             return list(range(len(self.names)))
         if isinstance(where, str):
-            if where not in self.names:
-                raise ValueError(f"{where!r} is none of {', '.join(self.names)}")
-            return [self.names.index(where)]
+            if where in self.names[: len(self.names) - self.planes]:
+                return [self.names.index(where)]
+            if where not in self.levels and where not in self.names:
+                raise unknown("where", where, (*self.names, *self.levels))
+            row = self.names.index(where) if where in self.names else 0
+            where = self.levels.get(where, self.row_planes[row])
         if not 0 <= where < self.planes:
-            raise ValueError(f"plane {where} is not below planes={self.planes}")
+            raise Mistake("where", where, f"a plane below planes={self.planes}")
         return [row for row, plane in enumerate(self.row_planes) if plane == where]
 
-    def quantile_ns(self, what: str, where: int | str | None, quantile: float) -> float | None:
-        """Give a quantile of what is timed, off by at most 1/128 of itself.
+    def plane_of(self, where: int | str) -> int:
+        """Return the plane that serves a source, or that a level names."""
+        if isinstance(where, str) and where in self.levels:
+            return self.levels[where]
+        return where if isinstance(where, int) else self.row_planes[self.rows_of(where)[0]]
 
-        Parameters
-        ----------
-        what : {"latency", "response", "sojourn"}
-            Arrival to injection, to the first instruction, or to the end of service.
-        where : int, str or None
-            A plane, the name of a source, or all.
-        quantile : float
-            In 0..1.
-
-        Returns
-        -------
-        float or None
-            Nanoseconds; None where there is none.
-        """
-        if what not in TIMED:
-            raise ValueError(f"{what!r} is none of {', '.join(TIMED)}")
-        rows = self._rows(where)
-        count = "finished" if what == "sojourn" else "injected"
-        used = self.rows[rows][self.rows[rows][count] > 0]
-        low = int(used[f"{what}_min_ns"].min()) if len(used) else None
-        high = int(used[f"{what}_max_ns"].max()) if len(used) else None
-        return histogram_quantile(getattr(self, what)[rows].sum(axis=0), quantile, low, high)
+    def called(self, plane: int) -> str:
+        """Return what a plane is called: with its level, where one is known."""
+        names = [level for level, number in self.levels.items() if number == plane]
+        return f"{names[0]} (plane {plane})" if names else f"plane {plane}"
 
     def interval(
         self, metric: str, where: int | str | None = None, confidence: float = 0.95
     ) -> Interval:
-        """Give a figure with its confidence interval, by batch means.
+        """Return a figure with its confidence interval, by batch means.
 
         Parameters
         ----------
         metric : str
             ``"latency_mean"``, ``"latency_p99"`` and so on (`QUANTILES`), the same for
             ``"response"`` and ``"sojourn"``; ``"switches"`` and ``"exits"`` per finished job;
-            ``"utilisation"``, the share of time that a plane, or any, runs.
+            ``"switches_hz"`` and ``"exits_hz"`` per second of one vCPU; ``"utilisation"``, the
+            share of time that a plane, or any, runs; ``"switching"``, ``"userspace"`` and
+            ``"blocked"``, the shares of those.
         where : int, str or None
-            A plane, the name of a source, or all.
+            A plane, its level, the name of a source, or all.
         confidence : float
             In 0..1.
 
         Raises
         ------
-        ValueError
+        Mistake
             If there is no such metric, source or plane.
         """
-        counts, sums = self._ratio(metric, where)
-        if counts is not None and sums is not None:
-            return ratio_interval(counts, sums, confidence)
-        what, _, quantile = metric.partition("_")
-        value = self.quantile_ns(what, where, QUANTILES[quantile])
-        return mean_interval(self.batch_values(metric, where), confidence, value)
+        what, figure = _metric(metric)
+        if figure:
+            return Timed(self, what)[where].interval(figure, confidence)
+        return ratio_interval(*self._ratio(metric, where), confidence)
 
     def batch_values(self, metric: str, where: int | str | None = None) -> NDArray[np.float64]:
-        """Give a metric of `interval` in each batch; NaN where it has none."""
+        """Return a metric of `interval` in each batch; NaN where it has none."""
+        what, figure = _metric(metric)
+        if figure:
+            parts = self.batches.parts(what, self.rows_of(where))
+            return parts.means() if figure == "mean" else parts.quantiles(QUANTILES[figure])
         counts, sums = self._ratio(metric, where)
-        if counts is not None and sums is not None:
-            shares: NDArray[np.float64] = np.full(len(sums), np.nan)
-            return np.divide(sums, counts, out=shares, where=counts > 0)
-        what, _, quantile = metric.partition("_")
-        return self.batches.quantiles(what, self._rows(where), QUANTILES[quantile])
+        shares: NDArray[np.float64] = np.full(len(sums), np.nan)
+        return np.divide(sums, counts, out=shares, where=counts > 0)
 
     def _ratio(
         self, metric: str, where: int | str | None
-    ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-        """Give what a metric is a ratio of, by batches; None for a quantile."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what a metric is a ratio of, by batches."""
         batches = self.batches
-        if metric in ("switches", "exits"):
-            finished, _ = batches.means("sojourn", self._rows(where))
-            return finished, batches.switches[:, int(metric == "exits")].astype(float)
-        if metric == "utilisation":
-            all_time = batches.planes.sum(axis=(1, 2)).astype(float)
-            ran = batches.planes[:, :, 0]
-            share = ran.sum(axis=1) if where is None else ran[:, self._one_plane(where)]
-            return all_time, share.astype(float)
-        what, _, figure = metric.partition("_")
-        if what not in TIMED or figure not in ("mean", *QUANTILES):
-            known = ", ".join(("mean", *QUANTILES))
-            raise ValueError(
-                f"metric={metric!r} is none of switches, exits, utilisation, latency_X, "
-                f"response_X, sojourn_X with X of {known}"
-            )
-        return batches.means(what, self._rows(where)) if figure == "mean" else (None, None)
-
-    def _one_plane(self, where: int | str) -> int:
-        return self.row_planes[self._rows(where)[0]]
+        all_time = batches.planes.sum(axis=(1, 2)).astype(float)
+        if metric.startswith(("switches", "exits")):
+            counts = batches.switches[:, int(metric.startswith("exits"))].astype(float)
+            if metric.endswith("_hz"):
+                return all_time / 1e9, counts
+            return batches.parts("sojourn", self.rows_of(where)).counts, counts
+        if metric in _SHARES:
+            return all_time, batches.planes[:, :, _SHARES[metric]].sum(axis=1).astype(float)
+        ran = batches.planes[:, :, 0]
+        share = ran.sum(axis=1) if where is None else ran[:, self.plane_of(where)]
+        return all_time, share.astype(float)
 
     def merge(self, other: "Result") -> "Result":
-        """Give the figures of both together.
+        """Return the figures of both together.
 
         Results of other vCPUs under the same seed lie beside each other: merged they are what one
         run of all of them gives, byte for byte. Others come one after the other, as more batches.
@@ -235,17 +269,37 @@ class Result(Alike):
             self.label, self.policy, self.planes, self.seed, self.start_ns,
             max(self.elapsed_ns, other.elapsed_ns), self.names, self.row_planes,
             ids[order], stats.figures, jobs.totals, merge_rows(self.rows, other.rows),
-            self.latency + other.latency, self.response + other.response,
-            self.sojourn + other.sojourn, times[order],
+            {what: self.histograms[what] + other.histograms[what] for what in TIMED}, times[order],
             batches.trimmed(), sorted([*self.livelocks, *other.livelocks]),
-            self.partial or other.partial,
+            self.partial or other.partial, self.levels, self.given,
         )  # fmt: skip
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know: livelocks, planes that starved, what was left undone."""
+        from .notes import notes
+
+        return notes(self)
+
     def table(self) -> dict[str, list[Any]]:
-        """Give one row a plane and one a source, as columns."""
-        from ..report.results import result_columns
+        """Return one row a plane and one a source, as columns."""
+        from .table import result_columns
 
         return result_columns([self])
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write `table` or `as_dict`, as the name ends: .csv, .parquet, .arrow, .json.
+
+        Raises
+        ------
+        Mistake
+            If the name ends with none of these.
+        ImportError
+            If it is .parquet or .arrow and pyarrow is not installed.
+        """
+        from .written import write
+
+        write(path, self.table(), self.as_dict)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""
@@ -254,32 +308,28 @@ class Result(Alike):
         return arrow_stream(self.table(), requested_schema)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything as plain numbers, lists and dicts, as JSON holds them."""
-        columns = self.table()
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return {
-            "label": self.label,
-            "policy": self.policy.as_dict(),
-            "planes": self.planes,
-            "vcpus": self.vcpus,
-            "seed": self.seed,
-            "start_ns": self.start_ns,
-            "elapsed_ns": self.elapsed_ns,
-            "partial": self.partial,
-            "rows": [{name: _plain(value) for name, value in row.items()} for row in rows],
-            "stats": self.stats.as_dict(),
-            "jobs": self.jobs.as_dict(),
-            "livelocks": [list(item) for item in self.livelocks],
-        }
+        """Return everything as plain numbers, lists and dicts, as JSON holds them."""
+        from .written import result_dict
+
+        return result_dict(self)
 
     def to_json(self) -> str:
-        """Give `as_dict` as JSON."""
+        """Return `as_dict` as JSON."""
         return json.dumps(self.as_dict(), indent=2)
 
-    def __str__(self) -> str:
-        from ..report.results import result_text
+    def text(self, columns: int | None = 0) -> str:
+        """Return what str() gives, at most `columns` wide; None: as wide as tables are."""
+        from .show import result_text
 
-        return result_text(self)
+        return result_text(self, columns)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        from .written import html
+
+        return html(self.table())
 
     def __repr__(self) -> str:
         return (
@@ -294,8 +344,9 @@ class Result(Alike):
             "planes": self.planes, "seed": self.seed, "start_ns": self.start_ns,
             "elapsed_ns": self.elapsed_ns, "names": self.names, "row_planes": self.row_planes,
             "livelocks": self.livelocks, "partial": self.partial, "first": self.batches.first,
+            "levels": self.levels, "given": self.given,
         }  # fmt: skip
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: getattr(self, name) for name in _ARRAYS} | self.histograms
         arrays |= {f"batch_{name}": array for name, array in self.batches.arrays().items()}
         with replacing(path, "wb") as file:
             np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
@@ -315,6 +366,7 @@ class Result(Alike):
             with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as data:
                 head = json.loads(str(data["head"]))
                 arrays = {name: data[name] for name in _ARRAYS}
+                histograms = {name: data[name] for name in TIMED}
                 batches = {
                     name.removeprefix("batch_"): data[name]
                     for name in data.files
@@ -328,8 +380,57 @@ class Result(Alike):
             raise ValueError(f"{path}: holds no result of this version ({error})") from None
         head["names"], head["row_planes"] = tuple(head["names"]), tuple(head["row_planes"])
         head["livelocks"] = [(*item[:3], tuple(item[3])) for item in head["livelocks"]]
-        return cls(policy=policy, **arrays, batches=Batches(**batches, first=first), **head)
+        rest: Mapping[str, Any] = arrays | head
+        return cls(
+            policy=policy, histograms=histograms, batches=Batches(**batches, first=first), **rest
+        )
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+class Timed:
+    """What is timed of a result's jobs, by source, plane or level; None is all of them."""
+
+    def __init__(self, result: Result, what: str) -> None:
+        self._result = result
+        self._what = what
+
+    def __getitem__(self, where: int | str | None) -> Distribution:
+        result, what = self._result, self._what
+        rows = result.rows_of(where)
+        count = "finished" if what == "sojourn" else "injected"
+        used = result.rows[rows][result.rows[rows][count] > 0]
+        sums = used[f"{what}_ns"]
+        pairs = zip(sums["lo"].tolist(), sums["hi"].tolist(), strict=True)
+        return Distribution(
+            int(used[count].sum()),
+            sum(lo + (hi << 64) for lo, hi in pairs),
+            int(used[f"{what}_min_ns"].min()) if len(used) else 0,
+            int(used[f"{what}_max_ns"].max()) if len(used) else 0,
+            result.histograms[what][rows].sum(axis=0),
+            result.batches.parts(what, rows),
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self._what} of {self._result!r}>"
+
+
+def difference(
+    one: Result, other: Result, metric: str, where: int | str | None, confidence: float
+) -> Interval:
+    """Return by how much a policy differs from another: paired batches of the same arrivals."""
+    count = min(len(one.batches), len(other.batches))
+    mine = one.batch_values(metric, where)[:count]
+    theirs = other.batch_values(metric, where)[:count]
+    whole = one.interval(metric, where).value - other.interval(metric, where).value
+    return mean_interval(mine - theirs, confidence, whole, signed=True)
+
+
+def _metric(metric: str) -> tuple[str, str]:
+    """Return what is timed and its figure; the second is empty for a ratio."""
+    if metric in _RATIOS:
+        return metric, ""
+    what, _, figure = metric.partition("_")
+    if what not in TIMED or figure not in ("mean", *QUANTILES):
+        figures = ("mean", *QUANTILES)
+        known = (*_RATIOS, *(f"{name}_{each}" for name in TIMED for each in figures))
+        raise unknown("metric", metric, known)
+    return what, figure

@@ -1,4 +1,6 @@
-"""Figures for people: latency by percentile, and who was entered from where.
+"""Figures for people: response by percentile, and who was entered from where.
+
+Longer than 300 lines by little, for it is one subject.
 
 They are matplotlib's (extra ``plot``), made without pyplot: nothing of it is changed or kept.
 """
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..figures.planes import Stats
+from ..figures.result import Result
 from ..files import check_target, replacing
 from ..text import format_ns
 
@@ -29,7 +32,7 @@ _WIDTH, _HEIGHT = 3.2, 2.7
 
 
 class _Curve(NamedTuple):
-    """The latency of one plane or source under one policy."""
+    """The response of one plane or source under one policy; of Stats, the latency."""
 
     policy: str
     injected: int
@@ -45,9 +48,9 @@ def latency_plot(results: Any) -> Any:
 
     Parameters
     ----------
-    results : Stats, ReplayResult, Result or Comparison; a sequence, or a mapping of labels to these
-        What `VM.run`, `replay`, `simulate` and `compare` give. Panels are planes for Stats, targets
-        of the plane map for ReplayResult, sources for Result.
+    results : Stats, Result or Results; a sequence, or a mapping of labels to these
+        What `VM.run`, `simulate`, `replay` and `compare` give. Panels are planes for Stats; for
+        Result sources and planes, or levels where there is no source.
 
     Returns
     -------
@@ -123,29 +126,28 @@ def save_plot(figure: Any, path: str | os.PathLike[str]) -> None:
 # ---- What is drawn ----
 
 
-def _named(results: Any) -> dict[str, Any]:
-    """Give results by the names of their policies."""
+def _named(results: Any) -> dict[str, Result | Stats]:
+    """Return results by the names of their policies."""
     if isinstance(results, Mapping):
         found = {str(label): result for label, result in results.items()}
     else:
-        many = getattr(results, "results", results)
-        listed = list(many) if isinstance(many, Iterable) else [many]
-        found = {getattr(result, "label", ""): result for result in listed}
+        listed = list(results) if isinstance(results, Iterable) else [results]
+        found = {result.label if isinstance(result, Result) else "": result for result in listed}
         if len(found) < len(listed):
             raise ValueError("two results have one name: give a mapping of labels to results")
     if not found:
         raise ValueError("results is empty")
     for result in found.values():
-        if not isinstance(_stats(result), Stats):
-            raise TypeError(f"{result!r} is no Stats, ReplayResult, Result or Comparison")
+        if not isinstance(result, Result | Stats):
+            raise TypeError(f"{result!r} is no Stats, Result or Results")
     return found
 
 
-def _stats(result: Any) -> Any:
-    return getattr(result, "stats", result)
+def _stats(result: Result | Stats) -> Stats:
+    return result.stats if isinstance(result, Result) else result
 
 
-def _panels(results: Mapping[str, Any]) -> dict[str, list[_Curve]]:
+def _panels(results: Mapping[str, Result | Stats]) -> dict[str, list[_Curve]]:
     """Give the curves by panel; those of which nothing was injected are left out."""
     panels: dict[str, list[_Curve]] = {}
     for label, result in results.items():
@@ -154,19 +156,28 @@ def _panels(results: Mapping[str, Any]) -> dict[str, list[_Curve]]:
     return {name: curves for name, curves in panels.items() if curves}
 
 
-def _curves(label: str, result: Any) -> Iterator[tuple[str, _Curve]]:
-    """Give a result's curves: by source, by target of the plane map, or by plane."""
-    if hasattr(result, "quantile_ns"):
-        counts = result.rows["injected"].tolist()
-        for name, count in zip(result.names, counts, strict=True):
-            yield name, _Curve(label, count, partial(result.quantile_ns, "latency", name))
+def _curves(label: str, result: Result | Stats) -> Iterator[tuple[str, _Curve]]:
+    """Return a result's curves: by source and plane, by level, or by plane."""
+    if isinstance(result, Stats):
+        for plane in range(result.planes):
+            quantile_ns = partial(result.latency_quantile_ns, plane)
+            yield f"plane {plane}", _Curve(label, int(result.injected[plane]), quantile_ns)
         return
-    stats = _stats(result)
-    targets = getattr(result, "planes", {}) if stats is not result else {}
-    names = {plane: target for target, plane in targets.items()}
-    for plane in dict.fromkeys([*names, *range(stats.planes)]):
-        count, quantile_ns = int(stats.injected[plane]), partial(stats.latency_quantile_ns, plane)
-        yield names.get(plane, f"plane {plane}"), _Curve(label, count, quantile_ns)
+    levels = {plane: level for level, plane in result.levels.items()}
+    rows = list(range(len(result.names)))
+    if not result.sources:  # level by level
+        rows.sort(key=lambda row: levels.get(result.row_planes[row], "plane"))
+    for row in rows:
+        name = result.names[row]
+        plane = result.row_planes[row]
+        shown = levels.get(plane, name) if not result.sources else name
+        found = result.response[name if name in result.sources else plane]
+        if name not in result.sources and result.sources:
+            # What was fed or recorded for the plane, and not its sources' again.
+            count = int(result.rows["injected"][row])
+            if not count:
+                continue
+        yield shown, _Curve(label, found.count, found.quantile_ns)
 
 
 # ---- How it is drawn ----
@@ -203,7 +214,7 @@ def _grid(figure: Any, panels: int, columns: int) -> list[Any]:
 def _draw_latency(
     figure: Any, panels: Mapping[str, Sequence[_Curve]], policies: Sequence[str]
 ) -> None:
-    figure.suptitle("Latency, delivery to injection", x=0.01, ha="left", fontsize=10)
+    figure.suptitle("Response, delivery to the first instruction", x=0.01, ha="left", fontsize=10)
     axes = _grid(figure, len(panels), len(panels))
     if not panels:
         axes[0].text(

@@ -25,6 +25,13 @@ class Scenario:
         By their names in the file; the first is what others are compared with.
     arguments : dict
         The other arguments of `planesched.simulate`.
+
+    Examples
+    --------
+    >>> from planesched import simulate
+    >>> scenario = Scenario.load("vsm-boot")
+    >>> simulate(scenario, duration="1 ms", warmup="0").label == next(iter(scenario.policies))
+    True
     """
 
     name: str
@@ -32,6 +39,16 @@ class Scenario:
     origin: str
     policies: dict[str, Policy]
     arguments: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Scenario":
+        """Read a scenario file, or one of the package's by its name; raises as `load_scenario`."""
+        return load_scenario(path)
+
+    @staticmethod
+    def shipped() -> tuple[str, ...]:
+        """Return the names of the scenarios that come with planesched."""
+        return tuple(scenarios())
 
 
 def scenarios() -> "dict[str, Path]":

@@ -1,178 +1,151 @@
-"""Comparing policies on the same arrivals, by paired differences."""
+"""Comparing policies on the same arrivals, by paired differences (common random numbers)."""
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable
 
 from ..checks import plane_count
-from ..errors import Mistake, unknown
-from ..figures.batches import Interval, mean_interval
-from ..figures.equal import Alike
 from ..figures.result import Result
-from ..policy import Policy
+from ..figures.results import Results
+from ..policy import Policy, Scheduler
 from ..policytext import Several, as_policies
+from ..scenarios import Scenario
 from ..workload import Workload
-from .run import simulate
+from ..workload.costs import Given as GivenCosts
+from .rounds import Rounds, ctrl_c_sets
+from .run import prepare, settings_of
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["compare"]
 
-METRICS = ("switches", "exits", "latency_mean", "latency_p99", "sojourn_mean", "sojourn_p99")
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison(Alike):
-    """Results of several policies on the same arrivals and service times.
-
-    Attributes
-    ----------
-    results : tuple of Result
-        One a policy; the first one is what the others are compared with.
-    partial : bool
-        Whether it was stopped: the last result may be partial, and policies be missing.
-    """
-
-    results: tuple[Result, ...]
-    partial: bool = False
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What the policies are called."""
-        return tuple(result.label for result in self.results)
-
-    def result(self, label: str) -> Result:
-        """Give the result of one policy."""
-        if label not in self.labels:
-            raise unknown("label", label, self.labels)
-        return self.results[self.labels.index(label)]
-
-    def difference(
-        self,
-        metric: str,
-        where: int | str | None = None,
-        *,
-        label: str | None = None,
-        against: str | None = None,
-        confidence: float = 0.95,
-    ) -> Interval:
-        """Give by how much a policy differs from another, with a confidence interval.
-
-        The batches of both have the same arrivals, so what is random in these cancels out.
-
-        Parameters
-        ----------
-        metric : str
-            As in `Result.interval`.
-        where : int, str or None
-            A plane, the name of a source, or all. A source's plane may differ between policies.
-        label, against : str, optional
-            The policies, by default the second and the first.
-        confidence : float
-            In 0..1.
-        """
-        if label is None and len(self.results) < 2:
-            raise Mistake("label", label, f"a second policy: there is only {self.labels[0]}")
-        one = self.result(self.labels[1] if label is None else label)
-        other = self.result(self.labels[0] if against is None else against)
-        count = min(len(one.batches), len(other.batches))
-        mine = one.batch_values(metric, where)[:count]
-        theirs = other.batch_values(metric, where)[:count]
-        whole = one.interval(metric, where).value - other.interval(metric, where).value
-        return mean_interval(mine - theirs, confidence, whole)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give everything as plain numbers, lists and dicts, as JSON holds them."""
-        return {
-            "partial": self.partial,
-            "results": [result.as_dict() for result in self.results],
-            "differences": [
-                {"policy": label, "against": self.labels[0], "metric": metric, "source": source}
-                | _numbers(self.difference(metric, source, label=label))
-                for label in self.labels[1:]
-                for metric in METRICS
-                for source in (None, *self.sources)
-                if source is None or metric not in ("switches", "exits")
-            ],
-        }
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The names of the sources."""
-        first = self.results[0]
-        return first.names[: len(first.names) - first.planes]
-
-    def table(self) -> dict[str, list[Any]]:
-        """Give one row a policy and plane or source, as columns."""
-        from ..report.results import result_columns
-
-        return result_columns(self.results)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""
-        from ..figures.arrow import arrow_stream
-
-        return arrow_stream(self.table(), requested_schema)
-
-    def __str__(self) -> str:
-        from ..report.results import comparison_text
-
-        return comparison_text(self)
-
-
-def _numbers(interval: Interval) -> dict[str, float | None]:
-    values = {"value": interval.value, "low": interval.low, "high": interval.high}
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+# Batches after which it is the next policy's turn, so that who stops early sees them all.
+_TURN = 4
 
 
 def compare(
-    policies: Several,
-    planes: int = 2,
-    vcpus: int | range | Iterable[int] = 1,
+    policies: Several | Scenario,
+    planes: int | None = None,
+    vcpus: int | range | Iterable[int] | None = None,
     workload: Workload | None = None,
     *,
+    costs: GivenCosts = None,
+    duration: str | int | None = None,
+    jobs: int | None = None,
+    warmup: str | int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Callable[[float, int], object] | None = None,
+    until_precision: float | None = None,
     in_userspace: bool = False,
-    **options: Any,
-) -> Comparison:
+    userspace: object = None,
+) -> Results:
     """Simulate several policies on the same arrivals and service times.
+
+    The policies take turns, so that what was simulated by Ctrl-C is of all of them.
 
     Parameters
     ----------
-    policies : policy, or iterable or mapping of policies
+    policies : policy, iterable or mapping of policies, or Scenario
         One or several, each as `simulate` takes it. A mapping gives labels. The first is what
-        others are compared with.
-    planes, vcpus, workload
-        As in `simulate`.
+        others are compared with. Of a scenario, all of its policies; what else it says holds where
+        nothing is given here.
+    planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, userspace
+        As in `simulate`. With ``jobs`` and ``until_precision``, policies may stop at different
+        times; differences are of the batches that both have.
+    progress : callable, optional
+        Called some times a second with the part that is done, 0..1, and the arrivals and ends of
+        jobs so far.
+    until_precision : float, optional
+        As in `simulate`, for each policy.
     in_userspace : bool
         Also simulate each policy with ``scheduler="user"``.
-    **options
-        As in `simulate`. ``jobs`` and ``until_precision`` may stop at different times; differences
-        are of the batches that both have.
 
     Returns
     -------
-    Comparison
+    Results
         On Ctrl-C, of what was simulated, with ``partial``.
 
     Raises
     ------
     ValueError
         If there is no policy, or two of one name; and as `simulate` does.
+
+    Examples
+    --------
+    >>> from planesched.workload import Exponential, Poisson
+    >>> timer = Workload([Poisson("level1", Exponential("20 us"), rate="1 kHz", name="timer")])
+    >>> found = compare(["vsm:ret=resume", "vsm_relay"], 3, 1, timer, duration="10 s", seed=1)
+    >>> round(found.difference("switches").value, 1)  # relaying takes one more a job
+    1.0
     """
-    runs: list[tuple[Policy, dict[str, Any]]] = []
-    for label, policy in as_policies(policies, plane_count(planes)).items():
-        runs.append((policy, {"label": label} | options))
-        if in_userspace:
-            user = {"label": f"{label} (userspace)", "in_userspace": True}
-            runs.append((policy, options | user))
-    results: list[Result] = []
-    for policy, run in runs:
+    if isinstance(policies, Scenario):
+        settings = settings_of(
+            policies, planes=planes, vcpus=vcpus, workload=workload, costs=costs,
+            duration=duration, jobs=jobs, warmup=warmup, seed=seed,
+        )  # fmt: skip
+        return compare(
+            policies.policies, threads=threads, progress=progress, in_userspace=in_userspace,
+            until_precision=until_precision, userspace=userspace, **settings,
+        )  # fmt: skip
+    n_planes = plane_count(2 if planes is None else planes)
+    chosen: dict[str, Policy] = {}
+    for label, policy in as_policies(policies, n_planes).items():
+        chosen[label] = policy
+        if in_userspace and policy.scheduler != Scheduler.user:
+            chosen[f"{label} (userspace)"] = policy.replace(scheduler="user")
+    stop = threading.Event()
+    told = _Told(progress, len(chosen))
+    runs = [
+        prepare(
+            label, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
+            duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads,
+            progress=told.of(number), until_precision=until_precision, userspace=userspace,
+            stop=stop,
+        )
+        for number, (label, policy) in enumerate(chosen.items())
+    ]  # fmt: skip
+    for run in runs:
+        run.plan.at_once = _TURN
+    with ctrl_c_sets(stop):
         try:
-            results.append(simulate(policy, planes, vcpus, workload, **run))
+            _take_turns(runs, stop)
         except KeyboardInterrupt:
-            # Nothing of this policy was simulated yet; of the others it was.
-            if not results:
-                raise
-            return Comparison(tuple(results), partial=True)
-        if results[-1].partial:
-            return Comparison(tuple(results), partial=True)
-    return Comparison(tuple(results))
+            stop.set()
+        return _merged(runs)
+
+
+def _take_turns(runs: list[Rounds], stop: threading.Event) -> None:
+    left = runs
+    while left and not stop.is_set():
+        left = [run for run in left if not stop.is_set() and run.step()]
+
+
+def _merged(runs: list[Rounds]) -> Results:
+    found: list[Result] = []
+    for run in runs:
+        try:
+            found.append(run.merged())
+        except KeyboardInterrupt:  # nothing of this policy was simulated yet
+            continue
+    if not found:
+        raise KeyboardInterrupt
+    return Results(found, len(found) < len(runs) or any(result.partial for result in found))
+
+
+class _Told:
+    """Adds up how far the policies are."""
+
+    def __init__(self, progress: Callable[[float, int], object] | None, count: int) -> None:
+        self._progress = progress
+        self._parts = [(0.0, 0)] * count
+
+    def of(self, number: int) -> Callable[[float, int], object] | None:
+        """Return what one of them tells."""
+        progress = self._progress
+        if progress is None:
+            return None
+
+        def told(part: float, events: int) -> None:
+            self._parts[number] = part, events
+            parts, counts = zip(*self._parts, strict=True)
+            progress(sum(parts) / len(parts), sum(counts))
+
+        return told

@@ -1,4 +1,4 @@
-"""Cells from round to round, on some threads, to the end or to Ctrl-C, and put together."""
+"""Runs groups of vCPUs in parallel, round by round, until done or interrupted; merges results."""
 
 import signal
 import threading
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..figures.jobs import TIMED
 from ..figures.result import Result
 from ..workload.numbered import Resolved
 from .group import Cell, Reading
@@ -18,7 +19,7 @@ from .stopping import BATCHES, Plan
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Rounds"]
+__all__ = ["Rounds", "ctrl_c_sets"]
 
 
 class Rounds:
@@ -35,6 +36,8 @@ class Rounds:
     plan : Plan
     progress : callable or None
         As `planesched.simulate` takes it.
+    stop : threading.Event, optional
+        Set by who wants an end; shared where several runs take turns.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Rounds:
         workers: int,
         plan: Plan,
         progress: Callable[[float, int], object] | None,
+        stop: threading.Event | None = None,
     ) -> None:
         self.name = name
         self.resolved = resolved
@@ -52,48 +56,72 @@ class Rounds:
         self.workers = min(workers, len(cells))
         self.plan = plan
         self.progress = progress
-        self._stop = threading.Event()
+        self._stop = threading.Event() if stop is None else stop
         self._done = 0
+        self._more = True
         self._over: Reading | None = None
+        self._left: set[Cell] = set()
 
     def result(self) -> Result:
-        """Simulate to the end, or to Ctrl-C, and put together what there is then."""
-        with _ctrl_c_sets(self._stop):
+        """Simulate to the end, or to Ctrl-C, and merge what there is then."""
+        with ctrl_c_sets(self._stop):
             try:
-                self._go()
+                while self.step():
+                    pass
             except KeyboardInterrupt:
                 self._stop.set()
-            found = self._assemble()
-        found.partial = self._stop.is_set()
+            return self.merged()
+
+    def merged(self) -> Result:
+        """Return what was simulated so far.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If that is nothing.
+        """
+        found = self._assemble()
+        found.partial = self._stop.is_set() and self._more
         return found
 
-    def _go(self) -> None:
-        while ends := self.plan.boundaries(self._done):
-            self._round(ends)
-            if self._stop.is_set():
-                return
-            self._done += len(ends)
-            if self._done == 2 * BATCHES:
-                # Batches that grow with what is simulated: their number, and memory, stay bounded.
-                for cell in self.cells:
-                    cell.pair()
-                self._done //= 2
-                self.plan.each_ns *= 2
-            if self._enough():
-                return
+    def step(self) -> bool:
+        """Simulate one round; return whether there is more to do."""
+        self._more = self._more and self._one_round()
+        return self._more
+
+    def _one_round(self) -> bool:
+        ends = self.plan.boundaries(self._done)
+        if not ends:
+            return False
+        self._round(ends)
+        if self._stop.is_set():
+            return self._over is None or len(self._left) > 0
+        self._done += len(ends)
+        if self.plan.last(ends[-1]):
+            return False
+        if self._done == 2 * BATCHES:
+            # Batches that grow with what is simulated: their number, and memory, stay bounded.
+            for cell in self.cells:
+                cell.pair()
+            self._done //= 2
+            self.plan.each_ns *= 2
+        return not self._enough()
 
     def _round(self, ends: list[int]) -> None:
-        keep, stop = not self.plan.whole, self._stop.is_set
+        last, stop = self.plan.last(ends[-1]), self._stop.is_set
+        self._left = set(self.cells)
         if self.workers == 1:
             for cell in self.cells:
-                self._finish(cell, cell.run(ends, stop, keep=keep, told=self._tell))
+                self._finish(cell, cell.run(ends, stop, keep=not last, told=self._tell), last=last)
             return
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(self.workers) as pool:
-            futures = {pool.submit(cell.run, ends, stop, keep=keep): cell for cell in self.cells}
+            futures = {
+                pool.submit(cell.run, ends, stop, keep=not last): cell for cell in self.cells
+            }
             try:
-                self._wait(futures)
+                self._wait(futures, last=last)
             except BaseException:
                 self._stop.set()
                 raise
@@ -101,7 +129,7 @@ class Rounds:
                 for future in futures:
                     future.cancel()
 
-    def _wait(self, futures: "dict[Future[bool], Cell]") -> None:
+    def _wait(self, futures: "dict[Future[bool], Cell]", *, last: bool) -> None:
         from concurrent.futures import FIRST_COMPLETED, wait
 
         left = set(futures)
@@ -109,12 +137,14 @@ class Rounds:
             # With a timeout, or progress would not be told, nor Ctrl-C be seen on every system.
             over, left = wait(left, timeout=0.05, return_when=FIRST_COMPLETED)
             for future in over:
-                self._finish(futures[future], future.result())
+                self._finish(futures[future], future.result(), last=last)
             self._tell()
 
-    def _finish(self, cell: Cell, came: bool) -> None:
+    def _finish(self, cell: Cell, came: bool, *, last: bool) -> None:
         """Take the figures of a cell that is at the end, so that it need not keep them."""
-        if came and self.plan.whole:
+        if came:
+            self._left.discard(cell)
+        if came and last:
             read = cell.read()
             self._over = read if self._over is None else self._over.beside(read)
             cell.forget()
@@ -162,13 +192,15 @@ class Rounds:
             self.name, self.resolved.policy, self.resolved.planes, self.resolved.seed,
             self.plan.start_ns, read.now_ns - self.plan.start_ns, self.resolved.names,
             tuple(read.row_planes[row] for row in order), ids[by_id], read.figures.copy(),
-            read.totals.copy(), read.rows[order], read.latency[order], read.response[order],
-            read.sojourn[order], times[by_id], read.batches.trimmed(), sorted(read.livelocks),
+            read.totals.copy(), read.rows[order],
+            {what: getattr(read, what)[order] for what in TIMED}, times[by_id],
+            read.batches.trimmed(), sorted(read.livelocks),
+            levels=self.resolved.levels, given=self.resolved.given,
         )  # fmt: skip
 
 
 @contextmanager
-def _ctrl_c_sets(stop: threading.Event) -> Iterator[None]:
+def ctrl_c_sets(stop: threading.Event) -> Iterator[None]:
     """Have Ctrl-C set `stop` meanwhile, so that it never comes between two figures.
 
     A second one raises. Nothing changes where another handler than Python's own is in place, and

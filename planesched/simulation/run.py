@@ -1,5 +1,6 @@
 """Simulation: what a policy does with generated guests (rules, section 7)."""
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..figures.result import Result
 from ..layouts import OUTCOME
 from ..policy import Policy, Scheduler
 from ..policytext import Given, as_policy
+from ..scenarios import Scenario
 from ..workload import Costs, Workload
 from ..workload.costs import Given as GivenCosts
 from ..workload.numbered import Resolved, groups
@@ -20,22 +22,22 @@ from .group import Cell
 from .rounds import Rounds
 from .stopping import Plan
 
-__all__ = ["simulate"]
+__all__ = ["prepare", "settings_of", "simulate"]
 
 _MOST_IN_A_CELL = 4096
 
 
 def simulate(
-    policy: Given,
-    planes: int = 2,
-    vcpus: int | range | Iterable[int] = 1,
+    policy: Given | Scenario,
+    planes: int | None = None,
+    vcpus: int | range | Iterable[int] | None = None,
     workload: Workload | None = None,
     *,
     costs: GivenCosts = None,
     duration: str | int | None = None,
     jobs: int | None = None,
-    warmup: str | int = 0,
-    seed: int = 0,
+    warmup: str | int | None = None,
+    seed: int | None = None,
     threads: int | None = None,
     log: NDArray[np.void] | None = None,
     progress: Callable[[float, int], object] | None = None,
@@ -52,12 +54,13 @@ def simulate(
 
     Parameters
     ----------
-    policy : Policy, str or path-like
-        How planes are scheduled: ``"vsm"``, ``"vsm:ret=resume"``, a TOML file.
-    planes : int
-        How many planes each vCPU has, 1..16.
-    vcpus : int or iterable of int
-        How many vCPUs there are, or the numbers of those to simulate.
+    policy : Policy, str, path-like or Scenario
+        How planes are scheduled: ``"vsm"``, ``"vsm:ret=resume"``, a TOML file. Of a scenario, its
+        first policy; what else it says holds where nothing is given here.
+    planes : int, optional
+        How many planes each vCPU has, 1..16; 2 by default.
+    vcpus : int or iterable of int, optional
+        How many vCPUs there are, or the numbers of those to simulate; 1 by default.
     workload : Workload
         What their guests do.
     costs : Costs, or what `Costs.of` takes, optional
@@ -67,10 +70,10 @@ def simulate(
         How long, after `warmup`; a time with its unit, or ns.
     jobs : int, optional
         Instead of `duration`: until so many jobs have finished, or `duration` is over.
-    warmup : str or int
+    warmup : str or int, optional
         How long to simulate before counting begins.
-    seed : int
-        Of all random numbers, 0 or more.
+    seed : int, optional
+        Of all random numbers, 0 or more; 0 by default.
     threads : int, optional
         How many; as many as there are processors by default.
     log : ndarray of dtype OUTCOME, optional
@@ -114,11 +117,63 @@ def simulate(
     >>> simulate("vsm", 2, 1, timer, duration="10 s", seed=1).jobs.finished.tolist()
     [0, 10025]
     """
+    if isinstance(policy, Scenario):
+        first, scheduled = next(iter(policy.policies.items()))
+        label = label or (None if in_userspace else first)
+        settings = settings_of(
+            policy, planes=planes, vcpus=vcpus, workload=workload, costs=costs, duration=duration,
+            jobs=jobs, warmup=warmup, seed=seed,
+        )  # fmt: skip
+        return simulate(
+            scheduled, threads=threads, log=log, progress=progress, label=label or first,
+            until_precision=until_precision, in_userspace=in_userspace, userspace=userspace,
+            **settings,
+        )  # fmt: skip
     name = label or ("policy" if isinstance(policy, Policy) else str(policy))
-    planes = plane_count(planes)
-    policy = as_policy(policy, planes)
+    n_planes = plane_count(2 if planes is None else planes)
+    policy = as_policy(policy, n_planes)
     if in_userspace and policy.scheduler != Scheduler.user:
         policy, name = policy.replace(scheduler="user"), label or f"{name} (userspace)"
+    run = prepare(
+        name, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
+        duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads, log=log,
+        progress=progress, until_precision=until_precision, userspace=userspace,
+    )  # fmt: skip
+    result = run.result()
+    if log is not None:
+        log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
+    return result
+
+
+def settings_of(scenario: Scenario, **given: Any) -> dict[str, Any]:
+    """Return a scenario's arguments, but for those that are given."""
+    said = {name: value for name, value in given.items() if value is not None}
+    out = scenario.arguments | said
+    if "jobs" in said and "duration" not in said:
+        out.pop("duration", None)
+    return out
+
+
+def prepare(
+    name: str,
+    policy: Policy,
+    planes: int,
+    vcpus: int | range | Iterable[int],
+    workload: Workload | None,
+    *,
+    costs: GivenCosts,
+    duration: str | int | None,
+    jobs: int | None,
+    warmup: str | int,
+    seed: int,
+    threads: int | None,
+    progress: Callable[[float, int], object] | None,
+    until_precision: float | None,
+    userspace: object,
+    log: NDArray[np.void] | None = None,
+    stop: threading.Event | None = None,
+) -> Rounds:
+    """Return a simulation that is ready to go."""
     if not isinstance(workload, Workload):
         raise TypeMistake("workload", workload, "a Workload")
     resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
@@ -133,10 +188,7 @@ def simulate(
         Cell(resolved, group, plan.start_ns, recorded, part, userspace)
         for group, part in zip(together, logs, strict=True)
     ]
-    result = Rounds(name, resolved, cells, workers, plan, progress).result()
-    if log is not None:
-        log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
-    return result
+    return Rounds(name, resolved, cells, workers, plan, progress, stop)
 
 
 def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:

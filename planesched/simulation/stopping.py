@@ -31,6 +31,8 @@ class Plan:
         precision: float | None,
     ) -> None:
         self.start_ns = duration_ns(warmup, "warmup")
+        # Batches of a round, where the end is known; fewer where several runs take turns.
+        self.at_once = BATCHES
         self.jobs = jobs
         self.precision = precision
         if jobs is not None:
@@ -58,13 +60,17 @@ class Plan:
         """Whether it is known beforehand when to stop."""
         return self.jobs is None and self.precision is None
 
+    def last(self, end_ns: int) -> bool:
+        """Return whether this is known to be the end."""
+        return self.whole and end_ns == self.end_ns
+
     def boundaries(self, done: int) -> list[int]:
         """Give when the next batches end, after `done` of them; none at the end."""
         if self.whole and self.end_ns is not None:
             length = self.end_ns - self.start_ns
             count = min(BATCHES, length)
             ends = [self.start_ns + length * (i + 1) // count for i in range(count)]
-            return ends if not done else []
+            return ends[done : done + self.at_once]
         ends = [self.start_ns + self.each_ns * (done + i + 1) for i in range(_ROUND)]
         return [end for end in ends if self.end_ns is None or end <= self.end_ns]
 

@@ -1,26 +1,35 @@
-"""Sweeps: simulations over a grid of settings, on any executor, into one Parquet file."""
+"""Sweeps: simulations over a grid of settings, on any executor.
+
+Longer than 300 lines because the rows that it gives are laid out here too.
+"""
 
 import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, Mistake, TypeMistake, Words, unknown
+from ..errors import Mistake, TypeMistake, Words, unknown
 from ..figures.equal import Alike
 from ..figures.result import Result
-from ..files import check_target
+from ..figures.written import html, write, written_by
 from ..policy import Policy
-from ..policytext import as_policy
+from ..policytext import Given, as_policy
+from ..scenarios import Scenario
+from ..text import counted, duration_ns, fitted, format_ns, rate_hz, width
 from ..workload import Costs, Recorded, Workload
-from .run import simulate
+from ..workload.costs import Given as GivenCosts
+from .run import settings_of, simulate
+from .store import Store
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["SCHEMA", "Sweep", "sweep"]
+
+SCHEMA = "planesched.sweep/1"
+"""Changes when what `Sweep.as_dict` gives changes its form."""
 
 _PLAIN = ("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs")
 _FIELDS = ("policy.FIELD", "costs.REASON", "workload.FIELD", "workload.SOURCE.FIELD")
@@ -28,27 +37,61 @@ _SETTINGS = ("policy", *_FIELDS, "workload.scale", *_PLAIN)
 
 
 class Sweep(Alike):
-    """The rows of a sweep, one a point of the grid and plane or source.
+    """The rows of a sweep, one a point of the grid and policy, plane or source.
 
     Parameters
     ----------
     columns : mapping of str to list
-        The settings, then what `Result.table` has.
+        The settings (times in ns and rates a second, with ``_ns`` and ``_hz`` in their names), then
+        what `Result.table` has.
     ran, skipped : int
         Points that were simulated now, and that were there before.
+    settings : tuple of str
+        The columns that are settings.
+    partial : bool
+        Whether it was stopped before its end.
     """
 
-    def __init__(self, columns: Mapping[str, list[Any]], ran: int, skipped: int) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, list[Any]],
+        ran: int,
+        skipped: int,
+        settings: tuple[str, ...] = (),
+        *,
+        partial: bool = False,
+    ) -> None:
         self.columns = dict(columns)
         self.ran = ran
         self.skipped = skipped
+        self.settings = settings
+        self.partial = partial
 
     def table(self) -> dict[str, list[Any]]:
-        """Give the rows as columns."""
+        """Return the rows as columns."""
         return dict(self.columns)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows, each by the names of its columns."""
+        cells = zip(*self.columns.values(), strict=True)
+        return [dict(zip(self.columns, row, strict=True)) for row in cells]
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows, as the name ends: .csv, .parquet, .arrow, .json."""
+        write(path, self.columns, self.as_dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, lists and dicts, as JSON holds them."""
+        return {
+            "schema": SCHEMA,
+            **written_by(),
+            "partial": self.partial,
+            "settings": list(self.settings),
+            "rows": self.rows(),
+        }
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give the rows to whoever speaks the Arrow C stream interface (needs pyarrow)."""
@@ -56,17 +99,39 @@ class Sweep(Alike):
 
         return arrow_stream(self.columns, requested_schema)
 
+    def text(self, columns: int | None = 0) -> str:
+        """Return a line for each point: where the time went, and how long each source waited."""
+        return _text(self, width() if columns == 0 else columns)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return html(self.columns)
+
     def __repr__(self) -> str:
         return f"<Sweep of {len(self)} rows: {self.ran} points ran, {self.skipped} were there>"
 
 
 def sweep(
     grid: Mapping[str, Iterable[Any]],
+    policy: Given | Scenario | None = None,
+    planes: int | None = None,
+    vcpus: int | range | Iterable[int] | None = None,
+    workload: Workload | None = None,
     *,
+    costs: GivenCosts = None,
+    duration: str | int | None = None,
+    jobs: int | None = None,
+    warmup: str | int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Callable[[float, int], object] | None = None,
+    until_precision: float | None = None,
+    in_userspace: bool = False,
+    label: str | None = None,
     executor: "Executor | None" = None,
     out: str | os.PathLike[str] | None = None,
-    progress: Callable[[float, int], object] | None = None,
-    **base: Any,
 ) -> Sweep:
     """Simulate every point of a grid.
 
@@ -77,6 +142,12 @@ def sweep(
         ``"vcpus"``, ``"seed"`` ...), ``"policy.FIELD"``, ``"costs.REASON"`` or ``"costs.exit"``,
         ``"workload.scale"`` (times as many jobs a second), ``"workload.FIELD"``, or
         ``"workload.SOURCE.FIELD"``. Points come in the order of ``itertools.product``.
+    policy, planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, until_precision
+        As in `simulate`, where the grid does not say otherwise. For `policy` a Scenario does.
+    in_userspace, label
+        As in `simulate`.
+    progress : callable, optional
+        Called after each point with the part that is done and the points so far.
     executor : concurrent.futures.Executor, optional
         Where points run: threads, processes, ``dask.distributed``'s ``client.get_executor()``,
         mpi4py's ``MPIPoolExecutor``; for Ray's see docs/simulation.md. By default here, one after
@@ -85,14 +156,11 @@ def sweep(
         A Parquet file (needs pyarrow, the extra ``arrow``). Each point is on disk as soon as it is
         done, in a folder beside; at the end, or on Ctrl-C, they become that file. Points that the
         file or the folder has already are not run again.
-    progress : callable, optional
-        Called after each point with the part that is done and the points so far.
-    **base
-        The other arguments of `simulate`.
 
     Returns
     -------
     Sweep
+        On Ctrl-C, of the points that were done, with ``partial``.
 
     Raises
     ------
@@ -100,32 +168,64 @@ def sweep(
         If a setting does not exist, or a value is refused; before anything runs where that can be.
     ImportError
         If `out` is given and pyarrow is not installed.
+
+    Examples
+    --------
+    >>> from planesched.workload import Periodic
+    >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
+    >>> found = sweep({"costs.any": ["1 us", "3 us"]}, "vsm", 2, 1, timer, duration="1 s")
+    >>> [row["response_max_ns"] for row in found.rows() if row["name"] == "timer"]
+    [1000, 3000]
     """
+    if not isinstance(grid, Mapping):
+        raise TypeMistake("grid", grid, "a mapping of settings to values")
+    given = {
+        "planes": planes, "vcpus": vcpus, "workload": workload, "costs": costs,
+        "duration": duration, "jobs": jobs, "warmup": warmup, "seed": seed,
+    }  # fmt: skip
+    if isinstance(policy, Scenario):
+        base = settings_of(policy, **given)
+        base["policy"] = next(iter(policy.policies.values()))
+        if "policy" not in grid:
+            label = label or next(iter(policy.policies))
+    else:
+        base = {name: value for name, value in given.items() if value is not None}
+        base |= {} if policy is None else {"policy": policy}
+    base |= {"threads": threads, "until_precision": until_precision, "in_userspace": in_userspace}
+    base |= {} if label is None else {"label": label}
     points = list(_points(grid))
     for point in points:
         found = _arguments(base, point)
-        as_policy(found.get("policy", ""), found.get("planes", 2))
-    store = _Store(out) if out is not None else None
+        wanted: Any = found.get("policy")
+        as_policy(wanted, found.get("planes", 2))
+    names = {name: _column(name, [point[name] for point in points]) for name in grid}
+    settings = tuple(names.values())
+    store = Store(out, settings) if out is not None else None
     have = store.have() if store is not None else set()
     left = [point for point in points if _key(point) not in have]
     columns: dict[str, list[Any]] = {}
-    done = len(points) - len(left)
+    ran, partial = 0, False
     try:
         for point, rows in _results(left, base, executor):
-            made = _labelled(point, rows)
+            made = _labelled(point, rows, names)
             if store is not None:
                 store.add(_key(point), made)
             for name, values in made.items():
                 columns.setdefault(name, []).extend(values)
-            done += 1
+            ran += 1
             if progress is not None:
+                done = len(points) - len(left) + ran
                 progress(done / len(points), done)
+    except KeyboardInterrupt:
+        partial = True
+        if not ran and not have:
+            raise
     finally:
         if store is not None:
             store.join()
     if store is not None:
         columns = store.columns()
-    return Sweep(columns, len(left), len(points) - len(left))
+    return Sweep(columns, ran, len(points) - len(left), settings, partial=partial)
 
 
 def _points(grid: Mapping[str, Iterable[Any]]) -> Iterator[dict[str, Any]]:
@@ -231,70 +331,68 @@ def _completed(futures: list[Any]) -> Iterator[Any]:
         yield from futures
 
 
-def _labelled(point: Mapping[str, Any], rows: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+def _labelled(
+    point: Mapping[str, Any], rows: Mapping[str, list[Any]], names: Mapping[str, str]
+) -> dict[str, list[Any]]:
     """Put the settings before the rows of a point."""
     count = len(next(iter(rows.values())))
-    settings = {f"set_{name}": [_scalar(value)] * count for name, value in point.items()}
-    return {"point": [_key(point)] * count, **settings, **rows}
+    settings = {names[name]: [_cell(names[name], value)] * count for name, value in point.items()}
+    return settings | dict(rows) | {"point": [_key(point)] * count}
 
 
-def _scalar(value: Any) -> Any:
-    plain = _plain(value)
-    return json.dumps(plain, sort_keys=True) if isinstance(plain, dict) else str(plain)
-
-
-class _Store:
-    """A Parquet file, and beside it a folder with the points that are not in it yet."""
-
-    def __init__(self, out: str | os.PathLike[str]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        self._pa, self._pq = pa, pq
-        check_target(out)
-        self.path = Path(out)
-        self.folder = self.path.with_name(f".{self.path.name}.parts")
-
-    def _parts(self) -> list[Path]:
-        return sorted(self.folder.glob("*.parquet")) if self.folder.is_dir() else []
-
-    def _tables(self) -> list[Any]:
-        files = [self.path] if self.path.exists() else []
-        return [self._pq.read_table(file) for file in [*files, *self._parts()]]
-
-    def have(self) -> set[str]:
+def _column(name: str, values: list[Any]) -> str:
+    """Return what the column of a setting is called, with its unit: ``exit_cost_ns``."""
+    head, _, field = name.partition(".")
+    plain = f"{field}_cost" if head == "costs" and field else name.replace(".", "_")
+    plain = plain.removeprefix("workload_")
+    if head in ("policy", "planes", "vcpus", "seed") or not all(isinstance(v, str) for v in values):
+        if head == "costs" and all(type(value) is int for value in values):
+            return f"{plain}_ns"
+        return "policy_given" if plain == "policy" else plain
+    for unit, read in (("ns", duration_ns), ("hz", rate_hz)):
         try:
-            return {key for table in self._tables() for key in table["point"].to_pylist()}
-        except (KeyError, self._pa.ArrowException) as error:
-            found = f"no rows of a sweep ({error})"
-            raise InputError(str(self.path), 0, found, "what sweep wrote") from None
+            for value in values:
+                read(value)
+        except ValueError:
+            continue
+        return f"{plain}_{unit}"
+    return plain
 
-    def add(self, key: str, columns: dict[str, list[Any]]) -> None:
-        import hashlib
 
-        self.folder.mkdir(exist_ok=True)
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
-        self._write(self._pa.table(columns), self.folder / f"{name}.parquet")
+def _cell(column: str, value: Any) -> Any:
+    if isinstance(value, str) and column.endswith("_ns"):
+        return duration_ns(value)
+    if isinstance(value, str) and column.endswith("_hz"):
+        return rate_hz(value)
+    plain = _plain(value)
+    return json.dumps(plain, sort_keys=True) if isinstance(plain, dict) else plain
 
-    def _write(self, table: Any, path: Path) -> None:
-        from ..files import replacing
 
-        with replacing(path, "wb") as file:
-            self._pq.write_table(table, file)
+def _text(swept: Sweep, columns: int | None) -> str:
+    rows = swept.rows()
+    points = [row for row in rows if row["kind"] == "policy"]
+    sources = list(dict.fromkeys(row["name"] for row in rows if row["kind"] == "source"))
+    several = len({row["policy"] for row in points}) > 1
+    header = [*swept.settings, *(["policy"] if several else []), "guest OS", "switching"]
+    header += ["userspace", "switches/s", "exits/s"]
+    header += [f"response p99, {source}" for source in sources]
+    lines = []
+    for point in points:
+        mine = [row for row in rows if row["point"] == point["point"]]
+        guest = [row for row in mine if row["kind"] == "plane" and row["level"] == "level0"]
+        cells = [_shown(name, point[name]) for name in swept.settings]
+        cells += [point["policy"]] if several else []
+        shares = [guest[0]["running_share"] if guest else None]
+        shares += [point["switching_share"], point["userspace_share"]]
+        cells += ["-" if share is None else f"{100 * share:.2f} %" for share in shares]
+        cells += [f"{point['switches_hz']:,.0f}", f"{point['exits_hz']:,.0f}"]
+        for source in sources:
+            cells += [format_ns(row["response_p99_ns"]) for row in mine if row["name"] == source]
+        lines.append(cells)
+    partial = " (partial: stopped before its end)" if swept.partial else ""
+    head = f"{counted(len(points), 'point')}: {swept.ran} ran, {swept.skipped} were there{partial}"
+    return f"{head}\n\n{fitted(header, lines, columns)}" if lines else head
 
-    def join(self) -> None:
-        """Make one file of everything; sorted, so that it does not matter what was done first."""
-        if not self._parts():
-            return
-        table = self._pa.concat_tables(self._tables(), promote_options="default")
-        keys = [("point", "ascending"), ("kind", "ascending"), ("name", "ascending")]
-        self._write(table.sort_by(keys), self.path)
-        for part in self._parts():
-            part.unlink()
-        self.folder.rmdir()
 
-    def columns(self) -> dict[str, list[Any]]:
-        if not self.path.exists():
-            return {}
-        found: dict[str, list[Any]] = self._pq.read_table(self.path).to_pydict()
-        return found
+def _shown(column: str, value: Any) -> str:
+    return format_ns(value) if column.endswith("_ns") else str(value)

@@ -10,6 +10,7 @@ from ..checks import seed_number
 from ..errors import Mistake
 from ..policy import Call, Policy
 from ..text import MAX_NS
+from ..traces import Target
 from .costs import Costs
 from .sources import Calls, Ipis, Source
 from .workload import Workload, plane_of
@@ -52,6 +53,31 @@ class Resolved:
 
     def _plane(self, target: Any) -> int:
         return plane_of(target, self.policy, self.planes, self.workload.main)
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """The plane that each level is: level 0 is the guest OS's."""
+        found: dict[str, int] = {}
+        for level in range(self.planes):
+            try:
+                found[f"level{level}"] = self._plane(Target("level", level))
+            except Mistake:
+                break
+        return found
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What a result rests on, as JSON holds it; the digest is that of the workload."""
+        from hashlib import sha256
+
+        text = repr(self.workload)
+        return {
+            "costs": str(self.costs),
+            "costs_ns": self.costs.as_dict(),
+            "seed": self.seed,
+            "workload": text,
+            "digest": sha256(text.encode()).hexdigest()[:16],
+        }
 
     def sources(self) -> list[Source]:
         """Give the sources that draw."""

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import planesched
-from planesched import STATE, VM, Policy, check, conformance, diff, matrix
-from planesched.checking import DEFAULT, PROPERTIES
+from planesched import STATE, VM, Policy, check, conformance, diff
+from planesched.checking import DEFAULT, PROPERTIES, matrix
 
 LARGE = "+nmi,+intercept,+hold,+release"
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import planesched
-from planesched import Stats, compare, replay, simulate
+from planesched import compare, replay, simulate
+from planesched.figures.planes import Stats
 from planesched.report.plots import latency_plot, overview_plot, save_plot, switch_plot
 from planesched.traces import PlaneMap
 from planesched.workload import Exponential, Poisson, Workload
@@ -58,13 +59,13 @@ def test_a_comparison_has_a_panel_a_source_and_a_line_a_policy(compared):
     assert list(panels(figure)) == ["secure timer", "network"]
     for source, ax in panels(figure).items():
         assert list(curves(ax)) == ["vsm", "vsm_relay"]
-        for result in compared.results:
+        for result in compared:
             row = result.rows[result.names.index(source)]
             check_curve(
                 curves(ax)[result.label],
                 int(row["injected"]),
-                lambda q, of=result, source=source: of.quantile_ns("latency", source, q),
-                int(row["latency_max_ns"]),
+                lambda q, of=result, source=source: of.response[source].quantile_ns(q),
+                int(row["response_max_ns"]),
             )
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["vsm", "vsm_relay"]
@@ -75,7 +76,7 @@ def test_a_replay_has_a_panel_a_target_of_the_map(replayed):
     assert list(panels(figure)) == ["level0", "level1", "level2"]
     for target, ax in panels(figure).items():
         for result in replayed:
-            plane = result.planes[target]
+            plane = result.levels[target]
             check_curve(
                 curves(ax)[result.label],
                 int(result.stats.injected[plane]),
@@ -85,11 +86,11 @@ def test_a_replay_has_a_panel_a_target_of_the_map(replayed):
 
 
 def test_figures_have_a_panel_a_plane(compared):
-    stats = compared.results[0].stats
+    stats = compared[0].stats
     ax = panels(latency_plot(stats))["plane 1"]
     line = ax.get_lines()[0]
     assert line.get_ydata()[-1] == stats.latency_max_ns(1)
-    named = panels(latency_plot({"mine": stats, "yours": compared.results[1].stats}))
+    named = panels(latency_plot({"mine": stats, "yours": compared[1].stats}))
     assert list(named) == ["plane 0", "plane 1"]
     assert list(curves(named["plane 0"])) == ["mine", "yours"]
 
@@ -115,7 +116,7 @@ def test_axes_are_legible(chosen, request):
 
 
 def test_a_switch_matrix_shows_the_counts(compared, replayed):
-    for results in (compared.results, replayed):
+    for results in (compared, replayed):
         figure = switch_plot(results)
         for result, ax in zip(results, figure.axes, strict=True):
             stats = result.stats
@@ -178,12 +179,12 @@ def test_wrong_names_and_results(compared, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="results is empty"):
         latency_plot([])
     with pytest.raises(ValueError, match="two results have one name"):
-        latency_plot([compared.results[0]] * 2)
-    with pytest.raises(TypeError, match="3 is no Stats, ReplayResult, Result or Comparison"):
+        latency_plot([compared[0]] * 2)
+    with pytest.raises(TypeError, match="3 is no Stats, Result or Results"):
         latency_plot(3)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for call in (lambda: latency_plot(compared), lambda: save_plot(None, tmp_path / "x.svg")):
         with pytest.raises(ValueError, match=r"pip install 'planesched\[plot\]'"):
             call()
     assert not list(tmp_path.iterdir())
-    assert isinstance(compared.results[0].stats, Stats)
+    assert isinstance(compared[0].stats, Stats)

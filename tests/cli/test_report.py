@@ -3,14 +3,11 @@
 import io
 import sys
 
-import numpy as np
 import pytest
 
-import planesched
 from planesched.report import progress as drawing
-from planesched.report.policies import Row, policy_table
 from planesched.report.progress import progress
-from planesched.text import fill, table
+from planesched.text import fill, fitted, table, width
 
 
 class Terminal(io.StringIO):
@@ -43,27 +40,21 @@ def test_words_are_not_broken():
     ]
 
 
-def test_a_narrow_terminal_gets_paragraphs():
-    stats = planesched.VM(planes=2, vcpus=1, policy="vsm").run(_events())
-    row = Row("vsm", stats, (0, 1), ["a note"])
-    wide, narrow = policy_table([row]), policy_table([row], columns=60)
-    assert wide.splitlines()[1].split()[:2] == ["policy", "switches"]
-    assert narrow.splitlines()[:3] == [
-        "vsm",
-        "  2 switches, 0 exits, 0 bounces",
-        "  1 by interrupt",
-    ]
-    assert max(map(len, narrow.splitlines())) <= 60
-    assert wide.endswith("\n\nvsm: a note")
-    assert narrow.endswith("\n\nvsm: a note")
+def test_what_is_too_wide_stands_in_several_tables():
+    rows = [("first", "1", "22"), ("second", "333", "4")]
+    assert fitted(("", "left", "right"), rows, 19).splitlines()[:1] == ["        left  right"]
+    assert fitted(("", "left", "right"), rows, 15).splitlines() == [
+        "        left", "------------", "first      1", "second   333", "",
+        "        right", "-------------", "first      22", "second      4",
+    ]  # fmt: skip
 
 
-def _events():
-    events = np.zeros(2, planesched.EVENT)
-    events["time_ns"] = [0, 1000]
-    events["kind"] = [planesched.Event.IRQ, planesched.Event.RETURN]
-    events["plane"] = [1, 0]
-    return events
+@pytest.mark.parametrize("columns", [None, "120"])
+def test_text_is_80_columns_wide_in_a_pipe_or_as_columns_says(monkeypatch, columns):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert width() == int(columns or 80)
 
 
 def test_a_pipe_is_quiet(monkeypatch):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from planesched import InputError, Policy, compare, load_scenario, scenarios, simulate
+from planesched import InputError, Policy, compare, simulate
 from planesched.cli import main
+from planesched.scenarios import load_scenario, scenarios
 from planesched.workload import Constant, Exponential, Gamma, cost_sets
 
 FILE = """\
@@ -141,7 +142,7 @@ def test_each_file_of_the_package_runs_and_says_where_it_is_from(name):
     assert "assumed" in found.origin
     assert len(found.policies) >= 2
     result = compare(found.policies, **(found.arguments | {"duration": "100 ms", "warmup": 0}))
-    for one in result.results:
+    for one in result:
         assert one.rows["finished"].sum() > 10
         assert not one.livelocks
 

@@ -32,8 +32,8 @@ def test_nothing_is_lost_and_time_adds_up(name, in_userspace):
     assert batches.rows[..., 0].sum(axis=0).tolist() == result.rows["arrived"].tolist()
     assert batches.switches[:, 0].sum() == result.stats.switches
     buckets = slice(batches.first, batches.first + batches.latency.shape[2])
-    for kind in ("latency", "sojourn"):
-        whole, counted = getattr(result, kind), getattr(batches, kind).sum(axis=0)
+    for kind in ("latency", "response", "sojourn"):
+        whole, counted = result.histograms[kind], getattr(batches, kind).sum(axis=0)
         assert np.array_equal(counted, whole[:, buckets])
         assert counted.sum() == whole.sum()
 

@@ -5,8 +5,9 @@ from concurrent.futures import Executor
 
 import pytest
 
-from planesched import Comparison, InputError, Result, load_scenario, scenarios
+from planesched import InputError, Result, Results
 from planesched.figures.batches import Interval
+from planesched.scenarios import load_scenario, scenarios
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def test_every_block_runs(page, capsys, tmp_path, monkeypatch):
     for block in blocks:
         exec(compile(block, "docs/simulation.md", "exec"), names)
     assert isinstance(names["result"], Result)
-    assert isinstance(names["both"], Comparison)
+    assert isinstance(names["both"], Results)
     table, *intervals = capsys.readouterr().out.rsplit("Interval", 2)
     assert "secure timer" in table
     assert all(text.startswith("(value=") for text in intervals)

@@ -1,0 +1,89 @@
+"""The block for a mail: a sentence, a small table and what it rests on, 72 columns wide."""
+
+from typing import TYPE_CHECKING
+
+from ..text import fill, format_ns, listed, table
+from .budget import per_second
+from .likeness import likeness
+from .notes import starved, warnings
+from .written import written_by
+
+if TYPE_CHECKING:
+    from .results import Results
+
+__all__ = ["CITED", "cited", "verdict"]
+
+CITED = 72
+"""Columns that a mail has."""
+
+_MOST = 6
+
+
+def verdict(results: "Results") -> str:
+    """Return what the figures say of each policy beside the first, in one sentence or two."""
+    first = results[0]
+    base = per_second(first, first.stats.switches)
+    out = []
+    for result in results[1:]:
+        rate = per_second(result, result.stats.switches)
+        more = f" ({rate / base - 1:+.0%})" if base else ""
+        out.append(
+            f"{result.label} makes {rate:,.0f} switches/s a vCPU{more} and "
+            f"{per_second(result, result.stats.exits):,.0f} exits/s, where {first.label} makes "
+            f"{base:,.0f} and {per_second(first, first.stats.exits):,.0f}"
+        )
+    return ". ".join(out) + "." if out else f"{first.label} makes {base:,.0f} switches/s a vCPU."
+
+
+def cited(results: "Results", command: str, sentence: str | None = None) -> str:
+    """Return the block: warnings and the verdict, a line a policy, and a footer.
+
+    Parameters
+    ----------
+    results : Results
+    command : str
+        What makes them again.
+    sentence : str, optional
+        The verdict, where there is a better one than `verdict`.
+    """
+    first = results[0]
+    dead = [f"WARNING: {each.label}: {note}" for each in results for note in warnings(each)]
+    names = results.sources
+    most = max(names, key=lambda name: (first.plane_of(name), name)) if names else None
+    middle = "level1" if "level1" in names else most
+    header = ["policy", "switches/s", "exits/s", "guest OS"]
+    header += [f"p99 {middle}", "undone"] if middle is not None else ["undone"]
+    base = per_second(first, first.stats.switches)
+    rows = []
+    for place, result in enumerate(results[:_MOST]):
+        rate = per_second(result, result.stats.switches)
+        more = f" {rate / base - 1:+.0%}" if place and base else ""
+        guest = result.levels.get("level0", 0)
+        ran = result.stats.running_ns[guest] / (int(result.time_ns.sum()) or 1)
+        cells = [result.label, f"{rate:,.0f}{more}"]
+        cells += [f"{per_second(result, result.stats.exits):,.0f}", f"{100 * ran:.1f} %"]
+        if middle is not None:
+            found = result.response[middle]
+            alive = not starved(result, result.plane_of(middle))
+            cells.append(format_ns(found.quantile_ns(0.99)) if alive else "starved")
+        rows.append([*cells, str(int(result.jobs.queued.sum()))])
+    lines = [line for text in [*dead, sentence or verdict(results)] for line in fill(text, CITED)]
+    foot = [
+        *likeness(results),
+        f"planesched {written_by()['version']}",
+        _rests_on(results),
+        command,
+    ]
+    shown = [line for text in foot for line in fill(text, CITED, hang=2)]
+    return "\n".join([*lines, "", table(header, rows), "", *shown])
+
+
+def _rests_on(results: "Results") -> str:
+    given = results[0].given
+    trace = given.get("trace", {})
+    digest = trace.get("digest") or given.get("digest")
+    parts = [f"{trace['path']} sha256 {digest}" if "path" in trace else f"input {digest}"]
+    parts.append(f"costs {given.get('costs') or 'none'}")
+    if "seed" in given:
+        parts.append(f"seed {given['seed']}")
+    return listed([*parts, "response to the plane's first instruction"])

@@ -1,0 +1,67 @@
+"""What a reader of a result must know before its figures: nothing that is dead may look good."""
+
+from typing import TYPE_CHECKING
+
+from ..text import counted, format_ns
+
+if TYPE_CHECKING:
+    from .result import Result
+
+__all__ = ["notes", "starved", "warnings"]
+
+_MANY = 10
+_PART = 0.05
+
+
+def starved(result: "Result", plane: int) -> bool:
+    """Whether a plane had work and hardly got any of it done: quantiles then say nothing."""
+    jobs = result.jobs
+    came = int(jobs.arrived[plane]) + int(jobs.totals["queued_before"][plane])
+    left = int(jobs.queued[plane])
+    done = int(jobs.finished[plane])
+    return bool(left) and (not done or (left >= _MANY and left > _PART * came))
+
+
+def warnings(result: "Result") -> list[str]:
+    """Return what makes figures misleading: livelocks, planes that never ran or starved."""
+    out = []
+    for vcpu, count, first_ns, planes in result.livelocks:
+        among = ", ".join(map(str, planes))
+        out.append(
+            f"vCPU {vcpu}: livelock at {format_ns(first_ns)} among planes {among} "
+            f"({counted(count, 'time')})"
+        )
+    stats, jobs = result.stats, result.jobs
+    for plane in range(result.planes):
+        if not starved(result, plane):
+            continue
+        left, came = int(jobs.queued[plane]), int(jobs.arrived[plane])
+        how = "starved" if stats.running_ns[plane] else "never ran"
+        out.append(
+            f"{result.called(plane)} {how}: {left} of {counted(came, 'job')} undone"
+            + _pending(result, plane)
+        )
+    return out
+
+
+def notes(result: "Result") -> list[str]:
+    """Return `warnings`, and then what is pending or unfinished elsewhere at the end."""
+    out = warnings(result)
+    for plane in range(result.planes):
+        if starved(result, plane):
+            continue
+        pending = _pending(result, plane)
+        if pending:
+            out.append(f"{result.called(plane)}{pending}")
+        left = int(result.jobs.queued[plane])
+        if left:
+            out.append(f"{result.called(plane)}: {counted(left, 'job')} unfinished at the end")
+    return out
+
+
+def _pending(result: "Result", plane: int) -> str:
+    count = int(result.stats.pending[plane])
+    if not count:
+        return ""
+    age = format_ns(int(result.jobs.oldest_pending_ns[plane]))
+    return f": {counted(count, 'interrupt')} pending at the end, the oldest for {age}"

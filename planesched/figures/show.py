@@ -1,0 +1,286 @@
+"""Results as people read them: warnings first, then tables that fit, then what they rest on."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..text import counted, fill, fitted, format_ns, width
+from .budget import budget, per_second
+from .distribution import Distribution
+from .interval import Interval
+from .likeness import likeness
+from .notes import notes, starved, warnings
+
+if TYPE_CHECKING:
+    from .result import Result
+    from .results import Results
+
+__all__ = ["costs_text", "levels_text", "result_text", "results_text"]
+
+_TITLES = (
+    "", "jobs", "left", "injected", "response p50", "p99", "max", "latency p99", "sojourn mean",
+    "p99", "runs",
+)  # fmt: skip
+
+
+def result_text(result: "Result", columns: int | None = 0) -> str:
+    """Return a result as text; `columns` is how wide, None as wide as it likes, 0 as it fits."""
+    columns = width() if columns == 0 else columns
+    whole = warnings(result)
+    head = (
+        f"{result.label}: {_run(result)}, "
+        f"{counted(int(result.rows['finished'].sum()), 'job')}, "
+        f"{counted(result.stats.switches, 'switch')}, {counted(result.stats.exits, 'exit')}"
+        + _partial(result.partial)
+    )
+    rest = [note for note in notes(result) if note not in whole]
+    read = [text for text in [trace_text(result)] if text]
+    parts = [
+        "\n".join(_filled([*(f"WARNING: {note}" for note in whole), *read, head], columns)),
+        _sources(result, columns),
+        _budget([result], columns),
+        "\n".join(_filled([*rest, *_foot([result])], columns)),
+    ]
+    return "\n\n".join(parts)
+
+
+def results_text(results: "Results", columns: int | None = 0) -> str:
+    """Return results of several policies side by side, as `result_text` does one."""
+    columns = width() if columns == 0 else columns
+    if len(results) == 1:
+        return result_text(results[0], columns)
+    first = results[0]
+    whole = [f"WARNING: {each.label}: {note}" for each in results for note in warnings(each)]
+    head = (
+        f"{_run(first)}; the same arrivals for all; in brackets: by how much it differs from "
+        f"{first.label}, +- half of its 95 % confidence interval" + _partial(results.partial)
+    )
+    rest = [
+        f"{each.label}: {note}"
+        for each in results
+        for note in notes(each)
+        if note not in warnings(each)
+    ]
+    read = [text for text in [trace_text(first)] if text]
+    parts = [
+        "\n".join(_filled([*whole, *read, head], columns)),
+        "\n".join(_filled(likeness(results), columns)),
+        fitted(("", *results.labels), _compared(results), columns),
+        _budget(list(results), columns),
+        "\n".join(_filled([*rest, *_foot(list(results))], columns)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _filled(texts: Sequence[str], columns: int | None) -> list[str]:
+    return [line for text in texts for line in fill(text, columns, hang=2)]
+
+
+def _run(result: "Result") -> str:
+    seed = "" if result.trace else f", seed {result.seed}"
+    warm = f" after {format_ns(result.start_ns)} of warm-up" if result.start_ns else ""
+    return (
+        f"{counted(result.vcpus, 'vCPU')} with {counted(result.planes, 'plane')}, "
+        f"{format_ns(result.elapsed_ns)}{warm}{seed}"
+    )
+
+
+def trace_text(result: "Result") -> str:
+    """Say what was read of a trace; busy periods that no interrupt began are jobs of level 0."""
+    trace = result.trace
+    if trace is None:
+        return ""
+    named = result.given.get("trace", {}).get("path", "trace")
+    parts = [
+        f"{named}: {trace.producer}, {format_ns(result.elapsed_ns)}, "
+        f"{counted(trace.vcpus, 'vCPU')}, {counted(trace.arrivals, 'interrupt')}"
+    ]
+    if trace.wakes:
+        parts.append(
+            f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of level0, not "
+            "interrupts"
+        )
+    if trace.bad:
+        parts.append(
+            f"{counted(trace.bad, 'malformed line')} skipped (first: {trace.bad_lines[0]})"
+        )
+    if trace.lost:
+        parts.append(f"{counted(trace.lost, 'event')} lost by the producer")
+    if trace.cuts:
+        parts.append(f"{counted(trace.cuts, 'long busy period')} cut in two")
+    notes = [f"note: {note}" for note in trace.notes]
+    none = [] if trace.arrivals else ["no interrupt, so there is nothing to compare"]
+    return ". ".join(["; ".join(parts), *notes, *none])
+
+
+def _partial(partial: bool) -> str:
+    return " (partial: stopped before its end)" if partial else ""
+
+
+# ---- One policy ----
+
+
+def _sources(result: "Result", columns: int | None) -> str:
+    planes = list(dict.fromkeys([*result.levels.values(), *range(result.planes)]))
+    rows = [_source(result, result.called(plane), plane) for plane in planes]
+    rows += [
+        _source(result, f"{name} (plane {result.plane_of(name)})", name) for name in result.sources
+    ]
+    return fitted(_TITLES, rows, columns)
+
+
+def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
+    counts = result.rows[result.rows_of(where)]
+    plane = result.plane_of(where)
+    left, injected = int(counts["queued"].sum()), int(counts["injected"].sum())
+    dead = starved(result, plane)
+    response, latency = result.response[where], result.latency[where]
+    times = [response.quantile_ns(0.5), response.quantile_ns(0.99), response.max_ns]
+    shown = [format_ns(ns) for ns in (*times, latency.quantile_ns(0.99))]
+    sojourn = result.sojourn[where]
+    ran = result.stats.running_ns[plane] / (int(result.time_ns.sum()) or 1)
+    return (
+        title,
+        str(int(counts["finished"].sum())),
+        str(left),
+        str(injected),
+        *(["starved"] * len(shown) if dead else shown),
+        format_ns(sojourn.mean_ns if sojourn.count else None),
+        format_ns(sojourn.quantile_ns(0.99)),
+        f"{100 * ran:.1f} %" if isinstance(where, int) else "",
+    )
+
+
+# ---- Where the time went ----
+
+
+def _budget(results: "list[Result]", columns: int | None) -> str:
+    """Return the shares of vCPU time, which add up to 100 %, and what happened a second."""
+    first = results[0]
+    places = sorted(first.levels) or [f"plane {plane}" for plane in range(first.planes)]
+    rows = []
+    for result in results:
+        shares = budget(result)
+        planes = [
+            shares.pop(f"plane {result.levels[place]}" if place in result.levels else place, 0.0)
+            for place in places
+        ]
+        other = sum(share for name, share in shares.items() if name.startswith("plane "))
+        rest = [shares[name] for name in ("switching", "userspace", "blocked")]
+        cells = [_percent(share) for share in (*planes, *([other] if other else []), *rest)]
+        cells += ["100 %", _rate(per_second(result, result.stats.switches))]
+        cells.append(_rate(per_second(result, result.stats.exits)))
+        rows.append((result.label, *cells))
+    header = ["vCPU time", *places]
+    if len(rows[0]) > len(header) + 6:
+        header.append("other planes")
+    header += ["switching", "userspace", "blocked", "sum", "switches/s", "exits/s"]
+    return fitted(header, rows, columns)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+# ---- Several policies ----
+
+
+def _compared(results: "Results") -> list[tuple[str, ...]]:
+    rows = [
+        _row(results, "switches/s a vCPU", "switches_hz", None, _rate),
+        _row(results, "exits/s a vCPU", "exits_hz", None, _rate),
+        _row(results, "switching, of vCPU time", "switching", None, _percent),
+    ]
+    # Where nothing costs, latency is response.
+    costly = any(each.given.get("costs") for each in results)
+    for metric, title in (
+        ("response_mean", "response mean"),
+        ("response_p99", "response p99"),
+        *([("latency_p99", "latency p99")] if costly else []),
+        ("sojourn_mean", "sojourn mean"),
+        ("sojourn_p99", "sojourn p99"),
+    ):
+        rows += [
+            _row(results, f"{title}, {where}", metric, where, format_ns)
+            for where in results.sources
+        ]
+    for where in results.sources:
+        counts = [each.rows[each.rows_of(where)] for each in results]
+        left = [int(rows_of["queued"].sum()) for rows_of in counts]
+        if any(left):
+            rows.append((f"jobs left, {where}", *map(str, left)))
+        taken = [int(rows_of["injected"].sum()) for rows_of in counts]
+        if len(set(taken)) > 1:
+            rows.append((f"injected, {where}", *map(str, taken)))
+    return rows
+
+
+def _row(
+    results: "Results",
+    title: str,
+    metric: str,
+    where: str | None,
+    write: Callable[[float], str],
+) -> tuple[str, ...]:
+    cells = []
+    for place, result in enumerate(results):
+        value = result.interval(metric, where).value
+        if where is not None and starved(result, result.plane_of(where)):
+            cells.append(_starved(result.sojourn[where], result, where))
+        elif math.isnan(value):
+            cells.append("-")
+        elif not place or (where is not None and starved(results[0], results[0].plane_of(where))):
+            cells.append(write(value))
+        else:
+            apart = results.difference(metric, where, label=result.label)
+            cells.append(f"{write(value)} {_apart(apart, write)}")
+    return (title, *cells)
+
+
+def _starved(found: Distribution, result: "Result", where: str) -> str:
+    came = int(result.rows[result.rows_of(where)]["arrived"].sum())
+    return f"starved: {found.count} of {came}"
+
+
+def _apart(apart: Interval, write: Callable[[float], str]) -> str:
+    if math.isnan(apart.value):
+        return ""
+    if apart.value == 0 and (apart.half == 0 or math.isinf(apart.half)):
+        return "[same]"
+    sign = "-" if apart.value < 0 else "+"
+    half = "" if math.isinf(apart.half) or apart.half == 0 else f" +- {write(apart.half)}"
+    return f"[{sign}{write(abs(apart.value))}{half}]"
+
+
+# ---- What it rests on ----
+
+
+def _foot(results: "list[Result]") -> list[str]:
+    first = results[0]
+    return [levels_text(results), costs_text(str(first.given.get("costs", "")))]
+
+
+def levels_text(results: "Sequence[Result]") -> str:
+    """Say which plane is whose: level by level, where policies differ for each."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        planes = ", ".join(f"{level} = plane {n}" for level, n in sorted(result.levels.items()))
+        found.setdefault(planes, []).append(result.label)
+    if len(found) == 1:
+        return f"levels: {next(iter(found)) or 'not known'} (level0 is the guest OS)"
+    parts = [f"{', '.join(labels)}: {planes}" for planes, labels in found.items()]
+    return f"levels (level0 is the guest OS): {'; '.join(parts)}"
+
+
+def costs_text(costs: str) -> str:
+    """Say what switches and exits were taken to cost, and so what response is."""
+    if not costs:
+        return (
+            "costs: none, switches and exits take no time here, so response is latency "
+            "(--cost sets them)"
+        )
+    return f"costs: {costs}; response is to the plane's first instruction, latency to the injection"
