@@ -11,6 +11,7 @@ from .record import MAX_VCPUS, NO_VCPU, RECORD, Kind
 
 __all__ = ["BadBody", "Decoder", "Unusable", "text_of"]
 
+_REASONS = kvm_events.REASONS.get
 Handler = Callable[[bytes, int, int, bytes], None]
 
 
@@ -92,7 +93,12 @@ class Decoder:
         if found is None:
             raise _no_x86(line[at:])
         text, reason = found.groups()
-        shows = kvm_events.REASONS.get(reason)
+        shows = _REASONS(reason)
+        if shows is None:
+            # Nearly every exit.
+            if text is not None or thread in self._vcpu:
+                self._runs(text, now, thread)
+            return
         if shows == "apicv":
             self.hardware = True
         if shows == "halt" or (shows == "unknown" and kvm_events.UNNAMED_HALT in line):
