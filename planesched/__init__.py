@@ -18,9 +18,12 @@ _HOMES = {
     "MAX_PLANES": "events",
     "Policy": "policy",
     "presets": "presets",
+    "ChipEvent": "events",
+    "Controller": "irqchip",
     "Event": "events",
     "Fault": "events",
     "Flags": "events",
+    "Notes": "events",
     "Reason": "events",
     # Step
     "VM": "core",
@@ -70,13 +73,16 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .core import Outcome as Outcome
     from .core import pick_many as pick_many
     from .errors import InputError as InputError
+    from .events import ChipEvent as ChipEvent
     from .events import Event as Event
     from .events import Fault as Fault
     from .events import Flags as Flags
+    from .events import Notes as Notes
     from .events import Reason as Reason
     from .figures.interval import Interval as Interval
     from .figures.result import Result as Result
     from .figures.results import Results as Results
+    from .irqchip import Controller as Controller
     from .layouts import EVENT as EVENT
     from .layouts import JOB as JOB
     from .layouts import OUTCOME as OUTCOME

@@ -9,7 +9,8 @@ cdef extern from "planesched/histogram.h" nogil:
 
 cdef extern from "planesched/figures.h" nogil:
     struct ps_figures:
-        pass
+        uint64_t pending_before[3][16]
+        uint64_t pending[3][16]
 
 cdef extern from "core/ledger.h" nogil:
     enum:
@@ -58,6 +59,7 @@ cdef extern from "core/record_checks.h" nogil:
         PS_MISTAKE_VCPU
         PS_MISTAKE_KIND
         PS_MISTAKE_PLANE
+        PS_MISTAKE_ARG
 
     uint64_t ps_events_check(
         const ps_event_record *events, uint64_t n, const ps_policy *policy, unsigned n_planes,

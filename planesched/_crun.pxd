@@ -2,8 +2,8 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from planesched._cfigures cimport ps_event_record, ps_ledger, ps_outcome_record
-from planesched.csched cimport ps_policy, ps_state
+from planesched._cfigures cimport ps_event_record, ps_ledger, ps_mistake, ps_outcome_record
+from planesched.csched cimport ps_apic, ps_chip_policy, ps_outcome, ps_policy, ps_state
 
 cdef extern from "core/run.h" nogil:
     struct ps_automaton:
@@ -30,3 +30,26 @@ cdef extern from "core/run.h" nogil:
     int ps_run_known(ps_run *run, uint64_t end) noexcept
     int ps_run_join(ps_run *run, int64_t start_ns) noexcept
     void ps_run_leave(ps_run *run, int64_t end_ns) noexcept
+
+cdef extern from "core/chiprun.h" nogil:
+    struct ps_chips:
+        const ps_chip_policy *policy
+        ps_apic *apics
+        int64_t *posted
+
+    uint64_t ps_chip_events_check(
+        const ps_event_record *events, uint64_t n, const ps_policy *policy, unsigned n_planes,
+        uint64_t n_vcpus, int64_t start_ns, ps_mistake *mistake
+    ) noexcept
+    uint64_t ps_chips_check(
+        const ps_chips *chips, const ps_state *states, uint64_t n, unsigned n_planes
+    ) noexcept
+    unsigned ps_chip_note_posted(
+        const ps_chip_policy *policy, int64_t *posted, ps_outcome out, unsigned event,
+        unsigned plane, unsigned arg, int64_t now_ns
+    ) noexcept
+    void ps_run_chips(ps_run *run, const ps_chips *chips, uint64_t end) noexcept
+    void ps_chips_pending(
+        const ps_chips *chips, const ps_state *states, uint64_t n_vcpus, unsigned n_planes,
+        uint64_t counts[3][16]
+    ) noexcept

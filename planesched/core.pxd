@@ -4,7 +4,14 @@
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
-from planesched.csched cimport PS_ABI_VERSION, ps_outcome, ps_policy, ps_state
+from planesched.csched cimport (
+    PS_ABI_VERSION,
+    ps_apic,
+    ps_chip_policy,
+    ps_outcome,
+    ps_policy,
+    ps_state,
+)
 
 
 cdef class Outcome:
@@ -22,7 +29,14 @@ cdef class VM:
     cdef int64_t clock_ns
     cdef object _policy, _state, _clock, _last_run
     cdef bint busy
+    cdef ps_chip_policy c_chip
+    cdef ps_apic *apics  # `planes` of them for each vCPU; NULL without controllers
+    cdef int64_t *posted
+    cdef object _controller, _apics, _posted
     cdef ps_outcome step_vcpu(self, uint64_t vcpu, unsigned event, unsigned plane) noexcept nogil
+    cdef ps_outcome step_chip(
+        self, uint64_t vcpu, unsigned event, unsigned plane, unsigned arg
+    ) noexcept nogil
 
 
 cdef class VCPU:

@@ -17,14 +17,29 @@ from planesched cimport _cfigures as figures
 from planesched._clayouts cimport hold_enums, hold_layouts, ps_core_layouts, ps_core_numbers
 from planesched.csched cimport (
     PS_ABI_VERSION,
+    PS_APIC_NMI,
+    PS_APIC_NMI_KEPT,
+    PS_APIC_OFF,
+    PS_CHIP_EOI,
     PS_EVENT_ENTER,
+    PS_EVENT_IRQ,
+    PS_EVENT_MASK,
+    PS_EVENT_UNMASK,
     PS_MAX_PLANES,
     PS_N_EVENTS,
+    PS_N_VECTORS,
     PS_NO_PLANE,
     PS_N_POLICY_FIELDS,
     PS_STATUS_BLOCKED,
     PS_STATUS_USER,
+    ps_apic,
+    ps_apic_ppr,
+    ps_apic_serves,
     ps_boot,
+    ps_chip_agrees,
+    ps_chip_policy_default,
+    ps_chip_policy_valid,
+    ps_chip_step,
     ps_default_pick,
     ps_first,
     ps_outcome,
@@ -39,6 +54,7 @@ from planesched.csched cimport (
     ps_state,
     ps_step,
     ps_takes_plane,
+    ps_vectors_have,
 )
 
 from .checks import (
@@ -52,9 +68,11 @@ from .checks import (
     whole,
 )
 from .errors import Mistake, TypeMistake
-from .events import MASKS, NO_PLANE, Event, Fault, Flags, Reason, event_number
+from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
+from .events import chip_event_number, event_number
 from .figures.planes import Stats
-from .layouts import EVENT, FIGURES, STATE
+from .irqchip import MASK_BY, NMI_BLOCKED, Chip, as_controller
+from .layouts import APIC, EVENT, FIGURES, STATE
 from .policy import ENUMS, Policy, field_names
 from .policytext import as_policy
 from .text import counted
@@ -83,14 +101,23 @@ cdef class Outcome:
         Why the event was refused; ``Fault.NONE`` where it was not.
     flags : Flags
         What happened, and the state that was left.
+    vector, ended : int
+        Of a VM with controllers: the vector injected, and the one that an EOI ended; or 0.
+    notes : Notes
+        Of a VM with controllers: what became of a vector beside that.
     """
 
-    def __init__(self, int was, int now, int reason=0, int fault=0, int flags=0):
+    def __init__(
+        self, int was, int now, int reason=0, int fault=0, int flags=0, int vector=0,
+        int ended=0, int notes=0,
+    ):
         self.c.was = <int8_t>was
         self.c.now = <int8_t>now
         self.c.reason = <uint8_t>int(Reason(reason))
         self.c.fault = <uint8_t>int(Fault(fault))
         self.c.flags = <uint8_t>int(Flags(flags))
+        self.c.vector, self.c.ended = <uint8_t>vector, <uint8_t>ended
+        self.c.notes = <uint8_t>int(Notes(notes))
 
     @property
     def was(self):
@@ -112,6 +139,18 @@ cdef class Outcome:
     def flags(self):
         return Flags(self.c.flags)
 
+    @property
+    def vector(self):
+        return self.c.vector
+
+    @property
+    def ended(self):
+        return self.c.ended
+
+    @property
+    def notes(self):
+        return Notes(self.c.notes)
+
     def __iter__(self):
         return iter((self.was, self.now, self.reason, self.fault, self.flags))
 
@@ -125,7 +164,8 @@ cdef class Outcome:
         return hash(tuple(self))
 
     def __reduce__(self):
-        return Outcome, (self.c.was, self.c.now, self.c.reason, self.c.fault, self.c.flags)
+        c = self.c
+        return Outcome, (c.was, c.now, c.reason, c.fault, c.flags, c.vector, c.ended, c.notes)
 
     def __repr__(self):
         return (
@@ -218,6 +258,9 @@ cdef class VM:
         How planes are scheduled; as `policytext.as_policy` takes it: ``"vsm:ret=resume"``.
     online : iterable of int, optional
         The planes that exist at boot; all by default. Holds the policy's boot plane.
+    controller : Controller or str, optional
+        ``"lapic"``, or how it is set up: each plane has an interrupt controller, and interrupts
+        have vectors. By default a plane knows only that it has an interrupt.
 
     Raises
     ------
@@ -233,7 +276,7 @@ cdef class VM:
     1
     """
 
-    def __init__(self, planes=2, vcpus=1, policy="vsm", online=None):
+    def __init__(self, planes=2, vcpus=1, policy="vsm", online=None, controller=None):
         planes = plane_count(planes)
         policy = as_policy(policy, planes)
         vcpus = vcpu_count(vcpus)
@@ -255,6 +298,11 @@ cdef class VM:
         self.looking_up_is_slow = False
         self.states[0] = boot
         self._state[:] = self._state[0]
+        self._controller = as_controller(controller)
+        self.apics = NULL
+        self.posted = NULL
+        if self._controller is not None:
+            fill_chips(self)
 
     def __dealloc__(self):
         loop.ps_automaton_destroy(<loop.ps_automaton *>self.automaton)
@@ -263,6 +311,11 @@ cdef class VM:
     def policy(self):
         """The policy that the VM was made with."""
         return self._policy
+
+    @property
+    def controller(self):
+        """How the interrupt controllers are set up; None where there are none."""
+        return self._controller
 
     @property
     def state(self):
@@ -294,7 +347,10 @@ cdef class VM:
 
     def __reduce__(self):
         fields = (self._state.copy(), self._clock.copy(), self.clock_ns)
-        return _rebuild, (self.planes, int(self.n_vcpus), self._policy, *fields)
+        chips = ()
+        if self._controller is not None:
+            chips = (self._controller, self._apics.copy(), self._posted.copy())
+        return _rebuild, (self.planes, int(self.n_vcpus), self._policy, *fields, *chips)
 
     def __copy__(self):
         rebuild, args = self.__reduce__()
@@ -310,15 +366,27 @@ cdef class VM:
         """Step one vCPU at the VM's present time; the arguments are in range."""
         cdef ps_state *s = &self.states[vcpu]
         cdef uint16_t irq = s.irq
-        cdef ps_outcome out = ps_step(&self.c_policy, s, event, plane)
-        cdef int64_t *clock = self.clocks + vcpu * figures.PS_CLOCK_SLOTS(self.planes)
-        if out.was != out.now:
-            clock[figures.PS_CLOCK_ENTERED] = self.clock_ns
-        cdef uint16_t fresh = s.irq & ~irq
-        while fresh:
-            plane = ps_first(&self.c_policy, s.locked, fresh)
-            clock[figures.PS_CLOCK_POSTED + plane] = self.clock_ns
-            fresh &= <uint16_t>~(1 << plane)
+        cdef ps_outcome out
+        if self.apics is not NULL:
+            return self.step_chip(vcpu, event, plane, 0)
+        out = ps_step(&self.c_policy, s, event, plane)
+        note_times(self, vcpu, irq, out)
+        return out
+
+    cdef ps_outcome step_chip(
+        self, uint64_t vcpu, unsigned event, unsigned plane, unsigned arg
+    ) noexcept nogil:
+        """Step one vCPU whose planes have controllers; `arg` is a vector or the value of TPR."""
+        cdef ps_state *s = &self.states[vcpu]
+        cdef uint16_t irq = s.irq
+        cdef ps_outcome out = ps_chip_step(
+            &self.c_policy, &self.c_chip, s, &self.apics[vcpu * self.planes], event, plane, arg
+        )
+        note_times(self, vcpu, irq, out)
+        loop.ps_chip_note_posted(
+            &self.c_chip, self.posted + vcpu * self.planes * PS_N_VECTORS, out, event, plane, arg,
+            self.clock_ns,
+        )
         return out
 
     def run(self, events, log=None):
@@ -327,7 +395,9 @@ cdef class VM:
         Parameters
         ----------
         events : ndarray, shape (n,), dtype EVENT
-            In order of time, not before the last event of an earlier run.
+            In order of time, not before the last event of an earlier run. Where there are
+            controllers, ``arg`` is the vector of an irq or a line, or the value of TPR, and
+            ``kind`` may be a `ChipEvent`.
         log : ndarray, shape (m,), dtype OUTCOME, optional
             Filled with the outcomes that entered a plane, exited, blocked, woke, faulted or
             notified (VINA), in order: from one to the next of a vCPU it does one thing;
@@ -361,11 +431,27 @@ cdef class VM:
             self.busy = False
 
 
-def _rebuild(planes, vcpus, policy, state, clock, clock_ns):
-    cdef VM vm = VM(planes, vcpus, policy)
+cdef void note_times(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcept nogil:
+    """Note when a plane was entered, and when what is pending now and was not was posted."""
+    cdef ps_state *s = &vm.states[vcpu]
+    cdef unsigned plane
+    cdef int64_t *clock = vm.clocks + vcpu * figures.PS_CLOCK_SLOTS(vm.planes)
+    if out.was != out.now:
+        clock[figures.PS_CLOCK_ENTERED] = vm.clock_ns
+    cdef uint16_t fresh = s.irq & ~irq
+    while fresh:
+        plane = ps_first(&vm.c_policy, s.locked, fresh)
+        clock[figures.PS_CLOCK_POSTED + plane] = vm.clock_ns
+        fresh &= <uint16_t>~(1 << plane)
+
+
+def _rebuild(planes, vcpus, policy, state, clock, clock_ns, controller=None, *chips):
+    cdef VM vm = VM(planes, vcpus, policy, controller=controller)
     vm._state[:] = state
     vm._clock[:] = clock
     vm.clock_ns = clock_ns
+    if chips:
+        vm._apics[:], vm._posted[:] = chips
     return vm
 
 
@@ -427,7 +513,7 @@ cdef class VCPU:
     def state(self, value):
         self.vm._state[self.index] = value
 
-    def step(self, event, plane=None):
+    def step(self, event, plane=None, arg=None):
         """Let one event happen.
 
         Parameters
@@ -436,6 +522,8 @@ cdef class VCPU:
             By name or number.
         plane : int, optional
             The plane that the event names; some take none.
+        arg : int, optional
+            The vector of an irq or a line, or the value of TPR, where there are controllers.
 
         Returns
         -------
@@ -454,6 +542,8 @@ cdef class VCPU:
         cdef unsigned number, target = 0
         cdef VM vm = self.vm
         check_idle(vm)
+        if vm.apics is not NULL or arg is not None:
+            return step_with_vector(self, event, plane, arg)
         if type(event) is str:
             found = EVENT_NUMBERS.get(event)
             number = event_number(event) if found is None else found
@@ -493,9 +583,35 @@ cdef class VCPU:
         """Look again at which plane runs."""
         return self.step("resched")
 
-    def irq(self, plane):
-        """Deliver an interrupt to a plane."""
-        return self.step("irq", plane)
+    def irq(self, plane, vector=None):
+        """Deliver an interrupt to a plane; with its vector where there are controllers."""
+        return self.step("irq", plane, vector)
+
+    def eoi(self, plane):
+        """A plane ends the highest vector that it has in service."""
+        return self.step("eoi", plane)
+
+    def tpr(self, plane, value):
+        """A plane writes its task priority."""
+        return self.step("tpr", plane, value)
+
+    def iret(self, plane):
+        """A plane's NMI handler returns."""
+        return self.step("iret", plane)
+
+    def line(self, plane, vector, up):
+        """A level-triggered line goes up or down."""
+        return self.step("line_up" if up else "line_down", plane, vector)
+
+    def chip(self, plane):
+        """Return what the controller of a plane holds.
+
+        Raises
+        ------
+        ValueError
+            If the VM has no controllers, or no such plane.
+        """
+        return read_chip(self, plane)
 
     def nmi(self, plane):
         """Deliver an NMI to a plane."""
@@ -624,5 +740,6 @@ def _listed(planes):
     return ",".join(map(str, planes))
 
 
+include "core_chip.pxi"
 include "core_run.pxi"
 include "core_pick.pxi"

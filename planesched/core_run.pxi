@@ -23,7 +23,9 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
     if log is not None:
         it.n_log = len(log_array(log))
         it.log = <figures.ps_outcome_record *><size_t>log.ctypes.data
-    cdef uint32_t kinds = check_run(vm, &it)
+    cdef bint with_chips = vm.apics is not NULL
+    cdef loop.ps_chips chips = chips_of(vm)
+    cdef uint32_t kinds = check_chip_run(vm, &it, &chips) if with_chips else check_run(vm, &it)
 
     totals = np.zeros((), dtype=FIGURES)
     latency = np.zeros((vm.planes, figures.PS_N_BUCKETS), dtype=np.uint64)
@@ -36,8 +38,14 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
         start_ns = it.records[0].time_ns if it.n else 0
     with nogil:
         figures.ps_figures_open(&it.ledger, vm.states, vm.n_vcpus, start_ns)
+        if with_chips:
+            loop.ps_chips_pending(
+                &chips, vm.states, vm.n_vcpus, vm.planes, it.ledger.figures.pending_before
+            )
     try:
-        if lookups and lookups_pay(vm, &it, start_ns):
+        if with_chips:
+            run_chips(&it, &chips, start_ns)
+        elif lookups and lookups_pay(vm, &it, start_ns):
             it.automaton = table_for(vm, kinds)
             run_known(vm, &it, start_ns)
         run_plain(&it, start_ns)
@@ -47,6 +55,10 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
             vm.clock_ns = end_ns
         with nogil:
             figures.ps_figures_close(&it.ledger, vm.states, vm.n_vcpus, end_ns)
+            if with_chips:
+                loop.ps_chips_pending(
+                    &chips, vm.states, vm.n_vcpus, vm.planes, it.ledger.figures.pending
+                )
         vm._last_run = Stats(
             totals, latency, elapsed_ns=int(end_ns - start_ns), vcpus=int(vm.n_vcpus),
             logged=int(it.logged),
@@ -71,17 +83,29 @@ cdef uint32_t check_run(VM vm, const loop.ps_run *it) except? 0:
         bad = figures.ps_events_check(
             records, it.n, it.policy, vm.planes, vm.n_vcpus, vm.clock_ns, &kinds, &mistake
         )
-    if bad == it.n:
-        return kinds
+    if bad < it.n:
+        raise_mistake(vm, records, bad, mistake)
+    return kinds
+
+
+cdef int raise_mistake(
+    VM vm, const figures.ps_event_record *records, uint64_t bad, figures.ps_mistake mistake
+) except -1:
+    """Raise ValueError for a record."""
     place = f"events[{bad}]"
     if mistake == figures.PS_MISTAKE_TIME:
         before = records[bad - 1].time_ns if bad else max(0, vm.clock_ns)
         raise Mistake(f"{place}.time_ns", records[bad].time_ns, f"{before} or later")
     if mistake == figures.PS_MISTAKE_VCPU:
         raise Mistake(f"{place}.vcpu", records[bad].vcpu, f"one below vcpus={vm.n_vcpus}")
+    if mistake == figures.PS_MISTAKE_ARG:
+        raise Mistake(f"{place}.arg", records[bad].arg, f"one in 0..{PS_N_VECTORS - 1}")
+    if mistake == figures.PS_MISTAKE_KIND and vm.apics is not NULL:
+        raise Mistake(f"{place}.kind", records[bad].kind, "an Event but mask, or a ChipEvent")
     if mistake == figures.PS_MISTAKE_KIND:
         raise Mistake(f"{place}.kind", records[bad].kind, f"an event in 0..{PS_N_EVENTS - 1}")
-    name = Event(records[bad].kind).name.lower()
+    kind = records[bad].kind
+    name = (ChipEvent(kind) if kind >= PS_CHIP_EOI else Event(kind)).name.lower()
     if mistake == figures.PS_MISTAKE_PLANE:
         expected = f"a plane below planes={vm.planes} for {name}"
     else:

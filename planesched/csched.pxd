@@ -13,6 +13,9 @@ cdef extern from "planesched/step.h" nogil:
         PS_STATUS_USER
         PS_STATUS_BLOCKED
         PS_EVENT_ENTER
+        PS_EVENT_IRQ
+        PS_EVENT_MASK
+        PS_EVENT_UNMASK
 
     struct ps_policy:  # all its fields: ps_policy_get, ps_policy_set
         uint8_t boot
@@ -25,7 +28,7 @@ cdef extern from "planesched/step.h" nogil:
 
     struct ps_outcome:
         int8_t was, now
-        uint8_t reason, fault, flags
+        uint8_t reason, fault, flags, vector, ended, notes
 
     ps_policy ps_policy_default() noexcept
     const char *ps_policy_field_name(unsigned field) noexcept
@@ -45,4 +48,36 @@ cdef extern from "planesched/step.h" nogil:
     unsigned ps_default_pick(const ps_policy *policy, const ps_state *s) noexcept
     ps_outcome ps_step(
         const ps_policy *policy, ps_state *s, unsigned event, unsigned plane
+    ) noexcept
+
+cdef extern from "planesched/irqchip.h" nogil:
+    enum:
+        PS_CHIP_EOI
+        PS_CHIP_N_EVENTS
+        PS_N_VECTORS
+        PS_APIC_OFF
+        PS_APIC_NMI
+        PS_APIC_NMI_KEPT
+
+    struct ps_chip_policy:
+        uint8_t mask_by, nmi_blocked
+        uint8_t vina_vector[16]
+        uint16_t auto_eoi[16][16]
+
+    struct ps_apic:
+        uint16_t irr[16]
+        uint16_t lines[16]
+        uint8_t tpr, flags
+
+    ps_chip_policy ps_chip_policy_default() noexcept
+    int ps_chip_policy_valid(const ps_chip_policy *chip) noexcept
+    unsigned ps_vectors_have(const uint16_t *words, unsigned vector) noexcept
+    unsigned ps_apic_serves(const ps_apic *apic, unsigned vector) noexcept
+    unsigned ps_apic_ppr(const ps_apic *apic) noexcept
+    int ps_chip_agrees(
+        const ps_chip_policy *chip, const ps_state *s, const ps_apic *apics, unsigned n_planes
+    ) noexcept
+    ps_outcome ps_chip_step(
+        const ps_policy *policy, const ps_chip_policy *chip, ps_state *s, ps_apic *apics,
+        unsigned event, unsigned plane, unsigned arg
     ) noexcept

@@ -13,14 +13,17 @@ __all__ = [
     "MAX_PLANES",
     "NO_PLANE",
     "Arrivals",
+    "ChipEvent",
     "Draw",
     "Event",
     "Fault",
     "Flags",
     "JobKind",
     "JobMistake",
+    "Notes",
     "Pending",
     "Reason",
+    "chip_event_number",
     "event_number",
     "takes_plane",
 ]
@@ -59,6 +62,37 @@ class Event(IntEnum):
     VINA_OFF = 21
     VINA_CLEAR = 22
     INIT = 23
+
+
+class ChipEvent(IntEnum):
+    """What happens to a plane's interrupt controller alone (rules, section 8).
+
+    ``TPR`` comes with its value, a line with its vector; ``APIC_ON`` and ``APIC_OFF`` are the
+    software enable of the spurious vector register.
+    """
+
+    EOI = 32
+    TPR = 33
+    IRET = 34
+    LINE_UP = 35
+    LINE_DOWN = 36
+    APIC_ON = 37
+    APIC_OFF = 38
+
+
+class Notes(IntFlag):
+    """What one step did to a controller.
+
+    ``DROPPED``: the vector posted is lost. ``REPOSTED``: a line that is up posted its vector.
+    ``MORE``: the plane could take another at once, at a ``resched``. ``VINA_DROPPED`` and
+    ``VINA_PENDING``: the VINA vector was dropped, or was pending already.
+    """
+
+    DROPPED = 1
+    REPOSTED = 2
+    MORE = 4
+    VINA_DROPPED = 8
+    VINA_PENDING = 16
 
 
 class Reason(IntEnum):
@@ -177,6 +211,7 @@ MASKS = (
 
 _WITHOUT_PLANE = {Event.RESCHED, Event.HALT, Event.RETURN}
 _NUMBERS = {event.name.lower(): int(event) for event in Event}
+_WITH_CHIPS = _NUMBERS | {event.name.lower(): int(event) for event in ChipEvent}
 
 
 def takes_plane(event: int, *, call_takes_plane: bool) -> bool:
@@ -200,4 +235,23 @@ def event_number(event: str | int) -> int:
         raise TypeMistake("event", event, f"a name or a number in 0..{max(Event):d}")
     if not 0 <= int(event) <= max(Event):
         raise Mistake("event", int(event), f"a name or a number in 0..{max(Event):d}")
+    return int(event)
+
+
+def chip_event_number(event: str | int) -> int:
+    """Return the number of an event of a vCPU whose planes have controllers.
+
+    Raises
+    ------
+    Mistake
+        As `event_number`.
+    """
+    if isinstance(event, str):
+        if event in _WITH_CHIPS:
+            return _WITH_CHIPS[event]
+        raise unknown("event", event, _WITH_CHIPS)
+    if isinstance(event, bool) or not hasattr(event, "__index__"):
+        raise TypeMistake("event", event, "a name or a number")
+    if int(event) not in _WITH_CHIPS.values():
+        raise Mistake("event", int(event), "the number of an Event or a ChipEvent")
     return int(event)

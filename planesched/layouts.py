@@ -14,6 +14,7 @@ from .events import MASKS, MAX_PLANES, Event, Fault, Pending, Reason
 
 __all__ = [
     "ACT",
+    "APIC",
     "EVENT",
     "FIGURES",
     "JOB",
@@ -37,6 +38,20 @@ EVENT = np.dtype(
     [("time_ns", "<i8"), ("vcpu", "<u4"), ("kind", "u1"), ("plane", "u1"), ("arg", "<u2")]
 )
 """One timed event: 16 bytes. ``plane`` is 0 or ``NO_PLANE`` where the event takes none."""
+
+APIC = np.dtype(
+    [
+        ("serving", "<u8"),
+        ("irr", "<u2", (16,)),
+        ("lines", "<u2", (16,)),
+        ("irr_classes", "<u2"),
+        ("isr_classes", "<u2"),
+        ("tpr", "u1"),
+        ("flags", "u1"),
+        ("pad", "u1", (2,)),
+    ]
+)
+"""One plane's interrupt controller: 80 bytes, ``struct ps_apic`` in irqchip.h."""
 
 OUTCOME = np.dtype(
     [
@@ -130,6 +145,7 @@ ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "ho
 
 _STRUCTS = {
     "ps_state": STATE,
+    "ps_apic": APIC,
     "ps_event_record": EVENT,
     "ps_outcome_record": OUTCOME,
     "ps_figures": FIGURES,

@@ -1,6 +1,7 @@
 /* The structs and enums of the core that Python reads too. */
 #include "core/layouts.h"
 #include "planesched/figures.h"
+#include "planesched/irqchip.h"
 #include "planesched/records.h"
 #include "planesched/state.h"
 
@@ -9,6 +10,12 @@ static const struct ps_layout_field state_fields[] = {
     F(online), F(runnable), F(halted), F(irq), F(masked), F(noint), F(nmi), F(trap), F(held),
     F(edge), F(locked), F(vina), F(vina_asserted), F(req_exit), F(unstarted), F(current), F(status),
     {0}
+};
+#undef F
+
+#define F(name) PS_LAYOUT_FIELD(ps_apic, name)
+static const struct ps_layout_field apic_fields[] = {
+    F(serving), F(irr), F(lines), F(irr_classes), F(isr_classes), F(tpr), F(flags), F(pad), {0}
 };
 #undef F
 
@@ -35,6 +42,7 @@ static const struct ps_layout_field figures_fields[] = {
 
 const struct ps_layout ps_core_layouts[] = {
     PS_LAYOUT(ps_state, state_fields),
+    PS_LAYOUT(ps_apic, apic_fields),
     PS_LAYOUT(ps_event_record, event_record_fields),
     PS_LAYOUT(ps_outcome_record, outcome_record_fields),
     PS_LAYOUT(ps_figures, figures_fields),
@@ -45,6 +53,8 @@ const struct ps_layout ps_core_layouts[] = {
 #define REASON(name) {"Reason", #name, PS_REASON_##name}
 #define FAULT(name) {"Fault", #name, PS_FAULT_##name}
 #define FLAG(name) {"Flags", #name, (int)PS_FLAG_##name}
+#define CHIP(name) {"ChipEvent", #name, PS_CHIP_##name}
+#define NOTE(name) {"Notes", #name, (int)PS_NOTE_##name}
 #define PENDING(name) {"Pending", #name, PS_PENDING_##name}
 const struct ps_number ps_core_numbers[] = {
     EVENT(RESCHED), EVENT(IRQ), EVENT(NMI), EVENT(INTERCEPT), EVENT(MASK), EVENT(UNMASK),
@@ -60,6 +70,10 @@ const struct ps_number ps_core_numbers[] = {
     {"Fault", NULL, PS_N_FAULTS},
     FLAG(SWITCHED), FLAG(INJECTED), FLAG(NMI), FLAG(VINA), FLAG(BLOCKED), FLAG(USER),
     FLAG(COALESCED), FLAG(BOUNCED),
+    CHIP(EOI), CHIP(TPR), CHIP(IRET), CHIP(LINE_UP), CHIP(LINE_DOWN), CHIP(APIC_ON),
+    CHIP(APIC_OFF),
+    {"ChipEvent", NULL, PS_CHIP_N_EVENTS - PS_CHIP_EOI},
+    NOTE(DROPPED), NOTE(REPOSTED), NOTE(MORE), NOTE(VINA_DROPPED), NOTE(VINA_PENDING),
     PENDING(IRQ), PENDING(NMI), PENDING(TRAP),
     {"Pending", NULL, PS_N_PENDING},
     {0}
@@ -68,4 +82,6 @@ const struct ps_number ps_core_numbers[] = {
 #undef REASON
 #undef FAULT
 #undef FLAG
+#undef CHIP
+#undef NOTE
 #undef PENDING

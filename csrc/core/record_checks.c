@@ -2,9 +2,9 @@
 
 #include "planesched/compiler.h"
 
-static enum ps_mistake record_mistake(const struct ps_event_record *event,
-                                      const struct ps_policy *policy, unsigned n_planes,
-                                      uint64_t n_vcpus, int64_t earliest_ns)
+enum ps_mistake ps_event_mistake(const struct ps_event_record *event,
+                                 const struct ps_policy *policy, unsigned n_planes,
+                                 uint64_t n_vcpus, int64_t earliest_ns)
 {
     if (event->time_ns < earliest_ns)
         return PS_MISTAKE_TIME;
@@ -76,7 +76,7 @@ uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
         const uint32_t said = survey_block(&events[i], length, &grammar, n_vcpus, earliest_ns);
         if (said & PS_WRONG)
             for (uint64_t k = i; k < i + length; k++) {
-                *mistake = record_mistake(&events[k], policy, n_planes, n_vcpus, earliest_ns);
+                *mistake = ps_event_mistake(&events[k], policy, n_planes, n_vcpus, earliest_ns);
                 if (*mistake != PS_MISTAKE_NONE)
                     return k;
                 earliest_ns = events[k].time_ns;

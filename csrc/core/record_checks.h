@@ -15,8 +15,14 @@ enum ps_mistake {
     PS_MISTAKE_VCPU,
     PS_MISTAKE_KIND,
     PS_MISTAKE_PLANE,
-    PS_MISTAKE_SUPERFLUOUS
+    PS_MISTAKE_SUPERFLUOUS,
+    PS_MISTAKE_ARG /* where controllers take it */
 };
+
+/* What is wrong with one record. */
+enum ps_mistake ps_event_mistake(const struct ps_event_record *event,
+                                 const struct ps_policy *policy, unsigned n_planes,
+                                 uint64_t n_vcpus, int64_t earliest_ns);
 
 /* The index of the first wrong record, and in `mistake` what is wrong with it; or n, and in `kinds`
  * bit e for every event e that occurs. */

@@ -4,8 +4,8 @@
  * million of them, so many are on their way from memory at once. */
 #define PS_RUN_AHEAD 32u
 
-static void log_record(struct ps_run *run, const struct ps_event_record *record,
-                       struct ps_outcome out, uint8_t before)
+void ps_run_log(struct ps_run *run, const struct ps_event_record *record,
+                struct ps_outcome out, uint8_t before)
 {
     if (run->logged++ >= run->n_log)
         return;
@@ -32,7 +32,7 @@ void ps_run_plain(struct ps_run *run, uint64_t end)
         ps_count(ledger, &before, s, out, event, plane, (uint64_t)record->time_ns,
                  ps_clock(ledger, record->vcpu));
         if (run->log && ps_worth_logging(out, before.status, s->status))
-            log_record(run, record, out, before.status);
+            ps_run_log(run, record, out, before.status);
     }
     run->done = end;
 }
@@ -74,7 +74,7 @@ int ps_run_known(struct ps_run *run, uint64_t end)
         ps_count_latency(&ledger, edge.mark, now_ns, clock);
         clock = following;
         if (run->log && edge.mark.bits & PS_MARK_LOGGED)
-            log_record(run, record, automaton->outcomes[at],
+            ps_run_log(run, record, automaton->outcomes[at],
                        ps_automaton_state(automaton, at)->status);
     }
     run->done = (uint64_t)(record - run->records);

@@ -18,6 +18,10 @@ struct ps_run {
     uint64_t n_log, logged;        /* entries there is room for, entries that there were */
 };
 
+/* Log one outcome, where there is room; `before` was the status. */
+void ps_run_log(struct ps_run *run, const struct ps_event_record *record, struct ps_outcome out,
+                uint8_t before);
+
 /* Run the records up to `end`, asking step for each. */
 void ps_run_plain(struct ps_run *run, uint64_t end);
 

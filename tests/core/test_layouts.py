@@ -9,7 +9,8 @@ import pytest
 from planesched import layouts
 
 HOLDERS = {
-    **dict.fromkeys(("ps_state", "ps_event_record", "ps_outcome_record", "ps_figures"), "core"),
+    **dict.fromkeys(("ps_state", "ps_apic", "ps_event_record"), "core"),
+    **dict.fromkeys(("ps_outcome_record", "ps_figures"), "core"),
     **dict.fromkeys(("ps_job", "ps_totals", "ps_row"), "simulation.engine"),
     "ps_act": "checking.search",
 }

@@ -250,8 +250,8 @@ enum ps_chip_event {
     PS_CHIP_IRET,
     PS_CHIP_LINE_UP,
     PS_CHIP_LINE_DOWN,
-    PS_CHIP_ON, /* enabled and disabled by software (the spurious vector register) */
-    PS_CHIP_OFF,
+    PS_CHIP_APIC_ON, /* enabled and disabled by software (the spurious vector register) */
+    PS_CHIP_APIC_OFF,
     PS_CHIP_N_EVENTS
 };
 
@@ -395,7 +395,7 @@ static inline struct ps_chip_act ps_chip_act_on(const struct ps_chip_policy *chi
         break;
     default: /* on and off */
         apic->flags = (uint8_t)((apic->flags & ~PS_APIC_OFF) |
-                                (event == PS_CHIP_OFF ? PS_APIC_OFF : 0u));
+                                (event == PS_CHIP_APIC_OFF ? PS_APIC_OFF : 0u));
         act.event = ps_chip_changed(chip, s, apic, plane);
     }
     return act;

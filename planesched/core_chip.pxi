@@ -1,0 +1,128 @@
+# Interrupt controllers of a VM: what is set up when it is made, a step with a vector, what one
+# holds, and the loop of `VM.run` with them.
+
+cdef set WITH_ARG = {Event.IRQ, ChipEvent.TPR, ChipEvent.LINE_UP, ChipEvent.LINE_DOWN}
+
+
+cdef int fill_chips(VM vm) except -1:
+    """Make the controllers of a VM, as after reset."""
+    controller = vm._controller
+    vm.c_chip = ps_chip_policy_default()
+    vm.c_chip.mask_by = MASK_BY.index(controller.mask_by)
+    vm.c_chip.nmi_blocked = NMI_BLOCKED.index(controller.nmi_blocked)
+    for plane in range(PS_MAX_PLANES):
+        vm.c_chip.vina_vector[plane] = controller.vina_vector_of(plane)
+        for vector in controller.auto_eoi_of(plane):
+            vm.c_chip.auto_eoi[plane][vector >> 4] |= <uint16_t>(1 << (vector & 15))
+    if not ps_chip_policy_valid(&vm.c_chip):
+        raise Mistake("controller", controller, "one that the core takes")
+    vm._apics = _aligned_zeros(vm.n_vcpus * vm.planes, APIC)
+    vm._posted = np.full(
+        vm.n_vcpus * vm.planes * PS_N_VECTORS, figures.PS_UNKNOWN_NS, np.int64
+    )
+    vm.apics = <ps_apic *><size_t>vm._apics.ctypes.data
+    vm.posted = <int64_t *><size_t>vm._posted.ctypes.data
+    return 0
+
+
+cdef Outcome step_with_vector(VCPU vcpu, object event, object plane, object arg):
+    """Do what `VCPU.step` says, where the VM has controllers."""
+    cdef VM vm = vcpu.vm
+    cdef unsigned number, target = 0, value = 0
+    if vm.apics is NULL:
+        raise Mistake("arg", arg, "None: the VM has no controllers")
+    number = chip_event_number(event)
+    if number == PS_EVENT_MASK or number == PS_EVENT_UNMASK:
+        raise Mistake("event", event, "tpr: the mask is the controller's own")
+    if number >= PS_CHIP_EOI or ps_takes_plane(&vm.c_policy, number):
+        target = target_of(vm, PS_EVENT_IRQ, plane)
+    elif plane is not None:
+        raise Mistake("plane", plane, f"None: {event} takes no plane here")
+    if number in WITH_ARG:
+        name = "value" if number == ChipEvent.TPR else "vector"
+        value = whole(name, arg, 0, PS_N_VECTORS - 1)
+    elif arg is not None:
+        raise Mistake("arg", arg, f"None: {event} takes no vector")
+    check_chips_of(vcpu)
+    cdef Outcome outcome = Outcome.__new__(Outcome)
+    outcome.c = vm.step_chip(vcpu.index, number, target, value)
+    return outcome
+
+
+cdef int check_chips_of(VCPU vcpu) except -1:
+    """Raise ValueError where the state was written by hand and is not what the controllers give."""
+    cdef VM vm = vcpu.vm
+    if figures.ps_states_check(&vm.states[vcpu.index], 1, vm.planes) == 0:
+        raise Mistake("state", vcpu.state, f"one of a vCPU with {vm.planes} planes")
+    if not ps_chip_agrees(
+        &vm.c_chip, &vm.states[vcpu.index], &vm.apics[vcpu.index * vm.planes], vm.planes
+    ):
+        raise Mistake("state", vcpu.state, "irq, masked and noint as the controllers give them")
+    return 0
+
+
+cdef object read_chip(VCPU vcpu, object plane):
+    cdef VM vm = vcpu.vm
+    if vm.apics is NULL:
+        raise Mistake("controller", None, "one: the VM has none")
+    cdef ps_apic *apic = &vm.apics[vcpu.index * vm.planes + target_of(vm, PS_EVENT_IRQ, plane)]
+    return Chip(
+        irr=tuple([v for v in range(PS_N_VECTORS) if ps_vectors_have(apic.irr, v)]),
+        isr=tuple([v for v in range(PS_N_VECTORS) if ps_apic_serves(apic, v)]),
+        tpr=apic.tpr,
+        ppr=ps_apic_ppr(apic),
+        lines=tuple([v for v in range(PS_N_VECTORS) if ps_vectors_have(apic.lines, v)]),
+        enabled=not apic.flags & PS_APIC_OFF,
+        nmi=bool(apic.flags & PS_APIC_NMI),
+        nmi_kept=bool(apic.flags & PS_APIC_NMI_KEPT),
+    )
+
+
+cdef loop.ps_chips chips_of(VM vm) noexcept nogil:
+    cdef loop.ps_chips chips
+    chips.policy = &vm.c_chip
+    chips.apics = vm.apics
+    chips.posted = vm.posted
+    return chips
+
+
+cdef uint32_t check_chip_run(
+    VM vm, const loop.ps_run *it, const loop.ps_chips *chips
+) except? 0:
+    """Raise ValueError as `check_run`, where there are controllers; no lookups, hence no kinds."""
+    cdef figures.ps_mistake mistake = figures.PS_MISTAKE_TIME
+    cdef uint64_t bad
+    with nogil:
+        bad = min(
+            figures.ps_states_check(vm.states, vm.n_vcpus, vm.planes),
+            loop.ps_chips_check(chips, vm.states, vm.n_vcpus, vm.planes),
+        )
+    if bad < vm.n_vcpus:
+        raise ValueError(
+            f"state[{bad}]={vm._state[bad]} is not that of a vCPU with {vm.planes} planes and "
+            "these controllers"
+        )
+    with nogil:
+        bad = loop.ps_chip_events_check(
+            it.records, it.n, it.policy, vm.planes, vm.n_vcpus, vm.clock_ns, &mistake
+        )
+    if bad < it.n:
+        raise_mistake(vm, it.records, bad, mistake)
+    return 1
+
+
+cdef int run_chips(loop.ps_run *it, const loop.ps_chips *chips, int64_t start_ns) except -1:
+    """Run the records, and let Ctrl-C work."""
+    cdef uint64_t end
+    with nogil:
+        figures.ps_figures_begin_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))
+    try:
+        while it.done < it.n:
+            end = min(it.done + BLOCK, it.n)
+            with nogil:
+                loop.ps_run_chips(it, chips, end)
+            PyErr_CheckSignals()
+    finally:
+        with nogil:
+            figures.ps_figures_end_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))
+    return 0

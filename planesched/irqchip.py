@@ -1,0 +1,116 @@
+"""Interrupt controllers: how those of a VM are set up, and what one holds (rules, section 8)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from .checks import plane_id, whole
+from .errors import TypeMistake, unknown
+from .events import MAX_PLANES
+
+__all__ = ["Chip", "Controller", "as_controller"]
+
+FIRST_VECTOR = 16
+"""Below it, a vector is a mistake of its sender."""
+VINA_VECTOR = 0xF3
+MASK_BY = ("ppr", "tpr")
+NMI_BLOCKED = ("counts", "waits")
+
+
+@dataclass(frozen=True)
+class Controller:
+    """How the local APICs of a VM's planes are set up: the same on each vCPU.
+
+    Parameters
+    ----------
+    mask_by : str
+        What holds an interrupt back by priority: ``"ppr"``, or ``"tpr"`` (the TLFS by the letter;
+        what is in service then holds back the injection alone).
+    nmi_blocked : str
+        Whether an NMI behind one in progress forces an entry: ``"counts"`` (SNP) or ``"waits"``
+        (TDX).
+    auto_eoi : collection of int, or mapping of int to collection of int
+        The vectors that never get into ISR (SINTs with auto-EOI), of every plane or by plane.
+    vina_vector : int, or mapping of int to int
+        The vector that tells a plane of interrupts for less privileged ones, of every plane or by
+        plane; 0xf3 where none is named.
+
+    Raises
+    ------
+    Mistake
+        If a value is not one of these, a vector not in 16..255 or a plane not in 0..15.
+    """
+
+    mask_by: str = "ppr"
+    nmi_blocked: str = "counts"
+    auto_eoi: Collection[int] | Mapping[int, Collection[int]] = ()
+    vina_vector: int | Mapping[int, int] = VINA_VECTOR
+
+    def __post_init__(self) -> None:
+        for name, values in (("mask_by", MASK_BY), ("nmi_blocked", NMI_BLOCKED)):
+            if getattr(self, name) not in values:
+                raise unknown(name, getattr(self, name), values)
+        for name in ("auto_eoi", "vina_vector"):
+            value = getattr(self, name)
+            for plane in value if isinstance(value, Mapping) else ():
+                plane_id(name, plane)
+        for plane in range(MAX_PLANES):
+            for vector in self.auto_eoi_of(plane):
+                whole("auto_eoi", vector, FIRST_VECTOR, 255)
+            whole("vina_vector", self.vina_vector_of(plane), FIRST_VECTOR, 255)
+
+    def auto_eoi_of(self, plane: int) -> frozenset[int]:
+        """Return the vectors of a plane that never get into ISR."""
+        if isinstance(self.auto_eoi, Mapping):
+            return frozenset(self.auto_eoi.get(plane, ()))
+        return frozenset(self.auto_eoi)
+
+    def vina_vector_of(self, plane: int) -> int:
+        """Return the VINA vector of a plane."""
+        if isinstance(self.vina_vector, Mapping):
+            return self.vina_vector.get(plane, VINA_VECTOR)
+        return self.vina_vector
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What the controller of one plane holds.
+
+    Attributes
+    ----------
+    irr, isr : tuple of int
+        The vectors that are pending, and in service, rising.
+    tpr, ppr : int
+        The task and the processor priority; of either only the class (``>> 4``) is compared.
+    lines : tuple of int
+        The level-triggered vectors whose line is up, rising.
+    enabled : bool
+        Whether software has not disabled the controller.
+    nmi, nmi_kept : bool
+        Whether an NMI is in progress, and whether one waits behind it.
+    """
+
+    irr: tuple[int, ...] = ()
+    isr: tuple[int, ...] = ()
+    tpr: int = 0
+    ppr: int = 0
+    lines: tuple[int, ...] = ()
+    enabled: bool = True
+    nmi: bool = False
+    nmi_kept: bool = False
+
+
+def as_controller(controller: Controller | str | None) -> Controller | None:
+    """Return what a caller calls ``controller``; ``"lapic"`` is one that nothing was said of.
+
+    Raises
+    ------
+    Mistake
+        If it is another name; a TypeError too if it is neither a name nor a Controller nor None.
+    """
+    if controller is None or isinstance(controller, Controller):
+        return controller
+    if not isinstance(controller, str):
+        raise TypeMistake("controller", controller, "'lapic', a Controller or None")
+    if controller != "lapic":
+        raise unknown("controller", controller, ("lapic",))
+    return Controller()
