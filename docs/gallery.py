@@ -1,4 +1,7 @@
-"""Makes gallery.md, the gallery of hazards, by running the checker: python docs/gallery.py."""
+"""Makes gallery.md, the gallery of hazards, by running the checker: python docs/gallery.py.
+
+Longer than 300 lines because it is one list.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,6 +186,80 @@ HAZARDS = (
         "call, return, tlb_lock, tlb_unlock, tlb_flush",
         {"call": "next", "ret": "next_online"},
         vcpus=2,
+    ),
+    Hazard(
+        "A halt that nothing ends",
+        "VTL0 halts with its interrupts shut off, an interrupt comes, and only a notification is "
+        "armed: the VP is never run again, so that it never fires. The shipped code ends the halt.",
+        "openvmm PR 3881, b31bde38c, 2026-07-06 (virt_whp)",
+        "whp",
+        "delivery",
+        "idle",
+        {"unhalt": "any"},
+        {"unhalt": "injectable", "halt_scope": "plane"},
+    ),
+    Hazard(
+        "Events between preparing a guest's state and entering it",
+        "The SVSM hands over with an event of its own pending, and is called back before the guest "
+        "executes.",
+        "coconut-svsm/svsm PR 492, cc8b8b5e, 2024-10-22",
+        "snp",
+        "progress",
+        "calls",
+        {"refuse_pending": True},
+        {"refuse_pending": False},
+    ),
+    Hazard(
+        "The timer of plane 0 does not preempt",
+        "VMPL0's timer fires while the guest runs at VMPL2, and VMPL0 is not entered.",
+        "coconut-svsm/svsm PR 491, 2024-10-22",
+        "snp",
+        "priority",
+        "behaved",
+        {"preempt": "marker"},
+        {"preempt": "none"},
+    ),
+    Hazard(
+        "A host that cannot have P0",
+        "The host injects an SEA for P0 while Pn runs, and Pn is not left.",
+        "TF-RMM 59917065, 2025-08-06, and d06c3d7f, 2025-11-07",
+        "cca",
+        "forced",
+        "host",
+        {"force": "marker"},
+        {"force": "none"},
+    ),
+    Hazard(
+        "A trapped access that P0 does not see",
+        "An access of Pn traps, and goes out to the host instead of running P0.",
+        "TF-RMM 59895842, 2025-09-30",
+        "cca",
+        "priority",
+        "deliveries",
+        {"preempt": "marker"},
+        {"preempt": "none"},
+    ),
+    Hazard(
+        "WFI that waits for an interrupt that could be taken",
+        "Linux idles with its interrupts shut off: on Arm an interrupt ends WFI whatever PSTATE.I.",
+        "ARM-software/cca-rmm-acs eb41dc9, 2024-12-17; Arm's WFI pseudocode: InterruptPending()",
+        "cca",
+        "delivery",
+        "idle",
+        {"unhalt": "deliverable"},
+        {"unhalt": "injectable"},
+    ),
+    Hazard(
+        "A busy guest plane, and nobody who runs instead",
+        "The guest's VMSA is left busy by an exit during delivery. A host that then fails instead "
+        "of running VMPL0 leaves the vCPU in userspace.",
+        "svsm-devel 2025-April/000537 (M. Wang, J. Lange), 2025-04-15",
+        "snp",
+        "delivery",
+        "host",
+        {"empty": "marker"},
+        {"empty": "user"},
+        planes=3,
     ),
 )
 

@@ -564,8 +564,13 @@ cdef class VCPU:
         cdef unsigned plane = ps_default_pick(&self.vm.c_policy, &self.vm.states[self.index])
         return None if plane == PS_NO_PLANE else plane
 
-    def answer(self):
+    def answer(self, plane=None):
         """Answer an exit as the default userspace scheduler does (rules, 3.5).
+
+        Parameters
+        ----------
+        plane : int, optional
+            Enter this plane instead of its pick, asking to be told of what it would ask for then.
 
         Returns
         -------
@@ -573,11 +578,14 @@ cdef class VCPU:
             Of the ``enter``; None where there is no plane to enter, and userspace waits.
         """
         cdef ps_state *s = &self.vm.states[self.index]
-        plane = self.default_pick()
+        cdef unsigned target
         if plane is None:
-            return None
-        s.req_exit = ps_requests(&self.vm.c_policy, s, plane)
-        return self.step(PS_EVENT_ENTER, plane)
+            plane = self.default_pick()
+            if plane is None:
+                return None
+        target = target_of(self.vm, PS_EVENT_ENTER, plane)
+        s.req_exit = ps_requests(&self.vm.c_policy, s, target)
+        return self.step(PS_EVENT_ENTER, target)
 
     def resched(self):
         """Look again at which plane runs."""

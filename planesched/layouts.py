@@ -140,7 +140,7 @@ ROW = np.dtype(
 )
 """What became of the jobs of one source: ``struct ps_row`` in planesched/jobs.h."""
 
-ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how")])
+ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how", "by")])
 """One thing that may happen in a search: ``struct ps_act`` in csrc/checker/world.h."""
 
 _STRUCTS = {

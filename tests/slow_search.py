@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from planesched.events import MASKS, Event, Flags, Reason
-from planesched.policy import Force, Policy, Rank
+from planesched.checking.alphabet import guest_os
+from planesched.events import MASKS, Event, Fault, Flags, Reason
+from planesched.policy import Call, Force, Policy, Rank
 from planesched.reference import NOBODY, Rules, Values, boot_state, default_pick, prepare
 
 IRQ, NMI, TRAP = MASKS.index("irq"), MASKS.index("nmi"), MASKS.index("trap")
-LOCAL = ("priority", "wakeup", "work_conserving", "nothing_lost", "feasible")
 OF_SELF = {"cli", "sti", "mask", "unmask"}
-GUEST = {"halt", "safe_halt", "call", "return"} | OF_SELF
+GUEST = {"halt", "call", "return"} | OF_SELF
+BROUGHT_IN = {Reason.INTERRUPT, Reason.RELAY, Reason.FORCE, Reason.USER}
 
 
 @dataclass
@@ -26,8 +27,12 @@ class Found:
 
 
 class SlowSearch:
-    def __init__(self, policy: Policy, planes: int, events: tuple[str, ...]) -> None:
+    def __init__(
+        self, policy: Policy, planes: int, events: tuple[str, ...], *, unaided: bool = False
+    ) -> None:
         self.policy, self.planes, self.events = policy, planes, events
+        self.unaided = unaided
+        self.idlers = guest_os(policy, planes)
         self.rules = Rules(policy)
         self.boot = boot_state(policy, planes)
 
@@ -39,17 +44,22 @@ class SlowSearch:
         here = rules.current
         shut = (rules.masked | rules.noint) >> here & 1
         user = rules.user
-        for name in self.events:
+        for word in self.events:
+            doer, _, name = word.rpartition(":")
+            doers = self.idlers if doer == "os" else [int(doer)] if doer else [here]
+            tame, name = name.startswith("safe_"), name.removeprefix("safe_")
             if name in GUEST:
-                if not runs or (name == "safe_halt" and shut):
+                busy = doer == "os" and rules.online & rules.below(here) & rules.deliverable()
+                if not runs or (tame and shut) or here not in doers or busy:
                     continue
-                event = Event.HALT if name == "safe_halt" else Event[name.upper()]
+                event = Event[name.upper()]
+                helps = not (self.unaided and event == Event.CALL and not self.policy.hands_over)
                 if name in OF_SELF:
                     yield event, here, True
                 elif name == "call" and self.policy.hands_over:
                     yield from ((event, plane, True) for plane in range(self.planes))
                 else:
-                    yield event, NOBODY, True
+                    yield event, NOBODY, helps
             elif name == "answer":
                 plane = default_pick(self.policy, state) if user else None
                 if plane is not None:
@@ -57,8 +67,12 @@ class SlowSearch:
             elif name == "enter":
                 if user:
                     yield from ((Event.ENTER, plane, True) for plane in range(self.planes))
+            elif name == "arrival" and self.policy.call == Call.descend:
+                yield Event.IRQ, self.policy.marker, False
+            elif name in ("hold os", "release os"):
+                yield Event[name.removesuffix(" os").upper()], self.idlers[-1], False
             elif name != "lock" or self.policy.rank == Rank.locked:
-                event = Event[name.upper()]
+                event = Event.IRQ if name == "arrival" else Event[name.upper()]
                 yield from ((event, plane, False) for plane in range(self.planes))
 
     def step(self, state: Values, event, plane: int) -> Values:
@@ -107,6 +121,8 @@ class SlowSearch:
             wrong.append("wakeup")
         if rules.blocked and able & rules.runnable & ~rules.halted & ~rules.unstarted:
             wrong.append("work_conserving")
+        if not rules.user and not rules.blocked and rules.unstarted >> rules.current & 1:
+            wrong.append("started")
         return wrong
 
     def wrong_step(self, before: Values, after: Values, event, plane: int) -> list[str]:
@@ -130,6 +146,20 @@ class SlowSearch:
             asked = before[MASKS.index("runnable")] & now
             if rules.reason == Reason.FORCE or (rules.reason == Reason.USER and not asked):
                 wrong.append("feasible")
+        return wrong + self.wrong_entry(before, event, plane)
+
+    def wrong_entry(self, before: Values, event, plane: int) -> list[str]:
+        rules, wrong = self.rules, []
+        if event == Event.FORCE and rules.fault == Fault.PERM and 1 << plane == rules.marker:
+            wrong.append("forced")
+        if event == Event.FORCE and not (rules.fault or rules.held >> plane & 1 or rules.user):
+            taken = rules.current == plane or rules.outranking(plane) >> rules.current & 1
+            wrong += [] if taken else ["forced"]
+        waited = before[MASKS.index("runnable")] | before[TRAP]
+        effects = Flags.INJECTED | Flags.NMI | Flags.VINA | Flags.USER
+        moved = rules.flags & Flags.SWITCHED and rules.reason in BROUGHT_IN
+        if moved and not rules.flags & effects and not waited >> rules.current & 1:
+            wrong.append("spurious")
         return wrong
 
     def injected(self) -> int:

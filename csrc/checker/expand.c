@@ -1,8 +1,11 @@
 /* The first half of a round: what every act leads to from the states of a piece. */
 #include "checker/search.h"
 
+#define PS_OF_ACTS \
+    (1u << PS_NOTHING_LOST | 1u << PS_FEASIBLE | 1u << PS_FORCED | 1u << PS_SPURIOUS)
+
 static void note_broken(const struct ps_search *search, struct ps_piece *piece, unsigned broken,
-                        uint32_t id, unsigned act)
+                    uint32_t id, unsigned act)
 {
     broken &= search->wanted;
     for (unsigned i = 0; broken; i++, broken >>= 1)
@@ -91,6 +94,7 @@ static inline void copy_world(struct ps_world *to, const struct ps_world *from, 
         to->vcpus[vcpu] = from->vcpus[vcpu];
         to->locks[vcpu] = from->locks[vcpu];
         to->waits[vcpu] = from->waits[vcpu];
+        to->asks[vcpu] = from->asks[vcpu];
     }
 }
 
@@ -108,10 +112,13 @@ static inline void expand_act(const struct ps_search *search, struct ps_piece *p
     if (!touched)
         return;
     piece->transitions++;
-    if (out.fault && act->kind < PS_N_EVENTS)
+    if (out.fault && act->kind == PS_EVENT_FORCE && search->wanted >> PS_FORCED & 1u)
+        note_broken(search, piece, ps_breaks_act(sys, world, next, act, stepped, out), id, number);
+    if (out.fault && act->kind != PS_ACT_IPI_WAIT)
         return; /* what is refused changes nothing (rules, 4) */
-    if (search->wanted & (1u << PS_NOTHING_LOST | 1u << PS_FEASIBLE)) {
+    if (search->wanted & PS_OF_ACTS) {
         const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
+        piece->spurious += broken >> PS_SPURIOUS & 1u;
         if (broken)
             note_broken(search, piece, broken, id, number);
     }
@@ -177,7 +184,7 @@ void ps_search_expand(struct ps_search *search, unsigned number)
 {
     struct ps_piece *piece = &search->pieces[number];
     piece->n = 0;
-    piece->transitions = piece->differing = 0;
+    piece->transitions = piece->differing = piece->spurious = 0;
     for (unsigned i = 0; i < PS_N_LOCAL; i++)
         piece->finds[i].id = PS_NO_ID;
     memset(piece->recent, 0, PS_RECENT * search->sys.words * sizeof *piece->recent);

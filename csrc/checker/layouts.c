@@ -4,7 +4,7 @@
 
 #define F(name) PS_LAYOUT_FIELD(ps_act, name)
 static const struct ps_layout_field act_fields[] = {
-    F(kind), F(vcpu), F(plane), F(target), F(how), {0}
+    F(kind), F(vcpu), F(plane), F(target), F(how), F(by), {0}
 };
 #undef F
 

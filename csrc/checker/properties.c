@@ -11,6 +11,8 @@ static unsigned breaks_on_vcpu(const struct ps_policy *policy, const struct ps_s
     unsigned broken = 0;
     if (!s->status && able & above & ps_deliverable(policy, s))
         broken |= PS_BROKEN(PRIORITY);
+    if (!s->status && ps_has(s->unstarted, current))
+        broken |= PS_BROKEN(STARTED);
     if (s->status & PS_STATUS_BLOCKED) {
         if (able & (s->runnable | above) & ps_wakes(policy, s))
             broken |= PS_BROKEN(WAKEUP);
@@ -64,6 +66,30 @@ static int is_infeasible(const struct ps_policy *policy, const struct ps_state *
            (policy->force == PS_FORCE_MARKER && now != policy->marker_bit);
 }
 
+/* A force of the marker that is not permitted; or one that is allowed, of a plane that is not held,
+ * after which neither that plane runs nor one that outranks it. */
+static int is_unforced(const struct ps_policy *policy, const struct ps_state *after,
+                       const struct ps_act *act, struct ps_outcome out)
+{
+    const unsigned now = (unsigned)out.now;
+    if (act->kind == PS_EVENT_FORCE && out.fault == PS_FAULT_PERM)
+        return ps_has(policy->marker_bit, act->plane) != 0;
+    return act->kind == PS_EVENT_FORCE && !out.fault && now != act->plane &&
+           !ps_has(after->held, act->plane) && !(out.flags & PS_FLAG_USER) &&
+           !ps_has(ps_above(policy, after->locked, act->plane), now);
+}
+
+/* An entry without effect: a plane that did not run and was not called is brought in, and takes
+ * nothing (idle entries; OpenHCL's spurious_exits). */
+static int is_spurious(const struct ps_state *before, struct ps_outcome out)
+{
+    const unsigned reasons = 1u << PS_REASON_INTERRUPT | 1u << PS_REASON_RELAY |
+                             1u << PS_REASON_FORCE | 1u << PS_REASON_USER;
+    const unsigned effects = PS_FLAG_INJECTED | PS_FLAG_NMI | PS_FLAG_VINA | PS_FLAG_USER;
+    return out.flags & PS_FLAG_SWITCHED && reasons >> out.reason & 1u && !(out.flags & effects) &&
+           !ps_has((uint16_t)(before->runnable | before->trap), (unsigned)out.now);
+}
+
 unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *before,
                        const struct ps_world *after, const struct ps_act *act, unsigned stepped,
                        struct ps_outcome out)
@@ -73,13 +99,18 @@ unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *befor
         broken |= PS_BROKEN(NOTHING_LOST);
     if (is_infeasible(ps_policy_of(sys, stepped), &before->vcpus[stepped], out))
         broken |= PS_BROKEN(FEASIBLE);
+    if (is_unforced(ps_policy_of(sys, stepped), &after->vcpus[stepped], act, out))
+        broken |= PS_BROKEN(FORCED);
+    if (is_spurious(&before->vcpus[stepped], out))
+        broken |= PS_BROKEN(SPURIOUS);
     return broken;
 }
 
 int ps_is_idle(const struct ps_act *act, struct ps_outcome out)
 {
     const int enters = act->kind == PS_EVENT_ENTER || act->kind == PS_ACT_ANSWER;
-    if (!(act->how & PS_INSIDE) || act->kind == PS_ACT_IPI || out.fault)
+    if (!(act->how & PS_INSIDE) || act->kind == PS_ACT_IPI ||
+        act->kind == PS_ACT_IPI_WAIT || out.fault)
         return 0;
     if (out.flags & PS_FLAG_BOUNCED) /* a plane that called itself got what it asked for */
         return act->kind != PS_EVENT_CALL || act->plane != out.was;
@@ -106,7 +137,7 @@ uint32_t ps_delivered(const struct ps_system *sys, const struct ps_world *before
     uint32_t delivered = 0;
     if (out.flags & PS_FLAG_INJECTED)
         delivered = 1u << (stepped * sys->n_planes + (unsigned)out.now);
-    if (sys->locks)
+    if (sys->locks | sys->asks)
         for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
             if (before->waits[vcpu] && !after->waits[vcpu])
                 delivered |= 1u << (sys->n_vcpus * sys->n_planes + vcpu);

@@ -174,6 +174,7 @@ void ps_search_end_round(struct ps_search *search)
         const struct ps_piece *piece = &search->pieces[p];
         search->transitions += piece->transitions;
         search->differing += piece->differing;
+        search->spurious += piece->spurious;
         for (unsigned i = 0; i < PS_N_LOCAL; i++)
             if (search->finds[i].id == PS_NO_ID)
                 search->finds[i] = piece->finds[i];

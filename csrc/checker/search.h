@@ -27,6 +27,9 @@ enum {
     PS_WORK_CONSERVING,
     PS_NOTHING_LOST,
     PS_FEASIBLE,
+    PS_STARTED,
+    PS_FORCED,
+    PS_SPURIOUS,
     PS_SAME_CHOICE, /* lockstep: both policies do the same */
     PS_N_LOCAL,
     PS_DELIVERY = PS_N_LOCAL,
@@ -73,7 +76,7 @@ struct ps_piece {
     uint32_t starts[PS_SHARDS + 1]; /* of each shard in `order` */
     uint32_t n, room;
     uint64_t *recent; /* keys that this piece has found already, direct mapped */
-    uint64_t transitions, differing;
+    uint64_t transitions, differing, spurious;
     struct ps_find finds[PS_N_LOCAL];
 };
 
@@ -100,6 +103,7 @@ struct ps_search {
     uint64_t changes[PS_SHARDS]; /* marks that the last pass changed */
     uint64_t n_states, transitions;
     uint64_t differing; /* states from which some act leads to a difference */
+    uint64_t spurious;  /* acts that entered a plane for nothing, where that is wanted */
     struct ps_find finds[PS_N_LOCAL];
     int failed;
     int phase;
@@ -153,6 +157,10 @@ void ps_search_sweep(struct ps_search *search, unsigned shard, int first);
 
 /* The first state in breadth-first order that breaks delivery or progress; PS_NO_ID if none. */
 uint32_t ps_search_first(const struct ps_search *search, unsigned property);
+/* What breaks a property (not PS_SAME_CHOICE), in breadth-first order: one for each distinct last
+ * act and plane. Returns how many there are; the first `room` stand in `finds`. */
+uint32_t ps_search_all(const struct ps_search *search, unsigned property, struct ps_find *finds,
+                       uint32_t room);
 /* Whether no guest and no userspace can change anything from this state. */
 int ps_search_stuck(const struct ps_search *search, uint32_t id);
 /* The first act that switches from a state of a livelock to another of it; PS_MAX_ACTS if none. */

@@ -1,8 +1,9 @@
 /* What the checker searches: some vCPUs together, what may happen to them, and their packed form.
  *
  * Every change of a vCPU is a call of ps_step. Around it stands what lies between vCPUs: an
- * interrupt that a plane sends to the same plane of another vCPU, and the TLB lock, which a plane
- * holds against the planes below it on the other vCPUs (Hyper-V TLFS, VsmVpSecureConfig).
+ * interrupt that a plane sends to the same plane of another vCPU, waiting for its answer or not,
+ * and the TLB lock, which a plane holds against one plane below it, or all, on the other vCPUs
+ * (Hyper-V TLFS, VsmVpSecureConfig: one for each lower VTL).
  */
 #ifndef PLANESCHED_WORLD_H
 #define PLANESCHED_WORLD_H
@@ -14,11 +15,17 @@
 #define PS_N_MASKS 15u
 #define PS_NO_ID UINT32_MAX
 
+/* What is packed of a vCPU: its masks, then these. */
+enum {
+    PS_FIELD_LOCKS = PS_N_MASKS, PS_FIELD_WAITS, PS_FIELD_ASKS, PS_FIELD_TAIL, PS_N_FIELDS
+};
+
 /* What may happen, beside the events of the rules. */
 enum {
     PS_ACT_ANSWER = PS_N_EVENTS, /* userspace enters what the default scheduler picks (3.5) */
     PS_ACT_IPI,                  /* a plane sends an interrupt to itself on vCPU `target` */
-    PS_ACT_LOCK,                 /* a plane takes its TLB lock */
+    PS_ACT_IPI_WAIT, /* the same, and the plane waits until it is injected there */
+    PS_ACT_LOCK,     /* a plane takes its TLB lock against plane `plane` - 1, 0: all below it */
     PS_ACT_UNLOCK,
     PS_ACT_FLUSH, /* a plane flushes TLBs: it waits for the locks that are held against it */
     PS_N_ACTS
@@ -30,48 +37,72 @@ enum {
 #define PS_WHEN_OPEN 4u  /* the current plane has its interrupts enabled and unmasked */
 #define PS_OF_SELF 8u    /* the plane is the current one */
 #define PS_INSIDE 16u    /* a guest or userspace does it, not the world outside or the host */
+#define PS_WHEN_DONE 32u /* no plane below the current one has an event that could be delivered */
 
 struct ps_act {
     uint8_t kind, vcpu, plane, target, how;
+    uint8_t by; /* 1 + the only plane that does it while it is current; 0: any */
 };
 
 struct ps_world {
     struct ps_state vcpus[PS_WORLD_VCPUS];
-    uint16_t locks[PS_WORLD_VCPUS]; /* planes that hold their TLB lock */
-    uint16_t waits[PS_WORLD_VCPUS]; /* planes that wait for one */
+    uint16_t locks[PS_WORLD_VCPUS]; /* bit holder * n_planes + lower: a TLB lock */
+    uint16_t waits[PS_WORLD_VCPUS]; /* planes that wait, for a lock to go or an answer to come */
+    uint8_t asks[PS_WORLD_VCPUS];   /* who waits for an answer: plane * 8 + 1 + target; 0: none */
 };
+
+#define PS_LOCK_PLANES 4u /* planes at most where there are TLB locks */
 
 struct ps_system {
     struct ps_policy policies[2];
     unsigned n_vcpus, n_planes;
     int lockstep; /* two vCPUs, one a policy, and every act happens to both */
     int locks;    /* TLB locks are part of the state */
+    int asks;     /* interrupts that wait for their answer are */
     unsigned words, vcpu_words;           /* 64-bit words of a packed world, and of one vCPU */
-    uint8_t word[PS_N_MASKS + 3], shift[PS_N_MASKS + 3]; /* where each mask is packed */
+    uint8_t word[PS_N_FIELDS], shift[PS_N_FIELDS]; /* where each mask is packed */
     uint16_t planes;                      /* the planes that exist, as a mask */
 };
+
+/* How wide a packed field is: masks, locks, waits, asks; then current, as few bits as do, and
+ * status. */
+static inline unsigned ps_width(const struct ps_system *sys, unsigned field)
+{
+    const unsigned n = sys->n_planes;
+    switch (field) {
+    case PS_FIELD_LOCKS:
+        return sys->locks ? n * n : 0u;
+    case PS_FIELD_WAITS:
+        return sys->locks || sys->asks ? n : 0u;
+    case PS_FIELD_ASKS:
+        return sys->asks ? 7u : 0u;
+    case PS_FIELD_TAIL:
+        return n > 4u ? 6u : 4u;
+    default:
+        return n;
+    }
+}
 
 /* Work out the packed form. Returns 0, or -1 where it is wider than PS_KEY_WORDS. */
 static inline int ps_system_layout(struct ps_system *sys)
 {
-    const unsigned n_masks = PS_N_MASKS + (sys->locks ? 2u : 0u);
     unsigned word = 0, shift = 0;
-    for (unsigned i = 0; i <= n_masks; i++) {
-        /* Current, as few bits as do, and status. */
-        const unsigned width = i < n_masks ? sys->n_planes : sys->n_planes > 4u ? 6u : 4u;
+    for (unsigned field = 0; field < PS_N_FIELDS; field++) {
+        const unsigned width = ps_width(sys, field);
         if (shift + width > 64u) {
             word++;
             shift = 0;
         }
-        const unsigned place = i < n_masks ? i : PS_N_MASKS + 2u;
-        sys->word[place] = (uint8_t)word;
-        sys->shift[place] = (uint8_t)shift;
+        sys->word[field] = (uint8_t)word;
+        sys->shift[field] = (uint8_t)shift;
         shift += width;
     }
     sys->vcpu_words = word + 1u;
     sys->words = sys->vcpu_words * sys->n_vcpus;
     sys->planes = (uint16_t)((1ul << sys->n_planes) - 1u);
-    return sys->n_vcpus <= PS_WORLD_VCPUS && sys->words <= PS_KEY_WORDS ? 0 : -1;
+    return sys->n_vcpus <= PS_WORLD_VCPUS && sys->words <= PS_KEY_WORDS &&
+                   (!sys->locks || sys->n_planes <= PS_LOCK_PLANES)
+               ? 0 : -1;
 }
 
 /* The masks of a vCPU in one word, `n` bits each. Field by field: ps_step has just written some of
@@ -91,7 +122,7 @@ static inline void ps_pack_vcpu(const struct ps_system *sys, const struct ps_wor
                                 unsigned vcpu, uint64_t *key)
 {
     const struct ps_state *s = &world->vcpus[vcpu];
-    const unsigned tail = PS_N_MASKS + 2u;
+    const unsigned tail = PS_FIELD_TAIL;
     const uint64_t last = (uint64_t)s->status | (uint64_t)(unsigned)s->current << 2;
     key += vcpu * sys->vcpu_words;
     if (sys->vcpu_words == 1) {
@@ -105,10 +136,10 @@ static inline void ps_pack_vcpu(const struct ps_system *sys, const struct ps_wor
             key[sys->word[i]] |= (uint64_t)masks[i] << sys->shift[i];
         key[sys->word[tail]] |= last << sys->shift[tail];
     }
-    if (sys->locks) {
-        key[sys->word[PS_N_MASKS]] |= (uint64_t)world->locks[vcpu] << sys->shift[PS_N_MASKS];
-        key[sys->word[PS_N_MASKS + 1u]] |= (uint64_t)world->waits[vcpu]
-                                           << sys->shift[PS_N_MASKS + 1u];
+    if (sys->locks | sys->asks) {
+        const uint64_t extra[3] = {world->locks[vcpu], world->waits[vcpu], world->asks[vcpu]};
+        for (unsigned i = 0; i < 3; i++)
+            key[sys->word[PS_FIELD_LOCKS + i]] |= extra[i] << sys->shift[PS_FIELD_LOCKS + i];
     }
 }
 
@@ -143,7 +174,7 @@ static inline void ps_unpack_masks(uint64_t packed, unsigned n, uint64_t all, st
 static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *key,
                                   struct ps_world *world, unsigned vcpu)
 {
-    const unsigned tail = PS_N_MASKS + 2u, i = PS_N_MASKS;
+    const unsigned tail = PS_FIELD_TAIL;
     struct ps_state *s = &world->vcpus[vcpu];
     key += vcpu * sys->vcpu_words;
     if (sys->vcpu_words == 1) {
@@ -158,9 +189,17 @@ static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *k
     s->current = (int8_t)(last >> 2 & (sys->n_planes > 4u ? 15u : 3u));
     s->status = (uint8_t)(last & 3u);
     world->locks[vcpu] = world->waits[vcpu] = 0;
-    if (sys->locks) {
-        world->locks[vcpu] = (uint16_t)(key[sys->word[i]] >> sys->shift[i] & sys->planes);
-        world->waits[vcpu] = (uint16_t)(key[sys->word[i + 1u]] >> sys->shift[i + 1u] & sys->planes);
+    world->asks[vcpu] = 0;
+    if (sys->locks | sys->asks) {
+        uint64_t extra[3];
+        for (unsigned i = 0; i < 3; i++) {
+            const unsigned field = PS_FIELD_LOCKS + i;
+            extra[i] = key[sys->word[field]] >> sys->shift[field] &
+                       ((UINT64_C(1) << ps_width(sys, field)) - 1u);
+        }
+        world->locks[vcpu] = (uint16_t)extra[0];
+        world->waits[vcpu] = (uint16_t)extra[1];
+        world->asks[vcpu] = (uint8_t)extra[2];
     }
 }
 
@@ -185,15 +224,18 @@ static inline const struct ps_policy *ps_policy_of(const struct ps_system *sys, 
     return &sys->policies[sys->lockstep ? vcpu : 0u];
 }
 
-/* Whether a plane of another vCPU holds its TLB lock against this plane. */
+/* Whether a plane of another vCPU that outranks this one holds its TLB lock against it. */
 static inline int ps_locked_out(const struct ps_system *sys, const struct ps_world *world,
                                 unsigned vcpu, unsigned plane)
 {
-    uint16_t held = 0;
+    const uint16_t above = ps_above(ps_policy_of(sys, vcpu), world->vcpus[vcpu].locked, plane);
     for (unsigned other = 0; other < sys->n_vcpus; other++)
-        if (other != vcpu)
-            held = (uint16_t)(held | world->locks[other]);
-    return (held & ps_above(ps_policy_of(sys, vcpu), world->vcpus[vcpu].locked, plane)) != 0;
+        for (uint16_t left = other == vcpu ? (uint16_t)0 : above; left;
+             left = (uint16_t)(left & (left - 1u)))
+            if (ps_lowest(left) < sys->n_planes &&
+                world->locks[other] >> (ps_lowest(left) * sys->n_planes + plane) & 1u)
+                return 1;
+    return 0;
 }
 
 /* Whether the current plane of the vCPU executes: the vCPU is neither blocked nor in userspace,
@@ -204,16 +246,24 @@ static inline int ps_executes(const struct ps_world *world, unsigned vcpu)
     return !s->status && !ps_has(world->waits[vcpu], (unsigned)s->current);
 }
 
-static inline int ps_can_happen(const struct ps_world *world, const struct ps_act *act)
+static inline int ps_can_happen(const struct ps_system *sys, const struct ps_world *world,
+                                const struct ps_act *act)
 {
     const struct ps_state *s = &world->vcpus[act->vcpu];
     const unsigned how = act->how;
     if (how & PS_WHEN_RUNS && !ps_executes(world, act->vcpu))
         return 0;
+    if (act->by && (unsigned)s->current + 1u != act->by)
+        return 0;
     if (how & PS_WHEN_USER && !(s->status & PS_STATUS_USER))
         return 0;
     if (how & PS_WHEN_OPEN && ps_has((uint16_t)(s->masked | s->noint), (unsigned)s->current))
         return 0;
+    if (how & PS_WHEN_DONE) {
+        const struct ps_policy *policy = ps_policy_of(sys, act->vcpu);
+        const uint16_t below = ps_below(policy, s->locked, (unsigned)s->current);
+        return !(s->online & below & ps_deliverable(policy, s));
+    }
     return 1;
 }
 
@@ -230,10 +280,10 @@ static inline unsigned ps_world_act(const struct ps_system *sys, struct ps_world
                                     unsigned *stepped)
 {
     struct ps_state *s = &world->vcpus[act->vcpu];
-    if (!ps_can_happen(world, act))
+    if (!ps_can_happen(sys, world, act))
         return 0;
     const unsigned plane = act->how & PS_OF_SELF ? (unsigned)s->current : act->plane;
-    if (act->kind >= PS_N_EVENTS || sys->locks)
+    if (act->kind >= PS_N_EVENTS || sys->locks | sys->asks)
         return ps_world_act_rare(sys, world, act, plane, out, stepped);
     *stepped = act->vcpu;
     *out = ps_step(ps_policy_of(sys, act->vcpu), s, act->kind, plane);

@@ -22,8 +22,15 @@ static void fill(const struct ps_system *sys, struct ps_world *world)
         memcpy(&world->vcpus[vcpu], masks, sizeof masks);
         world->vcpus[vcpu].current = (int8_t)(random_mask(sys) % sys->n_planes);
         world->vcpus[vcpu].status = (uint8_t)(random_mask(sys) % 3u);
-        world->locks[vcpu] = sys->locks ? random_mask(sys) : (uint16_t)0;
-        world->waits[vcpu] = sys->locks ? random_mask(sys) : (uint16_t)0;
+        const unsigned all = (1u << sys->n_planes * sys->n_planes) - 1u;
+        if (sys->locks) {
+            world->locks[vcpu] = (uint16_t)(random_32(&seed) & all);
+            world->waits[vcpu] = random_mask(sys);
+        }
+        if (sys->asks) {
+            world->waits[vcpu] = random_mask(sys);
+            world->asks[vcpu] = (uint8_t)(random_32(&seed) & 127u);
+        }
     }
 }
 
@@ -33,12 +40,13 @@ static void test_packing(void)
     unsigned shapes = 0;
     for (unsigned planes = 1; planes <= PS_MAX_PLANES; planes++)
         for (unsigned vcpus = 1; vcpus <= PS_WORLD_VCPUS; vcpus++)
-            for (int locks = 0; locks < 2; locks++) {
+            for (int extra = 0; extra < 4; extra++) {
                 struct ps_system sys;
                 memset(&sys, 0, sizeof sys);
                 sys.n_planes = planes;
                 sys.n_vcpus = vcpus;
-                sys.locks = locks;
+                sys.locks = extra & 1;
+                sys.asks = extra >> 1;
                 if (ps_system_layout(&sys))
                     continue;
                 shapes++;
@@ -86,8 +94,8 @@ static void open_search(const struct ps_act *acts, unsigned n_acts, unsigned pla
 static void test_search(void)
 {
     const struct ps_act acts[] = {
-        {PS_EVENT_IRQ, 0, 0, 0, 0},
-        {PS_EVENT_HALT, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE},
+        {PS_EVENT_IRQ, 0, 0, 0, 0, 0},
+        {PS_EVENT_HALT, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE, 0},
     };
     open_search(acts, 2, 1, ps_policy_default(), 1u << PS_WAKEUP);
     ps_search_crew(&search, 1, 100, 0);
@@ -113,14 +121,14 @@ static uint64_t explore(unsigned n_threads, uint64_t most, uint64_t *n_states)
     struct ps_act acts[16];
     unsigned n = 0;
     for (uint8_t plane = 0; plane < 3; plane++) {
-        acts[n++] = (struct ps_act){PS_EVENT_IRQ, 0, plane, 0, 0};
-        acts[n++] = (struct ps_act){PS_EVENT_NMI, 0, plane, 0, 0};
+        acts[n++] = (struct ps_act){PS_EVENT_IRQ, 0, plane, 0, 0, 0};
+        acts[n++] = (struct ps_act){PS_EVENT_NMI, 0, plane, 0, 0, 0};
     }
-    acts[n++] = (struct ps_act){PS_EVENT_CALL, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE};
-    acts[n++] = (struct ps_act){PS_EVENT_RETURN, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE};
-    acts[n++] = (struct ps_act){PS_EVENT_HALT, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE};
+    acts[n++] = (struct ps_act){PS_EVENT_CALL, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE, 0};
+    acts[n++] = (struct ps_act){PS_EVENT_RETURN, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE, 0};
+    acts[n++] = (struct ps_act){PS_EVENT_HALT, 0, 0, 0, PS_WHEN_RUNS | PS_INSIDE, 0};
     for (uint8_t event = PS_EVENT_MASK; event <= PS_EVENT_STI; event++)
-        acts[n++] = (struct ps_act){event, 0, 0, 0, (uint8_t)self};
+        acts[n++] = (struct ps_act){event, 0, 0, 0, (uint8_t)self, 0};
     struct ps_policy policy = ps_policy_default();
     policy.direction = PS_HIGHEST_FIRST;
     open_search(acts, n, 3, policy, (1u << PS_N_PROPERTIES) - 1u);
@@ -160,7 +168,7 @@ static void test_threads(void)
 
 static void test_stop(void)
 {
-    const struct ps_act act = {PS_EVENT_IRQ, 0, 0, 0, 0};
+    const struct ps_act act = {PS_EVENT_IRQ, 0, 0, 0, 0, 0};
     open_search(&act, 1, 1, ps_policy_default(), 1u << PS_DELIVERY);
     ps_search_crew(&search, 1, 100, 0);
     ps_search_stop(&search);

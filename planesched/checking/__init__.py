@@ -1,8 +1,8 @@
 """Ask questions of every reachable state: does a property hold, what does a field change."""
 
 from .ask import (
+    ALPHABETS,
     DEFAULT,
-    GROUPS,
     MAX_STATES,
     PROPERTIES,
     Coverage,
@@ -20,8 +20,8 @@ from .ask import (
 )
 
 __all__ = [
+    "ALPHABETS",
     "DEFAULT",
-    "GROUPS",
     "MAX_STATES",
     "PROPERTIES",
     "Coverage",

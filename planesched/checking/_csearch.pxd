@@ -15,12 +15,16 @@ cdef extern from "checker/search.h" nogil:
         PS_WORK_CONSERVING
         PS_NOTHING_LOST
         PS_FEASIBLE
+        PS_STARTED
+        PS_FORCED
+        PS_SPURIOUS
         PS_SAME_CHOICE
         PS_N_LOCAL
         PS_DELIVERY
         PS_PROGRESS
         PS_ACT_ANSWER
         PS_ACT_IPI
+        PS_ACT_IPI_WAIT
         PS_ACT_LOCK
         PS_ACT_UNLOCK
         PS_ACT_FLUSH
@@ -29,19 +33,21 @@ cdef extern from "checker/search.h" nogil:
         PS_WHEN_OPEN
         PS_OF_SELF
         PS_INSIDE
+        PS_WHEN_DONE
 
     struct ps_act:
-        uint8_t kind, vcpu, plane, target, how
+        uint8_t kind, vcpu, plane, target, how, by
 
     struct ps_world:
         ps_state vcpus[5]
         uint16_t locks[5]
         uint16_t waits[5]
+        uint8_t asks[5]
 
     struct ps_system:
         ps_policy policies[2]
         unsigned n_vcpus, n_planes
-        int lockstep, locks
+        int lockstep, locks, asks
         unsigned words
         uint16_t planes
 
@@ -61,8 +67,8 @@ cdef extern from "checker/search.h" nogil:
         ps_shard shards[64]
         uint32_t (*levels)[64]
         unsigned n_levels
-        uint64_t n_states, transitions, differing
-        ps_find finds[6]
+        uint64_t n_states, transitions, differing, spurious
+        ps_find finds[9]
         int failed, swept
 
     int ps_system_layout(ps_system *sys) noexcept
@@ -82,6 +88,9 @@ cdef extern from "checker/search.h" nogil:
     unsigned ps_search_depth(const ps_search *search, uint32_t id) noexcept
     uint64_t ps_search_bytes(const ps_search *search) noexcept
     uint32_t ps_search_first(const ps_search *search, unsigned number) noexcept
+    uint32_t ps_search_all(
+        const ps_search *search, unsigned number, ps_find *finds, uint32_t room
+    ) noexcept
     int ps_search_stuck(const ps_search *search, uint32_t id) noexcept
     ps_find ps_search_idle(const ps_search *search, uint32_t id) noexcept
     uint32_t ps_search_missing(const ps_search *search, uint32_t id) noexcept

@@ -1,13 +1,13 @@
 """From what a search found to the answers that a report gives."""
 
 from ..policy import Policy
-from .counterexample import make_trace
+from .counterexample import Trace, make_trace
 from .properties import Predicate, Property
 from .report import Coverage, Verdict
 from .search import DELIVERY, N_LOCAL, PROGRESS, Search
 from .threads import Run
 
-__all__ = ["coverage_of", "judge", "verdict_of"]
+__all__ = ["coverage_of", "further", "judge", "verdict_of"]
 
 
 def coverage_of(search: Search, run: Run) -> Coverage:
@@ -42,12 +42,24 @@ def verdict_of(search: Search, item: Property, policy: Policy, planes: int, run:
     return Verdict(item.name, False, kind, what, make_trace(search, [policy], planes, state, acts))
 
 
+def further(
+    search: Search, item: Property, policy: Policy, planes: int, first: Verdict
+) -> tuple[Trace, ...]:
+    """Return one shortest way for each distinct last step and plane, without the first."""
+    found = []
+    for state, act in search.all_found(item.number):
+        acts = [] if act is None else [act]
+        found.append(make_trace(search, [policy], planes, state, acts))
+    shown = first.trace.text if first.trace else ""
+    return tuple(trace for trace in found if trace.text != shown)
+
+
 def _missing(search: Search, state: int) -> str:
     many = len(search.states_of(state)) > 1
     words = []
     for vcpu, plane in search.missing(state):
         if plane is None:
-            words.append(f"vCPU {vcpu} waits for a TLB lock for ever")
+            words.append(f"vCPU {vcpu} waits for ever for a TLB lock or an answer")
         else:
             where = f"plane {plane} of vCPU {vcpu}" if many else f"plane {plane}"
             words.append(f"the interrupt of {where} is never injected")

@@ -1,10 +1,12 @@
 """Ask questions of every reachable state: does a property hold, and what would a field change.
 
 The search itself is `planesched.checker`; docs/checker.md says what each property means.
+
+Longer than 300 lines because three public questions are documented here with all that they take.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,24 @@ from numpy.typing import NDArray
 from ..checks import plane_count, thread_count, vcpu_count, whole
 from ..core import VM
 from ..errors import Mistake, TypeMistake, Words
+from ..events import Event
 from ..layouts import EVENT, STATE
 from ..policy import Policy
 from ..policytext import Given, Several, as_policies, as_policy
 from ..presets import presets
-from .alphabet import DEFAULT, GROUPS, acts_of, parse_events
-from .answers import coverage_of, judge, verdict_of
+from .alphabet import Item, acts_of, assumed, parse_events
+from .alphabets import ALPHABETS, DEFAULT
+from .answers import coverage_of, further, judge, verdict_of
 from .counterexample import Trace, TraceStep, make_trace
-from .properties import PROPERTIES, Predicate, Property, choose
+from .cures import behaved, single_fields
+from .properties import PROPERTIES, UNAIDED, Predicate, Property, choose
 from .report import Coverage, DiffReport, Matrix, Report, Verdict
-from .search import MAX_VCPUS, SAME_CHOICE, Search
+from .search import DELIVERY, INSIDE, MAX_VCPUS, SAME_CHOICE, Search
 from .threads import Progress, drive
 
 __all__ = [
+    "ALPHABETS",
     "DEFAULT",
-    "GROUPS",
     "MAX_STATES",
     "PROPERTIES",
     "Coverage",
@@ -60,6 +65,9 @@ def check(
     max_states: int = MAX_STATES,
     threads: int | None = None,
     from_states: NDArray[np.void] | None = None,
+    assume: str | Iterable[str] = (),
+    every: bool = False,
+    cure: bool = False,
     progress: _Watch = None,
 ) -> Report:
     """Search every state that can be reached, and say which properties hold in all of them.
@@ -72,8 +80,9 @@ def check(
         How many planes each vCPU has, 1..16, and how many vCPUs there are, 1..5; a state of all
         of them is packed into at most 40 bytes.
     events : str or iterable of str
-        What may happen (docs/checker.md): names of events or groups, ``"irq 1"`` for one plane
-        only, ``"+nmi"`` and ``"-cli"`` to change the default.
+        What may happen (docs/checker.md): names of alphabets or events, ``"irq 1"`` for one plane
+        only, ``"halt 0"`` for one that only plane 0 does, ``"+nmi"`` and ``"-cli"`` to change the
+        default.
     properties : str or iterable of str or callable, optional
         Names out of `PROPERTIES`, all by default; a callable is given each state (a record of
         dtype STATE; with several vCPUs an array of them) and tells whether it is good. The search
@@ -84,7 +93,14 @@ def check(
     threads : int, optional
         As many as the process may use, by default. The answers do not depend on it.
     from_states : ndarray, dtype STATE, shape (n,) or (n, vcpus), optional
-        Where to begin; at boot, by default.
+        Where to begin; at boot, by default. A state is dispatched before it is judged, so that
+        what was saved and restored is looked at as a system would look at it.
+    assume : str or iterable of str, optional
+        ``"only=0:halt"``: of the planes only 0 halts.
+    every : bool
+        Whether to give, beside the first, one more way for each distinct last step and plane.
+    cure : bool
+        Whether to look which single field of the policy makes each broken property hold.
     progress : callable, optional
         Called about ten times a second with a `Progress`.
 
@@ -109,16 +125,62 @@ def check(
     """
     planes = plane_count(planes)
     policy = as_policy(policy, planes)
-    items = parse_events(events)
-    acts, locks = acts_of(items, [policy], planes, vcpu_count(vcpus, MAX_VCPUS))
+    items = assumed(parse_events(events), assume)
+    asked = _Asked(
+        policy, planes, vcpu_count(vcpus, MAX_VCPUS), _bound(max_states), thread_count(threads)
+    )
+    roots = _roots(policy, planes, vcpus, from_states)
     chosen, predicates = choose(properties)
-    wanted = sum(1 << item.number for item in chosen)
-    search = Search([policy], planes, vcpus, acts, wanted, locks)
-    _add_roots(search, policy, planes, vcpus, from_states)
-    count = thread_count(threads)
-    run = drive(search, _bound(max_states), count, progress, early=not predicates)
+    report = _answer(asked, items, chosen, predicates, roots, every, progress)
+    if report.coverage.interrupted:
+        return report
+    broken = [item for item in chosen if report.verdicts[item.name].holds is False]
+    verdicts = dict(report.verdicts)
+    try:
+        _blame(asked, items, broken, roots, verdicts)
+        if cure:
+            _cure(asked, items, broken, roots, verdicts)
+    except KeyboardInterrupt:
+        coverage = replace(report.coverage, interrupted=True)
+        return replace(report, verdicts=verdicts, coverage=coverage)
+    return replace(report, verdicts=verdicts)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    policy: Policy
+    planes: int
+    vcpus: int
+    most: int
+    threads: int
+
+
+def _answer(
+    asked: _Asked,
+    items: Sequence[Item],
+    chosen: Sequence[Property],
+    predicates: Mapping[str, Predicate],
+    roots: NDArray[np.void] | None,
+    every: bool = False,
+    progress: _Watch = None,
+) -> Report:
+    """Search once; once more for `unaided`, in which calls help nobody."""
+    policy, planes, vcpus = asked.policy, asked.planes, asked.vcpus
+    usual = [item for item in chosen if item.number != UNAIDED]
+    search = _made(asked, items, usual, roots)
+    run = drive(search, asked.most, asked.threads, progress, early=not predicates)
     coverage = coverage_of(search, run)
-    verdicts = {item.name: verdict_of(search, item, policy, planes, run) for item in chosen}
+    verdicts = {}
+    for item in chosen:
+        by, ran = search, run
+        if item.number == UNAIDED:
+            item = replace(item, number=DELIVERY)
+            by = _made(asked, items, [item], roots, unaided=True)
+            ran = drive(by, asked.most, asked.threads, progress, early=False)
+        verdict = verdict_of(by, item, policy, planes, ran)
+        if every and verdict.holds is False:
+            verdict = replace(verdict, more=further(by, item, policy, planes, verdict))
+        verdicts[item.name] = verdict
     verdicts |= {name: Verdict(name, None) for name in predicates}
     try:
         for name, predicate in predicates.items():
@@ -128,14 +190,70 @@ def check(
     return Report(policy, planes, vcpus, tuple(map(str, items)), verdicts, coverage)
 
 
+def _made(
+    asked: _Asked,
+    items: Sequence[Item],
+    chosen: Sequence[Property],
+    roots: NDArray[np.void] | None,
+    unaided: bool = False,
+) -> Search:
+    acts, locks, asks = acts_of(items, [asked.policy], asked.planes, asked.vcpus)
+    if unaided and not asked.policy.hands_over:
+        acts["how"][acts["kind"] == Event.CALL] &= ~np.uint8(INSIDE)
+    wanted = sum(1 << item.number for item in chosen)
+    search = Search([asked.policy], asked.planes, asked.vcpus, acts, wanted, locks, asks)
+    for row in search.boot().reshape(1, -1) if roots is None else roots:
+        search.add_root(row)
+    return search
+
+
+def _blame(
+    asked: _Asked,
+    items: Sequence[Item],
+    broken: Sequence[Property],
+    roots: NDArray[np.void] | None,
+    verdicts: dict[str, Verdict],
+) -> None:
+    """Say whose doing it is: a guest's, where it holds as long as all keep their own rules."""
+    tame = behaved(items)
+    held: set[str] = set()
+    if broken and tame != tuple(items):
+        report = _answer(asked, tame, broken, {}, roots)
+        held = {item.name for item in broken if report.verdicts[item.name].holds}
+    for item in broken:
+        whose = "guest" if item.name in held else "policy"
+        verdicts[item.name] = replace(verdicts[item.name], whose=whose)
+
+
+def _cure(
+    asked: _Asked,
+    items: Sequence[Item],
+    broken: Sequence[Property],
+    roots: NDArray[np.void] | None,
+    verdicts: dict[str, Verdict],
+) -> None:
+    """Try every policy that differs in one field alone."""
+    found: dict[str, list[str]] = {item.name: [] for item in broken}
+    for change, policy in single_fields(asked.policy, asked.planes) if broken else ():
+        report = _answer(replace(asked, policy=policy), items, broken, {}, roots)
+        for item in broken:
+            if report.verdicts[item.name].holds:
+                found[item.name].append(change)
+    for name, changes in found.items():
+        verdicts[name] = replace(verdicts[name], cures=tuple(changes))
+
+
 def diff(
     first: Given,
     second: Given,
     planes: int = 2,
     *,
-    events: str | Iterable[str] = DEFAULT,
+    events: str | Iterable[str] = "hostile",
     max_states: int = MAX_STATES,
     threads: int | None = None,
+    from_states: NDArray[np.void] | None = None,
+    assume: str | Iterable[str] = (),
+    labels: tuple[str, str] | None = None,
     progress: _Watch = None,
 ) -> DiffReport:
     """Find the shortest event sequence after which two policies do different things.
@@ -146,8 +264,12 @@ def diff(
     ----------
     first, second : Policy or str
         The policies, as of `check`.
-    planes, events, max_states, threads, progress
-        As of `check`.
+    planes, events, max_states, threads, assume, progress
+        As of `check`; the alphabet is ``hostile`` by default.
+    from_states : ndarray, dtype STATE, shape (n,), optional
+        Where both begin; at boot, by default.
+    labels : (str, str), optional
+        What to call the two in the report; A and B by default.
 
     Raises
     ------
@@ -162,10 +284,11 @@ def diff(
     """
     planes = plane_count(planes)
     policies = (as_policy(first, planes, "first"), as_policy(second, planes, "second"))
-    items = parse_events(events)
-    acts, _ = acts_of(items, policies, planes, 1)
+    items = assumed(parse_events(events, "hostile"), assume)
+    acts, _, _ = acts_of(items, policies, planes, 1)
     search = Search(policies, planes, 2, acts, 1 << SAME_CHOICE)
-    search.add_root(search.boot())
+    for row in [search.boot()] if from_states is None else _pairs(policies, planes, from_states):
+        search.add_root(row)
     run = drive(search, _bound(max_states), thread_count(threads), progress)
     found = search.found(SAME_CHOICE)
     trace = None
@@ -173,7 +296,20 @@ def diff(
         state, act = found
         trace = make_trace(search, policies, planes, state, [] if act is None else [act])
     coverage = coverage_of(search, run)
-    return DiffReport(policies, planes, tuple(map(str, items)), search.differing, trace, coverage)
+    words = tuple(map(str, items))
+    return DiffReport(
+        policies, planes, words, search.differing, trace, coverage, labels or ("A", "B")
+    )
+
+
+def _pairs(
+    policies: tuple[Policy, Policy], planes: int, states: NDArray[np.void]
+) -> list[NDArray[np.void]]:
+    """Return each state for both policies; what a dispatch makes of it under each is compared."""
+    both = [_roots(policy, planes, 1, states.reshape(-1)) for policy in policies]
+    assert both[0] is not None
+    assert both[1] is not None
+    return [np.concatenate(pair) for pair in zip(*both, strict=True)]
 
 
 def matrix(
@@ -209,12 +345,12 @@ def _bound(max_states: int) -> int:
     return whole("max_states", max_states, 1, 2**32 - 1)
 
 
-def _add_roots(
-    search: Search, policy: Policy, planes: int, vcpus: int, states: NDArray[np.void] | None
-) -> None:
+def _roots(
+    policy: Policy, planes: int, vcpus: int, states: NDArray[np.void] | None
+) -> NDArray[np.void] | None:
+    """Return where to begin, shape (n, vcpus), each state dispatched once; None: at boot."""
     if states is None:
-        search.add_root(search.boot())
-        return
+        return None
     if not isinstance(states, np.ndarray) or states.dtype != STATE:
         found = Words(f"a {type(states).__name__}")
         raise TypeMistake("from_states", found, "an ndarray of dtype STATE")
@@ -224,6 +360,8 @@ def _add_roots(
         raise Mistake("from_states.shape", states.shape, expected)
     vm = VM(planes=planes, vcpus=states.size, policy=policy)
     vm.state = states.reshape(-1)
-    vm.run(np.zeros(0, dtype=EVENT))  # it looks at the states first
-    for row in states.reshape(-1, vcpus):
-        search.add_root(row)
+    events = np.zeros(states.size, dtype=EVENT)
+    events["vcpu"] = np.arange(states.size)
+    events["kind"] = Event.RESCHED
+    vm.run(events)  # it looks at the states first
+    return vm.state.reshape(-1, vcpus).copy()

@@ -13,11 +13,22 @@ from ..core import Outcome
 from ..events import MASKS, Event, Flags, takes_plane
 from ..policy import Policy
 from .alphabet import KINDS
-from .search import ANSWER, IPI, TLB_LOCK, Search
+from .search import ANSWER, IPI, IPI_WAIT, TLB_LOCK, Search
 
-__all__ = ["Trace", "TraceStep", "make_trace"]
+__all__ = ["Trace", "TraceStep", "make_trace", "said", "table"]
 
-_SHOWN = ("runnable", "halted", "irq", "masked", "noint", "nmi", "trap", "held", "edge")
+_SHOWN = (
+    "runnable",
+    "halted",
+    "unstarted",
+    "irq",
+    "masked",
+    "noint",
+    "nmi",
+    "trap",
+    "held",
+    "edge",
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,10 @@ class TraceStep:
     outcome: Outcome
     states: NDArray[np.void]
     waits: tuple[int, ...]
+
+    def said(self, vcpu: int) -> str:
+        """Return what it did on this vCPU and how that stands then, in a cell."""
+        return f"{_outcome(self.outcome)} -> {said(self.states[vcpu])}"
 
     @property
     def is_event(self) -> bool:
@@ -94,7 +109,7 @@ class Trace:
             event = f"{step.do} {step.who}".rstrip()
             row = [str(number), *([str(step.vcpu)] if many else []), event, _runs(state)]
             if step.waits[step.vcpu]:
-                row[-1] += ", waits for a TLB lock"
+                row[-1] += ", waits"
             rows.append([*row, _outcome(step.outcome), _state(state)])
         lines = table([head, *rows])
         if self.loop is not None:
@@ -159,8 +174,10 @@ def make_trace(
     for vcpu, kind, plane, outcome, states, _, waits in search.replay(root, [*path, *acts]):
         policy = policies[vcpu % len(policies)]
         do, who = KINDS[kind], ""
-        if kind == IPI:
+        if kind in (IPI, IPI_WAIT):
             do, who = f"irq {plane}", "(sent by that plane of another vCPU)"
+            if kind == IPI_WAIT:
+                who = "(sent by that plane of another vCPU, which waits for its answer)"
         elif kind >= TLB_LOCK:
             who = f"(plane {plane})"
         elif kind == ANSWER:
@@ -197,6 +214,11 @@ def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[
         rows.append(conformance.Step(step.do, expect))
         before = after
     return rows
+
+
+def said(state: Any) -> str:
+    """Return which plane runs and what waits, in a cell."""
+    return f"{_runs(state)} [{_state(state)}]"
 
 
 def _runs(state: Any) -> str:

@@ -6,9 +6,20 @@ from typing import Any
 
 from ..checks import one_of
 from ..errors import Mistake, TypeMistake, Words
-from .search import DELIVERY, FEASIBLE, NOTHING_LOST, PRIORITY, PROGRESS, WAKEUP, WORK_CONSERVING
+from .search import (
+    DELIVERY,
+    FEASIBLE,
+    FORCED,
+    NOTHING_LOST,
+    PRIORITY,
+    PROGRESS,
+    SPURIOUS,
+    STARTED,
+    WAKEUP,
+    WORK_CONSERVING,
+)
 
-__all__ = ["PROPERTIES", "Predicate", "Property", "choose"]
+__all__ = ["PROPERTIES", "UNAIDED", "Predicate", "Property", "choose"]
 
 Predicate = Callable[[Any], Any]
 """Tells whether a state is good: given a record of dtype STATE, or an array of them, one a vCPU."""
@@ -16,13 +27,20 @@ Predicate = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Property:
-    """What should hold, in one sentence and in one formula over the terms of the rules."""
+    """What should hold, in one sentence and in one formula over the terms of the rules.
+
+    One that is not `usual` is looked at where it is named: systems break it knowingly.
+    """
 
     name: str
     number: int
     sentence: str
     formula: str
+    usual: bool = True
 
+
+UNAIDED = -1
+"""Number of `unaided`: delivery once more, without the help of calls."""
 
 _ALL = (
     Property(
@@ -76,10 +94,48 @@ _ALL = (
         "switched and (reason = force or (reason = user and not runnable(now))) => "
         "force = any or (force = marker and now = marker)",
     ),
+    Property(
+        "started",
+        STARTED,
+        "No plane executes that waits for its start.",
+        "not user and not blocked => not unstarted(current)",
+    ),
+    Property(
+        "forced",
+        FORCED,
+        "The host can force the marker in; and a force that is allowed takes the vCPU for its "
+        "plane, or for one that outranks it.",
+        "force marker => not perm; force p and no fault and not held(p) and not user' => "
+        "current' = p or "
+        "outranks(current', p)",
+    ),
+    Property(
+        "unaided",
+        UNAIDED,
+        "As delivery, without the help of a plane below that happens to call: where a call enters "
+        "the plane above.",
+        "irq(p) and online(p) and not held(p) => some steps by guests and userspace, none of them "
+        "a call, the last of which injects at p",
+        usual=False,
+    ),
+    Property(
+        "spurious",
+        SPURIOUS,
+        "No plane is entered for nothing: by an interrupt, a relay, a force or userspace, with "
+        "nothing injected and no call that waited.",
+        "switched by interrupt, relay, force or user, and not runnable(now) before => injected, "
+        "nmi, vina or user'",
+        usual=False,
+    ),
 )
 
 PROPERTIES = {item.name: item for item in _ALL}
 """The properties by name, in the order in which they are reported."""
+
+
+def _split(properties: Iterable[str | Predicate]) -> Iterable[str | Predicate]:
+    for item in properties:
+        yield from item.split(",") if isinstance(item, str) else [item]
 
 
 def choose(
@@ -94,12 +150,12 @@ def choose(
         is neither a name nor callable.
     """
     if properties is None:
-        return _ALL, {}
+        return tuple(item for item in _ALL if item.usual), {}
     if isinstance(properties, str):
-        properties = properties.split(",")
+        properties = [properties]
     chosen: dict[str, Property] = {}
     predicates: dict[str, Predicate] = {}
-    for item in properties:
+    for item in _split(properties):
         if isinstance(item, str):
             name = item.strip()
             chosen[name] = PROPERTIES[one_of("properties", name, PROPERTIES)]

@@ -1,4 +1,7 @@
-"""What a search answers: a verdict for each property, and how much of the state space it saw."""
+"""What a search answers: a verdict for each property, and how much of the state space it saw.
+
+Longer than 300 lines because four answers are read and written alike here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from typing import Any
 
 from ..policy import Policy
 from ..text import counted
-from .counterexample import Trace, table
+from .counterexample import Trace, said, table
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
 
@@ -40,6 +43,16 @@ class Coverage:
     elapsed_s: float
     nbytes: int
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what does not change from run to run, ready for JSON."""
+        return {
+            "states": self.states,
+            "transitions": self.transitions,
+            "depth": self.depth,
+            "exhausted": self.exhausted,
+            "interrupted": self.interrupted,
+        }
+
     def __str__(self) -> str:
         end = "all states" if self.exhausted else "not exhausted"
         if self.interrupted:
@@ -69,6 +82,13 @@ class Verdict:
         What is wrong in the last state, in words.
     trace : Trace or None
         A shortest way there, where the property is broken.
+    whose : str
+        Of what is broken: ``guest`` where it holds as long as guests keep their own rules (the
+        alphabet ``behaved``), else ``policy``.
+    cures : tuple of str or None
+        Where asked for: the single fields of the policy under which it holds.
+    more : tuple of Trace
+        Where asked for: further ways, one for each distinct last step and plane.
     """
 
     name: str
@@ -76,6 +96,9 @@ class Verdict:
     kind: str = ""
     what: str = ""
     trace: Trace | None = None
+    whose: str = ""
+    cures: tuple[str, ...] | None = None
+    more: tuple[Trace, ...] = ()
 
     @property
     def short(self) -> str:
@@ -93,7 +116,16 @@ class Verdict:
         head = f"{self.name}: {self.short}" + (f": {self.what}" if self.what else "")
         if self.trace is None:
             return head
-        return "\n".join([head, *("  " + line for line in self.trace.text.splitlines())])
+        lines = [head, *("  " + line for line in self.trace.text.splitlines())]
+        if self.whose == "guest":
+            lines.append("  whose doing: a guest's; it holds while all keep their own rules")
+        elif self.whose:
+            lines.append("  whose doing: the policy's")
+        if self.cures is not None:
+            lines.append(f"  cured by: {', '.join(self.cures) or 'no single field'}")
+        for number, trace in enumerate(self.more, 2):
+            lines += [f"  way {number}:", *("    " + line for line in trace.text.splitlines())]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -140,13 +172,14 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
         return {
+            "schema": "planesched-check-1",
             "policy": self.policy.as_dict(),
             "planes": self.planes,
             "vcpus": self.vcpus,
             "events": list(self.events),
             "holds": self.holds,
             "verdicts": {name: _plain(verdict) for name, verdict in self.verdicts.items()},
-            "coverage": vars(self.coverage),
+            "coverage": self.coverage.as_dict(),
         }
 
 
@@ -168,6 +201,7 @@ class DiffReport:
     differing: int
     trace: Trace | None
     coverage: Coverage
+    labels: tuple[str, str] = ("A", "B")
 
     @property
     def same(self) -> bool | None:
@@ -193,29 +227,45 @@ class DiffReport:
     @property
     def text(self) -> str:
         """The report as the command prints it."""
-        fields = ", ".join(f"{key}: {a} | {b}" for key, (a, b) in self.fields.items())
-        lines = [f"fields that differ: {fields or 'none'}", str(self.coverage)]
+        first, second = self.labels
+        lines = [f"fields that differ ({first} | {second}): {self._differing() or 'none'}"]
+        lines += [f"events: {', '.join(self.events)}", str(self.coverage)]
         if self.trace is None:
-            told = "no event sequence tells them apart" if self.same else "no difference so far"
-            return "\n".join([*lines, told])
+            told = "no sequence of these events tells them apart" if self.same else ""
+            return "\n".join([*lines, told or "no difference so far, with these events"])
         steps = len(self.trace) // 2
         of = "" if self.coverage.exhausted else " at least"
         lines.append(
-            f"{self.differing:,} of {self.coverage.states:,} states differ{of}; the shortest way "
-            f"to a difference has {counted(steps, 'step')}:"
+            f"with these events {self.differing:,} of {self.coverage.states:,} states differ{of}; "
+            f"the shortest way to a difference has {counted(steps, 'step')}:"
         )
-        return "\n".join([*lines, *("  " + line for line in self.trace.text.splitlines())])
+        return "\n".join([*lines, *("  " + line for line in self._columns())])
+
+    def _differing(self) -> str:
+        return ", ".join(f"{key}: {a} | {b}" for key, (a, b) in self.fields.items())
+
+    def _columns(self) -> list[str]:
+        """Lay the steps out, with what each of the two does beside the other."""
+        assert self.trace is not None, "there is a difference to show"
+        starts = [said(state) for state in self.trace.start]
+        rows = [["step", "event", *self.labels], ["", "", *starts]]
+        steps = self.trace.steps
+        for number, (one, other) in enumerate(zip(steps[::2], steps[1::2], strict=True), 1):
+            rows.append([str(number), one.do, one.said(0), other.said(1)])
+        return table(rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
         return {
+            "schema": "planesched-diff-1",
             "policies": [policy.as_dict() for policy in self.policies],
             "planes": self.planes,
             "events": list(self.events),
             "same": self.same,
+            "labels": list(self.labels),
             "differing": self.differing,
             "steps": [step.do for step in self.trace.steps[::2]] if self.trace else [],
-            "coverage": vars(self.coverage),
+            "coverage": self.coverage.as_dict(),
         }
 
 
@@ -260,7 +310,8 @@ class Matrix:
     def as_dict(self) -> dict[str, Any]:
         """Give the matrix as plain values, ready for JSON; None for a policy not reached."""
         found = {name: report.as_dict() for name, report in self.reports.items()}
-        return {**found, **dict.fromkeys(self.unreached)}
+        policies = {**found, **dict.fromkeys(self.unreached)}
+        return {"schema": "planesched-matrix-1", "policies": policies}
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:
@@ -270,4 +321,7 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
         "kind": verdict.kind,
         "what": verdict.what,
         "steps": [{"vcpu": step.vcpu, "do": step.do} for step in steps],
+        "whose": verdict.whose,
+        "cures": None if verdict.cures is None else list(verdict.cures),
+        "more": [[step.do for step in trace.steps] for trace in verdict.more],
     }

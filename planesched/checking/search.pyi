@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,14 +8,20 @@ from typing_extensions import disjoint_base
 from ..core import Outcome
 from ..policy import Policy
 
-__all__ = ["Search"]
+__all__ = ["KickSearch", "KickState", "Search"]
 
 PRIORITY: Final[int]
 WAKEUP: Final[int]
 WORK_CONSERVING: Final[int]
 NOTHING_LOST: Final[int]
 FEASIBLE: Final[int]
+STARTED: Final[int]
+FORCED: Final[int]
+SPURIOUS: Final[int]
 SAME_CHOICE: Final[int]
+MOST_FINDS: Final[int]
+IPI_WAIT: Final[int]
+DONE: Final[int]
 DELIVERY: Final[int]
 PROGRESS: Final[int]
 N_LOCAL: Final[int]
@@ -42,6 +48,7 @@ class Search:
         acts: NDArray[np.void],
         wanted: int,
         locks: bool = False,
+        asks: bool = False,
     ) -> None: ...
     def boot(self) -> NDArray[np.void]: ...
     def add_root(self, states: NDArray[np.void]) -> None: ...
@@ -66,6 +73,9 @@ class Search:
     @property
     def nbytes(self) -> int: ...
     def found(self, number: int) -> tuple[int, int | None] | None: ...
+    def all_found(self, number: int) -> list[tuple[int, int | None]]: ...
+    @property
+    def spurious(self) -> int: ...
     def depth_of(self, state: int) -> int: ...
     def stuck(self, state: int) -> bool: ...
     def missing(self, state: int) -> list[tuple[int, int | None]]: ...
@@ -76,3 +86,58 @@ class Search:
     def replay(
         self, root: int, acts: Iterable[int]
     ) -> list[tuple[int, int, int, Outcome, NDArray[np.void], list[int], list[int]]]: ...
+
+KICK_KINDS: Final[dict[str, int]]
+KICK_SELF: Final[int]
+MAX_SENDS: Final[int]
+MAX_KICK_EVENTS: Final[int]
+N_KICK_PROPERTIES: Final[int]
+
+@disjoint_base
+class KickState:
+    def __init__(
+        self,
+        policy: Policy,
+        planes: int,
+        protocol: Sequence[int],
+        sends: Sequence[tuple[int, int, int, int]],
+        state: Any,
+        repeat: bool = False,
+    ) -> None: ...
+    @property
+    def phase(self) -> int: ...
+    @phase.setter
+    def phase(self, phase: int) -> None: ...
+    def do(self, kind: int, number: int = 0, event: int = 0) -> int | None: ...
+    def heals(self) -> bool: ...
+    @property
+    def masks(self) -> tuple[int, int, int, int, int, int]: ...
+    @property
+    def state(self) -> Any: ...
+
+@disjoint_base
+class KickSearch:
+    def __init__(
+        self,
+        policy: Policy,
+        planes: int,
+        protocol: Sequence[int],
+        sends: Sequence[tuple[int, int, int, int]],
+        events: Sequence[tuple[int, int]],
+        repeat: bool,
+        wanted: int,
+    ) -> None: ...
+    def add_root(self, state: Any) -> None: ...
+    def expand(self, count: int, most: int, early: bool) -> bool: ...
+    @property
+    def states(self) -> int: ...
+    @property
+    def transitions(self) -> int: ...
+    @property
+    def exhausted(self) -> bool: ...
+    @property
+    def nbytes(self) -> int: ...
+    def found(self, number: int) -> tuple[int, tuple[int, int, int] | None, bool] | None: ...
+    def path(self, state: int) -> tuple[int, list[tuple[int, int, int]]]: ...
+    def state_of(self, number: int) -> tuple[Any, tuple[int, int, int, int, int, int], int]: ...
+    def at_rest(self) -> NDArray[np.void]: ...

@@ -2,22 +2,25 @@
 
 `Search` is the machine; what is asked of it, and in which words its answers are given, is
 `planesched.checking`. One search belongs to one thread, but for `join`, `look` and `stop`.
+
+Longer than 300 lines because each call that the search has is documented here.
 """
 
 import numpy as np
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from planesched._clayouts cimport hold_layouts, ps_checker_layouts
+from planesched.checking cimport _ckick as k
 from planesched.checking cimport _csearch as c
 from planesched.core cimport Outcome, fill_policy
 from planesched.csched cimport ps_boot, ps_outcome, ps_state
 
 from ..layouts import ACT, STATE
 
-__all__ = ["Search"]
+__all__ = ["KickSearch", "KickState", "Search"]
 
 hold_layouts(ps_checker_layouts)
 
@@ -26,10 +29,12 @@ PRIORITY, WAKEUP, WORK_CONSERVING = c.PS_PRIORITY, c.PS_WAKEUP, c.PS_WORK_CONSER
 NOTHING_LOST, FEASIBLE, SAME_CHOICE = c.PS_NOTHING_LOST, c.PS_FEASIBLE, c.PS_SAME_CHOICE
 DELIVERY, PROGRESS = c.PS_DELIVERY, c.PS_PROGRESS
 N_LOCAL = c.PS_N_LOCAL
-ANSWER, IPI = c.PS_ACT_ANSWER, c.PS_ACT_IPI
+STARTED, FORCED, SPURIOUS = c.PS_STARTED, c.PS_FORCED, c.PS_SPURIOUS
+ANSWER, IPI, IPI_WAIT = c.PS_ACT_ANSWER, c.PS_ACT_IPI, c.PS_ACT_IPI_WAIT
 TLB_LOCK, TLB_UNLOCK, TLB_FLUSH = c.PS_ACT_LOCK, c.PS_ACT_UNLOCK, c.PS_ACT_FLUSH
 RUNS, USER, OPEN = c.PS_WHEN_RUNS, c.PS_WHEN_USER, c.PS_WHEN_OPEN
-SELF, INSIDE = c.PS_OF_SELF, c.PS_INSIDE
+SELF, INSIDE, DONE = c.PS_OF_SELF, c.PS_INSIDE, c.PS_WHEN_DONE
+MOST_FINDS = 64
 MAX_ACTS = c.PS_MAX_ACTS
 MAX_VCPUS = c.PS_WORLD_VCPUS
 
@@ -47,8 +52,8 @@ cdef class Search:
         What may happen.
     wanted : int
         The properties to look at, as bits.
-    locks : bool
-        Whether TLB locks are part of the state.
+    locks, asks : bool
+        Whether TLB locks, and interrupts that wait for their answer, are part of the state.
     """
 
     cdef c.ps_search *search
@@ -65,7 +70,7 @@ cdef class Search:
             free(self.search)
 
     def __init__(self, policies, unsigned planes, unsigned vcpus, acts, unsigned wanted,
-                 bint locks=False):
+                 bint locks=False, bint asks=False):
         if self.acts is not None:
             raise ValueError("a search is made once")
         cdef c.ps_system *system = &self.search.sys
@@ -75,6 +80,7 @@ cdef class Search:
         system.n_planes = planes
         system.n_vcpus = vcpus
         system.locks = locks
+        system.asks = asks
         if c.ps_system_layout(system):
             raise ValueError(
                 f"planes={planes}, vcpus={vcpus}: a state of {8 * system.words} packed bytes is "
@@ -182,6 +188,20 @@ cdef class Search:
             return None
         return int(find.id), None if find.act == c.PS_MAX_ACTS else int(find.act)
 
+    def all_found(self, unsigned number):
+        """Give what breaks property `number`, one for each distinct last act and plane."""
+        cdef c.ps_find finds[64]
+        cdef uint32_t n = c.ps_search_all(self.search, number, finds, MOST_FINDS)
+        return [
+            (int(finds[i].id), None if finds[i].act == c.PS_MAX_ACTS else int(finds[i].act))
+            for i in range(n)
+        ]
+
+    @property
+    def spurious(self):
+        """How many acts entered a plane for nothing, where that was wanted."""
+        return self.search.spurious
+
     def depth_of(self, uint32_t state):
         """Give how many acts a state needs."""
         return c.ps_search_depth(self.search, state)
@@ -285,3 +305,6 @@ cdef c.ps_world world_of(states):
     states = np.require(states, dtype=STATE, requirements=["C"]).reshape(-1)
     memcpy(&world.vcpus[0], <const void *><size_t>states.ctypes.data, states.nbytes)
     return world
+
+
+include "kick.pxi"

@@ -7,19 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..checking import DEFAULT, GROUPS, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
+from ..checking import ALPHABETS, DEFAULT, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
+from ..checking.start import start_state
 from ..errors import Mistake, Words
 from ..policytext import as_policies, with_settings
 from ..presets import presets
 from ..report.progress import progress
 from ..text import counted
 from .options import add_json, add_planes, called, count
+from .wakeups import add_wakeups, run_wakeups
 
 DESCRIPTION = f"""\
 Search every state that vCPUs under a policy can reach, and say of each property whether it holds,
 or show a shortest way to where it does not. Properties: {", ".join(PROPERTIES)}. The exit status is
 0 if all hold, 1 if one is broken, 2 if the search could not tell."""
 EXAMPLE = "planesched check vsm --planes 3 --property priority"
+
+
+_ALPHABETS = ALPHABETS.values()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +44,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vcpus", type=count, default=1, metavar="N", help="vCPUs searched together (default 1)"
     )
     parser.add_argument(
+        "--all", action="store_true",
+        help="one way for each distinct last step and plane, beside the shortest",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cure",
+        action="store_true",
+        help="look which single field's change heals each broken property",
+    )
+    parser.add_argument(
         "--save", metavar="FILE.toml", help="write what is broken as cases, for conform"
     )
     add_search(parser)
+    add_wakeups(parser)
 
 
-def add_search(parser: argparse.ArgumentParser) -> None:
+def add_search(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None:
     """Take what `check` and `diff` have in common."""
     add_planes(parser)
     parser.add_argument(
@@ -52,10 +67,18 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         help="change a field of the policy; repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--events", default=DEFAULT, metavar="LIST",
-        help="what may happen, with commas between; groups: "
-        f"{', '.join(GROUPS)}; +NAME and -NAME change the default, which is {','.join(DEFAULT)}",
+        "--events", default=default, metavar="LIST",
+        help="what may happen, with commas between; +NAME and -NAME change the default, "
+        f"{default}. Alphabets: " + "; ".join(f"{a.name}: {a.question}" for a in _ALPHABETS),
     )  # fmt: skip
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="only=PLANE:EVENT",
+        help="an event that one plane alone does, as only=0:halt; repeatable",
+    )
+    add_start(parser)
     parser.add_argument(
         "--max-states", type=count, default=MAX_STATES, metavar="N",
         help=f"store no more states than about this (default {MAX_STATES})",
@@ -64,6 +87,15 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         "--threads", type=count, metavar="N", help="threads (default: as many as CPUs)"
     )
     add_json(parser)
+
+
+def add_start(parser: argparse.ArgumentParser) -> None:
+    """Take ``--from STATE``."""
+    parser.add_argument(
+        "--from", metavar="STATE", dest="start",
+        help='where to begin instead of boot: as "current=1 irq=1 edge=1", or a case file or saved '
+        "counterexample, FILE.toml:ID, with @STEP or @end for the state after so many steps",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,13 +119,23 @@ def run(args: argparse.Namespace) -> int:
         "properties": args.properties,
         "max_states": args.max_states,
         "threads": args.threads,
+        "assume": args.assume,
+        "every": args.all,
+        "cure": args.cure,
     }
+    if args.start is not None:
+        if args.matrix:
+            raise ValueError("--from goes with one policy, not with --matrix")
+        [policy] = policies.values()
+        options["from_states"] = start_state(args.start, policy, args.planes).reshape(1)
     if args.matrix:
         with watching() as told:
             table = matrix(policies, args.planes, args.vcpus, **options, **told)
         print(json.dumps(table.as_dict(), indent=2) if args.json else table.text)
         return table.status
     [policy] = policies.values()
+    if args.sends is not None or args.protocol is not None:
+        return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)
     print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from ..checking import diff
+from ..checking.start import start_state
 from ..errors import Mistake
 from ..policytext import as_policy, with_settings
 from .check import add_search, watching
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("first", metavar="POLICY", help="a preset or a TOML file (see policies)")
     parser.add_argument("second", metavar="POLICY", nargs="?", help="another; --set is for it")
-    add_search(parser)
+    add_search(parser, "hostile")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,6 +33,9 @@ def run(args: argparse.Namespace) -> int:
         second = as_policy(args.second or args.first, args.planes)
     with called("--set"):
         second = with_settings(second, args.settings, args.planes)
+    start = None
+    if args.start is not None:
+        start = start_state(args.start, first, args.planes).reshape(1)
     with watching() as told:
         report = diff(
             first,
@@ -40,7 +44,17 @@ def run(args: argparse.Namespace) -> int:
             events=args.events,
             max_states=args.max_states,
             threads=args.threads,
+            assume=args.assume,
+            from_states=start,
+            labels=_labels(args),
             **told,
         )
     print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
     return report.status
+
+
+def _labels(args: argparse.Namespace) -> tuple[str, str]:
+    """Call each policy what was typed for it."""
+    changed = ",".join(args.settings)
+    second = args.second or args.first
+    return args.first, f"{second}:{changed}" if changed else second

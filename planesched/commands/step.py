@@ -4,17 +4,33 @@ import argparse
 import json
 from typing import Any
 
+from ..checking.start import start_state
 from ..core import VCPU, VM, Outcome
 from ..errors import Mistake
 from ..events import Event, Flags
 from ..policytext import as_policy, with_settings
 from ..text import table
+from .check import add_start
 from .options import add_json, add_planes, called, integer
 
 DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
 An event is a name, or a name and a plane: {", ".join(event.name.lower() for event in Event)}. (call
-names a plane only where the policy hands over.)"""
+names a plane only where the policy hands over.) In userspace, answer does what the default
+userspace scheduler would; enter P sets req_exit as that would for P, enter P only does not."""
+FAULTS = {
+    "ud": "undefined here: no plane to call or to return to",
+    "inval": "invalid: the plane itself, the only plane, or not in userspace",
+    "perm": "not permitted by the policy",
+    "pending": "refused while the caller has an event that could be delivered",
+    "offline": "the plane does not exist on this vCPU",
+    "exists": "the plane exists already",
+    "busy": "the plane is held",
+    "user": "a guest's event, but the vCPU is in userspace",
+    "blocked": "a guest's event, but the vCPU is blocked",
+}
+"""What each fault means (rules, 4)."""
+
 EXAMPLE = 'planesched step vsm_relay "irq 1" return return --planes 3'
 
 
@@ -27,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="FIELD=VALUE", dest="settings",
         help="change a field of the policy; repeatable",
     )  # fmt: skip
+    add_start(parser)
     add_json(parser)
 
 
@@ -36,30 +53,51 @@ def run(args: argparse.Namespace) -> int:
         policy = as_policy(args.policy, args.planes)
     with called("--set"):
         policy = with_settings(policy, args.settings, args.planes)
-    vcpu = VM(planes=args.planes, vcpus=1, policy=policy).vcpus[0]
+    vm = VM(planes=args.planes, vcpus=1, policy=policy)
+    if args.start is not None:
+        vm.state[0] = start_state(args.start, policy, args.planes)
+    vcpu = vm.vcpus[0]
     boot = _now(vcpu)
     steps = [_step(vcpu, number, text) for number, text in enumerate(args.events, 1)]
     if args.json:
         print(json.dumps(steps, indent=2))
         return 0
     header = ("event", "plane", "reason", "what happened", "the vCPU then is")
-    print(table(header, [("boot", "", "", "", boot), *map(_row, steps)]))
+    first = "boot" if args.start is None else "start"
+    print(table(header, [(first, "", "", "", boot), *map(_row, steps)]))
+    met = {step["fault"] for step in steps if step["fault"] != "none"}
+    for fault in sorted(met):
+        print(f"fault {fault}: {FAULTS[fault]}")
     return 0
 
 
 def _step(vcpu: VCPU, number: int, text: str) -> dict[str, Any]:
     words = text.split()
     place = f"event {number} ({text})"
-    if not 1 <= len(words) <= 2:
+    only = words[-1:] == ["only"] and words[0] == "enter"
+    if not 1 <= len(words) - only <= 2:
         raise Mistake(place, text, "a name, or a name and a plane")
     try:
-        plane = integer(words[1]) if words[1:] else None
-        outcome = vcpu.step(words[0], plane)
+        outcome = _done(vcpu, words[: len(words) - only], set_requests=not only)
     except argparse.ArgumentTypeError as error:
         raise ValueError(f"{place}: {error}") from None
     except Mistake as mistake:
         raise mistake.named(f"{place}: {mistake.name}") from None
     return {"event": " ".join(words), **_as_dict(outcome), "vcpu": _now(vcpu)}
+
+
+def _done(vcpu: VCPU, words: list[str], *, set_requests: bool) -> Outcome:
+    if words == ["answer"]:
+        outcome = vcpu.answer()
+        if outcome is None:
+            raise ValueError("userspace waits: no plane can run")
+        return outcome
+    plane = integer(words[1]) if words[1:] else None
+    if words[0] == "enter" and plane is not None and vcpu.user and set_requests:
+        entered = vcpu.answer(plane)
+        assert entered is not None, "a plane is named, so there is no waiting"
+        return entered
+    return vcpu.step(words[0], plane)
 
 
 def _as_dict(outcome: Outcome) -> dict[str, Any]:

@@ -130,10 +130,12 @@ def load(path: str | os.PathLike[str]) -> tuple[Case, ...]:
     rows = file.subtables(table)
     if not rows:
         raise file.error("no case", "tables [[case]]")
+    from .kick import kick_case
+
     found: dict[str, Case] = {}
     for index, row in enumerate(rows):
         try:
-            case = _case(file.path, row)
+            case = kick_case(file.path, row) if "sends" in row else _case(file.path, row)
             if case.id in found:
                 raise Mistake("id", case.id, "an id of its own")
         except Mistake as mistake:

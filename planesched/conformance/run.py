@@ -21,6 +21,7 @@ from ..policy import Policy
 from ..presets import presets
 from ..text import counted
 from .case import ANSWER, FAULTS, FLAGS, Case, Step, load, read_event
+from .kick import KICK_KEYS, KickCase, kick_models
 
 __all__ = ["Case", "Difference", "Report", "Step", "conform", "dump", "load", "nearest", "run"]
 
@@ -76,6 +77,8 @@ def run(case: Case, model: Model = "core") -> list[Difference]:
     ValueError
         If `model` is neither ``"core"`` nor ``"reference"``.
     """
+    if isinstance(case, KickCase):
+        return [Difference(case, *found) for found in kick_models(case, model)()]
     vcpu, state = _vcpu(case, model)
     differences = []
     for number, step in enumerate(case.steps, 1):
@@ -184,9 +187,9 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
 def _toml(case: Case) -> str:
     """Write one case as TOML."""
     lines = ["[[case]]"]
-    for key in ("id", "title", "preset", "policy", "planes", "online", "current"):
-        value = getattr(case, key)
-        if value is not None and value != {}:
+    for key in ("id", "title", "preset", "policy", "planes", "online", "current", *KICK_KEYS):
+        value = getattr(case, key, None)
+        if value is not None and value not in ({}, ()):
             lines.append(f"{key} = {_value(value)}")
     lines += [f"{name} = {_value(planes)}" for name, planes in case.masks.items()]
     steps = [f"  {_value({'do': step.do, **step.expect})},\n" for step in case.steps]

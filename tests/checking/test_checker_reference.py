@@ -5,10 +5,11 @@ import pytest
 from slow_search import SlowSearch
 
 from planesched import Policy, conformance, presets
-from planesched.checking import DEFAULT, PROPERTIES, check
+from planesched.checking import ALPHABETS, PROPERTIES, check
 from planesched.events import MASKS
 
 DELIVERIES = ("irq", "nmi", "intercept", "halt", "call", "return", "enter")
+BEHAVED, HOSTILE, STARTUP = (ALPHABETS[n].events for n in ("behaved", "hostile", "startup"))
 HOST = ("irq", "halt", "call", "return", "force", "hold", "release", "start", "stop", "answer")
 
 
@@ -18,13 +19,17 @@ def values(state: np.void) -> tuple[int, ...]:
 
 def compare(policy: Policy, planes: int, events: tuple[str, ...], threads: int, tmp_path) -> None:
     slow = SlowSearch(policy, planes, events).run()
-    report = check(policy, planes, events=events, threads=threads)
+    report = check(policy, planes, events=events, threads=threads, properties=PROPERTIES)
+    alone = SlowSearch(policy, planes, events, unaided=True).run()
     coverage = report.coverage
     assert coverage.exhausted
     assert (coverage.states, coverage.transitions) == (slow.states, slow.transitions)
     assert coverage.depth == slow.depth
     broken = {name for name, verdict in report.verdicts.items() if not verdict.holds}
-    assert broken == set(slow.broken)
+    lengths = {**slow.broken}
+    if "delivery" in alone.broken:
+        lengths["unaided"] = alone.broken["delivery"]
+    assert broken == set(lengths)
     assert set(report.verdicts) == set(PROPERTIES)
     for name in broken:
         verdict = report.verdicts[name]
@@ -35,10 +40,11 @@ def compare(policy: Policy, planes: int, events: tuple[str, ...], threads: int, 
             assert begin == last
             assert begin in slow.endless
         else:
-            assert len(trace) == slow.broken[name], name
-        if name == "delivery":
-            assert last in slow.undelivered
-            assert (verdict.kind == "deadlock") == (last in slow.stuck)
+            assert len(trace) == lengths[name], name
+        if name in ("delivery", "unaided"):
+            by = slow if name == "delivery" else alone
+            assert last in by.undelivered
+            assert (verdict.kind == "deadlock") == (last in by.stuck)
         replay(trace, name, tmp_path / f"{name}.toml")
 
 
@@ -53,10 +59,14 @@ def replay(trace, name: str, path) -> None:
 @pytest.mark.parametrize("planes", [2, 3])
 @pytest.mark.parametrize("preset", presets())
 def test_every_preset(preset, planes, tmp_path):
-    compare(Policy.preset(preset, planes), planes, DEFAULT, 2, tmp_path)
+    compare(Policy.preset(preset, planes), planes, HOSTILE, 2, tmp_path)
 
 
-@pytest.mark.parametrize("events", [DELIVERIES, HOST], ids=["deliveries", "host"])
+@pytest.mark.parametrize(
+    "events",
+    [BEHAVED, DELIVERIES, HOST, STARTUP],
+    ids=["behaved", "deliveries", "host", "startup"],
+)
 @pytest.mark.parametrize("preset", presets())
 def test_other_events(preset, events, tmp_path):
     compare(Policy.preset(preset, 2), 2, events, 1, tmp_path)
@@ -75,4 +85,4 @@ CHANGES = [
 
 @pytest.mark.parametrize(("preset", "fields"), CHANGES)
 def test_changed_fields(preset, fields, tmp_path):
-    compare(Policy.preset(preset, 3).replace(**fields), 3, DEFAULT, 2, tmp_path)
+    compare(Policy.preset(preset, 3).replace(**fields), 3, HOSTILE, 2, tmp_path)

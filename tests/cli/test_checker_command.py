@@ -56,20 +56,29 @@ def test_matrix(run):
     status, printed, _ = run("check", "--matrix", "--planes", "3")
     assert status == 1
     assert len(printed.splitlines()) == 12
+    assert len({line.split(maxsplit=1)[1] for line in printed.splitlines()[1:]}) > 3
+    status, hostile, _ = run("check", "--matrix", "--planes", "3", "--events", "hostile")
+    assert hostile.count("broken") > printed.count("broken")
     status, printed, _ = run("check", "--matrix", "vsm", "tdx:idle=keep", "--property", "feasible")
     assert status == 0
     assert [line.split()[0] for line in printed.splitlines()[1:]] == ["vsm", "tdx:idle=keep"]
 
 
 def test_json(run):
-    status, printed, _ = run("check", "vsm", "--property", "wakeup", "--json")
+    status, printed, _ = run(
+        "check", "vsm", "--events", "hostile", "--property", "wakeup", "--json"
+    )
     found = json.loads(printed)
     assert (status, found["holds"]) == (1, False)
     assert [step["do"] for step in found["verdicts"]["wakeup"]["steps"]][-1] == "halt"
     status, printed, _ = run("diff", "vsm", "whp", "--json")
     assert json.loads(printed)["same"] is False
     status, printed, _ = run("check", "--matrix", "vsm", "--json")
-    assert list(json.loads(printed)) == ["vsm"]
+    assert list(json.loads(printed)["policies"]) == ["vsm"]
+    words = ("check", "vsm", "--events", "hostile", "--cure", "--all", "--json")
+    first, again = (json.loads(run(*words)[1]) for _ in range(2))
+    assert first == again
+    assert first["schema"] == "planesched-check-1"
 
 
 def test_a_file(run, tmp_path):
@@ -82,13 +91,22 @@ def test_a_file(run, tmp_path):
 def test_diff(run):
     status, printed, _ = run("diff", "vsm", "--set", "ret=resume", "--planes", "3")
     assert status == 1
-    assert "fields that differ: ret: next_online | resume" in printed
+    assert "fields that differ (vsm | vsm:ret=resume): ret: next_online | resume" in printed
+    assert "events: irq, safe_halt, call" in printed
+    assert printed.splitlines()[4].split()[-2:] == ["vsm", "vsm:ret=resume"]
     assert "has 2 steps" in printed
     assert run("diff", "vsm", "vsm")[0] == 0
     assert run("diff", "vsm", "vsm", "--planes", "3", "--max-states", "50")[0] == 2
 
 
-LARGE = ("--planes", "6", "--events", "+nmi,+intercept,+hold,+release", "--property", "priority")
+LARGE = (
+    "--planes",
+    "6",
+    "--events",
+    "hostile,nmi,intercept,hold,release",
+    "--property",
+    "priority",
+)
 
 
 def test_a_terminal_sees_progress_and_is_left_clean(monkeypatch, run):

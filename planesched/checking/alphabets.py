@@ -1,0 +1,95 @@
+"""Named alphabets: what may happen, for the questions that people have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["ALPHABETS", "DEFAULT", "GUEST_OS", "Alphabet"]
+
+GUEST_OS = -1
+"""Stands for the guest OS's plane: ``os:halt`` is a halt that it alone does, ``hold os`` holds it.
+
+An ``arrival`` is an irq for any plane; where the marker is the one that calls down (tdx, cca), it
+comes to the marker, which alone knows where it goes (rules, 7: ``route = marker``)."""
+
+DEFAULT = "behaved"
+"""The alphabet of a search that names none."""
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Events under a name, and the question that they answer."""
+
+    name: str
+    events: tuple[str, ...]
+    question: str
+
+
+_ALL = (
+    Alphabet(
+        "behaved",
+        (
+            *(
+                "arrival",
+                "os:safe_halt",
+                "safe_call",
+                "safe_return",
+                "cli",
+                "sti",
+                "mask",
+                "unmask",
+            ),
+            *("lock", "answer"),
+        ),
+        "guests that keep their own rules: only the guest OS idles, and nobody idles, calls or "
+        "returns with interrupts shut off or masked",
+    ),
+    Alphabet(
+        "hostile",
+        ("irq", "safe_halt", "call", "return", "cli", "sti", "mask", "unmask", "lock", "answer"),
+        "any plane may halt whenever its interrupts are on",
+    ),
+    Alphabet(
+        "masks",
+        ("arrival", "call", "return", "mask", "unmask", "answer"),
+        "is an interrupt that the priority mask held back taken in the end?",
+    ),
+    Alphabet(
+        "idle",
+        ("arrival", "os:halt", "call", "return", "cli", "sti", "answer"),
+        "does whatever should end a halt end it, interrupts on or off?",
+    ),
+    Alphabet(
+        "calls",
+        ("arrival", "call", "return", "cli", "sti", "answer"),
+        "do calls and returns get through while interrupts are pending?",
+    ),
+    Alphabet(
+        "host",
+        ("arrival", "call", "return", "force", "hold os", "release os", "answer"),
+        "what do the host's own acts do: force any plane, hold and release the guest OS's?",
+    ),
+    Alphabet(
+        "nmi",
+        ("arrival", "nmi", "call", "return", "cli", "sti", "answer"),
+        "is every NMI taken, and by whom?",
+    ),
+    Alphabet(
+        "startup",
+        ("arrival", "nmi", "init", "start", "call", "return", "answer"),
+        "INIT, start, and what comes while a plane waits for its start",
+    ),
+    Alphabet(
+        "deliveries",
+        ("irq", "nmi", "intercept", "call", "return", "answer"),
+        "does all that can be delivered reach its plane in time?",
+    ),
+    Alphabet(
+        "guest",
+        ("halt", "call", "return", "cli", "sti", "mask", "unmask"),
+        "all that guests do, in any plane",
+    ),
+)
+
+ALPHABETS: Mapping[str, Alphabet] = MappingProxyType({each.name: each for each in _ALL})
+"""The alphabets by name."""

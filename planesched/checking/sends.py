@@ -1,0 +1,74 @@
+"""What senders send, and a protocol as C holds it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import Mistake
+from ..protocol import PROTOCOL_FIELDS, Protocol
+from .search import MAX_SENDS
+
+__all__ = ["Sent", "parse_sends", "protocol_numbers"]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one sender sends, again and again or once.
+
+    Parameters
+    ----------
+    kind : {"irq", "nmi"}
+        What is posted.
+    plane : int
+        For which plane.
+    kicked, posted : bool
+        Whether a kick follows, and whether there is a posting at all (else: a kick alone).
+    """
+
+    kind: str
+    plane: int
+    kicked: bool = True
+    posted: bool = True
+
+    def __str__(self) -> str:
+        more = "" if self.kicked and self.posted else " unkicked" if self.posted else " kick only"
+        return f"{self.kind} {self.plane}{more}"
+
+    @property
+    def numbers(self) -> tuple[int, int, int, int]:
+        """As C holds it."""
+        return int(self.kind == "nmi"), self.plane, int(self.kicked), int(self.posted)
+
+
+def parse_sends(sends: str | Iterable[str | Sent]) -> tuple[Sent, ...]:
+    """Read what senders send: ``"irq 1, nmi 0 unkicked"``, or one str or `Sent` each.
+
+    Raises
+    ------
+    Mistake
+        If one is not ``irq`` or ``nmi`` with a plane, or there are none or too many.
+    """
+    words = sends.split(",") if isinstance(sends, str) else list(sends)
+    found = tuple(word if isinstance(word, Sent) else _sent(word) for word in words)
+    if not 1 <= len(found) <= MAX_SENDS:
+        raise Mistake("sends", sends, f"1 to {MAX_SENDS} of them")
+    return found
+
+
+def _sent(word: str) -> Sent:
+    kind, plane, *more = [*word.split(), "", ""][: max(2, len(word.split()))]
+    how = {"": (True, True), "unkicked": (False, True), "kick only": (True, False)}
+    if kind not in ("irq", "nmi") or not plane.isdecimal() or " ".join(more) not in how:
+        raise Mistake(
+            "sends",
+            word.strip(),
+            "irq or nmi and a plane, as 'irq 1', with 'unkicked' or 'kick only' after it where "
+            "that is so",
+        )
+    return Sent(kind, int(plane), *how[" ".join(more)])
+
+
+def protocol_numbers(protocol: Protocol) -> tuple[int, ...]:
+    """Return the fields as C holds them, in their order."""
+    looker = 255 if protocol.looker == "host" else int(protocol.looker)
+    fields = list(PROTOCOL_FIELDS.values())[1:]
+    return looker, *(field.values.index(getattr(protocol, field.name)) for field in fields)
