@@ -17,11 +17,11 @@ from planesched import (
     check,
     compare,
     diff,
-    matrix,
     replay,
     simulate,
     sweep,
 )
+from planesched.checking import matrix
 from planesched.cli import main
 from planesched.errors import Mistake, TypeMistake
 from planesched.policytext import as_policies

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 import pytest
 
 from planesched import InputError, Result, Results
-from planesched.figures.batches import Interval
+from planesched.figures.interval import Interval
 from planesched.scenarios import load_scenario, scenarios
 
 
