@@ -26,6 +26,8 @@ _TITLES = (
 def result_text(result: "Result", columns: int | None = 0) -> str:
     """Return a result as text; `columns` is how wide, None as wide as it likes, 0 as it fits."""
     columns = width() if columns == 0 else columns
+    if _says_nothing(result):
+        return "\n".join(_filled([trace_text(result)], columns))
     whole = warnings(result)
     head = (
         f"{result.label}: {_run(result)}, "
@@ -47,7 +49,7 @@ def result_text(result: "Result", columns: int | None = 0) -> str:
 def results_text(results: "Results", columns: int | None = 0) -> str:
     """Return results of several policies side by side, as `result_text` does one."""
     columns = width() if columns == 0 else columns
-    if len(results) == 1:
+    if len(results) == 1 or _says_nothing(results[0]):
         return result_text(results[0], columns)
     first = results[0]
     whole = [f"WARNING: {each.label}: {note}" for each in results for note in warnings(each)]
@@ -70,6 +72,11 @@ def results_text(results: "Results", columns: int | None = 0) -> str:
         "\n".join(_filled([*rest, *_foot(list(results))], columns)),
     ]
     return "\n\n".join(parts)
+
+
+def _says_nothing(result: "Result") -> bool:
+    """Whether a trace had no interrupt: a table of zeros would look like an answer."""
+    return result.trace is not None and not result.trace.arrivals
 
 
 def _filled(texts: Sequence[str], columns: int | None) -> list[str]:
@@ -109,7 +116,7 @@ def trace_text(result: "Result") -> str:
     if trace.cuts:
         parts.append(f"{counted(trace.cuts, 'long busy period')} cut in two")
     notes = [f"note: {note}" for note in trace.notes]
-    none = [] if trace.arrivals else ["no interrupt, so there is nothing to compare"]
+    none = [] if trace.arrivals else ["no interrupt, so no table"]
     return ". ".join(["; ".join(parts), *notes, *none])
 
 

@@ -30,7 +30,7 @@ def test_every_block_runs(page, capsys, tmp_path, monkeypatch):
     assert isinstance(apart, Interval)
     # To relay costs a switch, of 2 us, more.
     assert 1500 < apart.low < apart.value < apart.high < 2500
-    assert len(names["rows"]) == 12 * (3 + 3)
+    assert len(names["rows"]) == 12 * (3 + 3 + 1)
     assert issubclass(names["RayExecutor"], Executor)
 
 
