@@ -11,7 +11,7 @@ import pytest
 from engine_by_hand import COSTS, make_jobs
 
 import planesched
-from planesched import EVENT, VM, Engine, Event, Policy, UserScheduler
+from planesched import EVENT, VM, Engine, Event, Policy, UserScheduler, capi
 
 THREADS = 4
 
@@ -88,8 +88,9 @@ def test_vcpus_of_one_vm_are_stepped_by_different_threads():
 
 def endless():
     """An engine that has work for hours: out to userspace and in again, a nanosecond each."""
-    policy = Policy.preset("kvm_planes", 3).replace(scheduler="user")
-    engine = Engine(policy, 3, costs={"exit": 1})
+    words = capi.policy_words("kvm_planes", 3)
+    userspace = UserScheduler(capi.__pyx_capi__["ps_api_scheduler"], user=words)
+    engine = Engine("vsm:scheduler=user", 3, costs={"exit": 1}, userspace=userspace)
     engine.feed(make_jobs((100, 2, 50), (120, 1, 10)))
     return engine
 
