@@ -161,7 +161,7 @@ def test_from_states():
     vm.vcpus[0].step("irq", 1)
     report = check("vsm", 2, events="hostile", from_states=vm.state, properties="work_conserving")
     assert len(report.verdicts["work_conserving"].trace) == 1
-    with pytest.raises(ValueError, match=r"expected one of a vCPU|not that of a vCPU"):
+    with pytest.raises(ValueError, match="expected one of a vCPU"):
         check("vsm", 2, from_states=np.array([(3,) * 15 + (5, 0)], STATE))
     with pytest.raises(ValueError, match=r"expected \(n, 2\)"):
         check("vsm", 2, 2, from_states=vm.state)
