@@ -60,30 +60,31 @@ static void use_up(const struct ps_kick_system *sys, struct ps_kicked *k, uint16
 
 /* ---- Senders ---- */
 
-static const uint8_t programs[3][4] = {
-    {PS_KICK_POST, PS_KICK_KICK, 0, 2},
-    {PS_KICK_KICK, PS_KICK_POST, 0, 2},
-    {PS_KICK_TEST, PS_KICK_POST, PS_KICK_KICK, 3},
+/* The acts of a send in order, by order, whether it kicks, and whether it posts. */
+struct program {
+    uint8_t n, acts[3];
 };
 
-/* The acts of a send in order; returns how many. */
-static unsigned program_of(const struct ps_kick_system *sys, const struct ps_send *send,
-                           uint8_t acts[3])
+static const struct program programs[3][2][2] = {
+    {{{0, {0}}, {1, {PS_KICK_POST}}},
+     {{1, {PS_KICK_KICK}}, {2, {PS_KICK_POST, PS_KICK_KICK}}}},
+    {{{0, {0}}, {1, {PS_KICK_POST}}},
+     {{1, {PS_KICK_KICK}}, {2, {PS_KICK_KICK, PS_KICK_POST}}}},
+    {{{0, {0}}, {1, {PS_KICK_POST}}},
+     {{2, {PS_KICK_TEST, PS_KICK_KICK}}, {3, {PS_KICK_TEST, PS_KICK_POST, PS_KICK_KICK}}}},
+};
+
+static const struct program *program_of(const struct ps_kick_system *sys, unsigned send)
 {
-    const uint8_t *all = programs[sys->protocol.order];
-    unsigned n = 0;
-    for (unsigned i = 0; i < all[3]; i++)
-        if (all[i] == PS_KICK_POST ? send->posts : send->kicks)
-            acts[n++] = all[i];
-    return n;
+    return &programs[sys->protocol.order][sys->sends[send].kicks != 0]
+                    [sys->sends[send].posts != 0];
 }
 
 int ps_kick_next(const struct ps_kick_system *sys, const struct ps_kicked *k, unsigned send)
 {
-    uint8_t acts[3];
-    const unsigned n = program_of(sys, &sys->sends[send], acts);
+    const struct program *program = program_of(sys, send);
     const unsigned done = k->places[send] & PS_PLACE_DONE;
-    return done < n ? acts[done] : -1;
+    return done < program->n ? program->acts[done] : -1;
 }
 
 static int half_way(const struct ps_kick_system *sys, const struct ps_kicked *k)
@@ -124,8 +125,7 @@ static unsigned due(const struct ps_kick_system *sys, const struct ps_kicked *k,
 /* A sender goes on; one that is over and may repeat stands at its beginning. */
 static void advance(const struct ps_kick_system *sys, struct ps_kicked *k, unsigned send, int over)
 {
-    uint8_t acts[3];
-    const unsigned n = program_of(sys, &sys->sends[send], acts);
+    const unsigned n = program_of(sys, send)->n;
     const unsigned done = over ? n : (k->places[send] & PS_PLACE_DONE) + 1u;
     if (done < n)
         k->places[send] = (uint8_t)((k->places[send] & ~PS_PLACE_DONE) | done);
@@ -311,10 +311,13 @@ static int do_answer(const struct ps_kick_system *sys, struct ps_kicked *k)
     const unsigned plane = ps_default_pick(&sys->policy, &k->s);
     if (plane == PS_NO_PLANE)
         return -1;
+    const struct ps_state before = k->s;
     if (sys->policy.scheduler == PS_SCHEDULER_USER)
         k->s.req_exit = ps_requests(&sys->policy, &k->s, plane);
-    if (ps_step(&sys->policy, &k->s, PS_EVENT_ENTER, plane).fault)
+    if (ps_step(&sys->policy, &k->s, PS_EVENT_ENTER, plane).fault) {
+        k->s = before;
         return -1;
+    }
     if (host)
         k->phase = PS_PHASE_OUT;
     return 0;
@@ -498,18 +501,16 @@ int ps_kick_looker_next(const struct ps_kick_system *sys, const struct ps_kicked
     return !by_host(sys) ? -1 : is_blocked(k) ? PS_KICK_SLEEP : PS_KICK_ENTER;
 }
 
-/* The looker does the one thing that it can. Returns -1 where that is nothing. */
+/* The looker does the one thing that it can; one that cannot happen changes nothing. Returns -1
+ * where that is nothing. */
 static int go_on(const struct ps_kick_system *sys, struct ps_kicked *k)
 {
     const int kind = ps_kick_looker_next(sys, k);
     unsigned broken = 0;
     if (kind >= 0) {
         const struct ps_kick_act act = {(uint8_t)kind, 0, 0};
-        struct ps_kicked trial = *k;
-        if (ps_kick_do(sys, &trial, act, &broken) == 0) {
-            *k = trial;
+        if (ps_kick_do(sys, k, act, &broken) == 0)
             return 0;
-        }
     }
     if (may_leave(sys, k, PS_EVENT_RETURN) != PS_RECHECK_LAST || !k->kick)
         return -1;
@@ -517,13 +518,21 @@ static int go_on(const struct ps_kick_system *sys, struct ps_kicked *k)
     return 0;
 }
 
+static int rests(const struct ps_kick_system *sys, const struct ps_kicked *k)
+{
+    return k->phase == PS_PHASE_IN || free_to_leave(sys, k);
+}
+
 /* Follow the looker until it rests. Returns 0, or -1 where it never does: its acts are determined,
- * so it is enough to meet one state twice (Brent). */
+ * so it is enough to meet one state twice (Brent). Most rest after a few acts. */
 static int come_to_rest(const struct ps_kick_system *sys, struct ps_kicked *k)
 {
+    for (unsigned i = 0; i < 16u; i++)
+        if (rests(sys, k) || go_on(sys, k) != 0)
+            return 0;
     struct ps_kicked mark = *k;
     unsigned power = 1, length = 0;
-    while (k->phase != PS_PHASE_IN && !free_to_leave(sys, k)) {
+    while (!rests(sys, k)) {
         if (go_on(sys, k) != 0)
             return 0;
         if (memcmp(&mark, k, sizeof mark) == 0)
@@ -541,6 +550,13 @@ unsigned ps_kick_broken(const struct ps_kick_system *sys, const struct ps_kicked
 {
     struct ps_kicked trial = *k;
     return lost(sys, k) | (come_to_rest(sys, &trial) != 0 ? PS_BROKEN_LOOP : 0u);
+}
+
+unsigned ps_kick_broken_after(const struct ps_kick_system *sys, const struct ps_kicked *k,
+                              struct ps_kick_act act)
+{
+    const unsigned last = by_host(sys) ? PS_KICK_ANSWER : PS_KICK_END;
+    return act.kind >= PS_KICK_LOOK && act.kind <= last ? lost(sys, k) : ps_kick_broken(sys, k);
 }
 
 int ps_kick_heals(const struct ps_kick_system *sys, const struct ps_kicked *k)

@@ -97,6 +97,11 @@ int ps_kick_looker_next(const struct ps_kick_system *sys, const struct ps_kicked
 /* The properties of states that are broken here. */
 unsigned ps_kick_broken(const struct ps_kick_system *sys, const struct ps_kicked *k);
 
+/* The same after an act, where the looker came to rest from the state before it: so it does after
+ * an act of its own, if it did not rest already. */
+unsigned ps_kick_broken_after(const struct ps_kick_system *sys, const struct ps_kicked *k,
+                              struct ps_kick_act act);
+
 /* Whether one more complete send of any plane that waits is looked at: what is lost is late, not
  * lost for good. */
 int ps_kick_heals(const struct ps_kick_system *sys, const struct ps_kicked *k);

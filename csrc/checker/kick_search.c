@@ -6,8 +6,20 @@
 
 #include "planesched/compiler.h"
 
-#define MASKS (offsetof(struct ps_state, current) / 2u)
-#define N_MASKS (MASKS + 6u) /* those of the rules, then those of the layer */
+/* The masks of a state, those of the rules and then those of the layer, as two halves. */
+#define LOW(X) \
+    X(s.online) X(s.runnable) X(s.halted) X(s.irq) X(s.masked) X(s.noint) X(s.nmi) X(s.trap) \
+    X(s.held) X(s.edge) X(s.locked)
+#define HIGH(X) \
+    X(s.vina) X(s.vina_asserted) X(s.req_exit) X(s.unstarted) \
+    X(posted) X(pnmi) X(kick) X(mute) X(look) X(seen)
+#define N_LOW 11u
+#define N_HIGH 10u
+#define NARROW 5u /* planes at most with which each half fits a word */
+
+/* Current, status, phase and restored; then the places of senders, so many bits each. */
+#define REST_BITS 10u
+#define PLACE_BITS 5u
 
 /* ---- Packed states ---- */
 
@@ -19,9 +31,9 @@ struct pen {
 static inline void put(struct pen *pen, uint64_t value, unsigned width)
 {
     const unsigned word = pen->at >> 6, shift = pen->at & 63u;
-    pen->words[word] |= value << shift;
+    pen->words[word] = shift ? pen->words[word] | value << shift : value;
     if (shift + width > 64u)
-        pen->words[word + 1u] |= value >> (64u - shift);
+        pen->words[word + 1u] = value >> (64u - shift);
     pen->at += width;
 }
 
@@ -36,57 +48,82 @@ static inline uint64_t get(struct pen *pen, unsigned width)
 }
 
 /* Field by field: some have just been written, and a wider load would wait for those stores. */
-static void masks_of(const struct ps_kicked *k, uint16_t masks[N_MASKS])
+#define PUT_NEXT(field) half |= (uint64_t)k->field << at, at += n;
+#define GET_NEXT(field) k->field = (uint16_t)(half >> at & all), at += n;
+#define PUT_MASK(field) put(pen, k->field, n);
+#define GET_MASK(field) k->field = (uint16_t)get(pen, n);
+
+static inline void put_halves(struct pen *pen, const struct ps_kicked *k, unsigned n)
 {
-    const struct ps_state *s = &k->s;
-    const uint16_t all[N_MASKS] = {
-        s->online, s->runnable, s->halted, s->irq, s->masked, s->noint, s->nmi, s->trap, s->held,
-        s->edge, s->locked, s->vina, s->vina_asserted, s->req_exit, s->unstarted,
-        k->posted, k->pnmi, k->kick, k->mute, k->look, k->seen};
-    memcpy(masks, all, sizeof all);
+    uint64_t half = 0;
+    unsigned at = 0;
+    LOW(PUT_NEXT)
+    put(pen, half, at);
+    half = at = 0;
+    HIGH(PUT_NEXT)
+    put(pen, half, at);
 }
 
-static void pack(const struct ps_kick_search *search, const struct ps_kicked *k, uint64_t *key)
+static inline void get_halves(struct pen *pen, struct ps_kicked *k, unsigned n)
 {
-    const unsigned n = search->sys.n_planes;
-    uint16_t masks[N_MASKS];
+    const uint64_t all = (UINT64_C(1) << n) - 1u;
+    uint64_t half = get(pen, N_LOW * n);
+    unsigned at = 0;
+    LOW(GET_NEXT)
+    half = get(pen, N_HIGH * n);
+    at = 0;
+    HIGH(GET_NEXT)
+}
+
+static void put_masks(struct pen *pen, const struct ps_kicked *k, unsigned n)
+{
+    LOW(PUT_MASK)
+    HIGH(PUT_MASK)
+}
+
+static void get_masks(struct pen *pen, struct ps_kicked *k, unsigned n)
+{
+    LOW(GET_MASK)
+    HIGH(GET_MASK)
+}
+
+static inline void pack(const struct ps_kick_search *search, const struct ps_kicked *k,
+                        uint64_t *key)
+{
+    const unsigned n = search->sys.n_planes, n_sends = search->sys.n_sends;
     struct pen pen = {key, 0};
-    masks_of(k, masks);
-    memset(key, 0, search->words * sizeof *key);
-    if (n * N_MASKS <= 64u) { /* all in the first word: no test whether one crosses into the next */
-        uint64_t word = 0;
-        for (unsigned i = N_MASKS; i-- > 0;)
-            word = word << n | masks[i];
-        key[0] = word;
-        pen.at = n * (unsigned)N_MASKS;
-    } else {
-        for (unsigned i = 0; i < N_MASKS; i++)
-            put(&pen, masks[i], n);
-    }
-    put(&pen, (uint64_t)(unsigned)k->s.current | (uint64_t)k->s.status << 4 |
-                  (uint64_t)k->phase << 6 | (uint64_t)k->restored << 9, 10);
-    for (unsigned i = 0; i < search->sys.n_sends; i++)
-        put(&pen, k->places[i], 5);
+    uint64_t rest = (uint64_t)(unsigned)k->s.current | (uint64_t)k->s.status << 4 |
+                    (uint64_t)k->phase << 6 | (uint64_t)k->restored << 9;
+    for (unsigned i = 0; i < n_sends; i++)
+        rest |= (uint64_t)k->places[i] << (REST_BITS + PLACE_BITS * i);
+    if (n == 3u) /* the usual one, with shifts known beforehand */
+        put_halves(&pen, k, 3u);
+    else if (n <= NARROW)
+        put_halves(&pen, k, n);
+    else
+        put_masks(&pen, k, n);
+    put(&pen, rest, REST_BITS + PLACE_BITS * n_sends);
 }
 
 static struct ps_kicked unpack(const struct ps_kick_search *search, uint64_t *key)
 {
-    const unsigned n = search->sys.n_planes;
-    uint16_t masks[N_MASKS];
+    const unsigned n = search->sys.n_planes, n_sends = search->sys.n_sends;
     struct ps_kicked k;
     struct pen pen = {key, 0};
     memset(&k, 0, sizeof k);
-    for (unsigned i = 0; i < N_MASKS; i++)
-        masks[i] = (uint16_t)get(&pen, n);
-    memcpy(&k.s, masks, 2u * MASKS);
-    memcpy(&k.posted, masks + MASKS, 2u * (N_MASKS - MASKS));
-    const uint64_t rest = get(&pen, 10);
+    if (n == 3u)
+        get_halves(&pen, &k, 3u);
+    else if (n <= NARROW)
+        get_halves(&pen, &k, n);
+    else
+        get_masks(&pen, &k, n);
+    const uint64_t rest = get(&pen, REST_BITS + PLACE_BITS * n_sends);
     k.s.current = (int8_t)(rest & 15u);
     k.s.status = (uint8_t)(rest >> 4 & 3u);
     k.phase = (uint8_t)(rest >> 6 & 7u);
-    k.restored = (uint8_t)(rest >> 9);
-    for (unsigned i = 0; i < search->sys.n_sends; i++)
-        k.places[i] = (uint8_t)get(&pen, 5);
+    k.restored = (uint8_t)(rest >> 9 & 1u);
+    for (unsigned i = 0; i < n_sends; i++)
+        k.places[i] = (uint8_t)(rest >> (REST_BITS + PLACE_BITS * i) & 31u);
     return k;
 }
 
@@ -115,7 +152,7 @@ static int same_key(const uint64_t *a, const uint64_t *b, unsigned words)
     return 1;
 }
 
-static int grow_slots(struct ps_kick_search *search)
+static int grow_kick_slots(struct ps_kick_search *search)
 {
     const uint32_t size = search->mask ? (search->mask + 1u) * 2u : 1u << 12;
     uint32_t *slots = malloc((size_t)size * sizeof *slots);
@@ -160,11 +197,12 @@ static int store(struct ps_kick_search *search, const struct ps_kick_waiting *re
             return 0;
     if (search->n == search->room && grow_states(search) != 0)
         return -1;
-    memcpy(search->keys + (size_t)search->n * words, reached->key, words * sizeof(uint64_t));
+    for (unsigned i = 0; i < words; i++)
+        search->keys[(size_t)search->n * words + i] = reached->key[i];
     search->parents[search->n] = reached->parent;
     search->acts[search->n] = reached->act;
     search->slots[at] = search->n++;
-    if ((uint64_t)search->n * 2u > search->mask && grow_slots(search) != 0)
+    if ((uint64_t)search->n * 2u > search->mask && grow_kick_slots(search) != 0)
         return -1;
     return 1;
 }
@@ -173,11 +211,11 @@ static int store(struct ps_kick_search *search, const struct ps_kick_waiting *re
 
 int ps_kick_open(struct ps_kick_search *search)
 {
-    const unsigned bits = (unsigned)N_MASKS * search->sys.n_planes + 10u +
-                          5u * search->sys.n_sends;
+    const unsigned bits = (N_LOW + N_HIGH) * search->sys.n_planes + REST_BITS +
+                          PLACE_BITS * search->sys.n_sends;
     search->words = (bits + 63u) / 64u;
     search->waiting = malloc(PS_KICK_WAITING * sizeof *search->waiting);
-    return search->words <= PS_KICK_WORDS && search->waiting && grow_slots(search) == 0 &&
+    return search->words <= PS_KICK_WORDS && search->waiting && grow_kick_slots(search) == 0 &&
                    grow_states(search) == 0
                ? 0 : -1;
 }
@@ -213,13 +251,11 @@ static void find(struct ps_kick_search *search, unsigned broken, uint32_t state,
     search->broken |= broken;
 }
 
-/* Remember a state that was reached. */
-static void reach(struct ps_kick_search *search, const struct ps_kicked *k, uint32_t parent,
-                  struct ps_kick_act act)
+/* The state that was made in the next free place is one that was reached. */
+static inline void reach(struct ps_kick_search *search, uint32_t parent, struct ps_kick_act act)
 {
     struct ps_kick_waiting *reached = &search->waiting[search->n_waiting++];
-    reached->k = *k;
-    pack(search, k, reached->key);
+    pack(search, &reached->k, reached->key);
     reached->hash = hash_of(reached->key, search->words);
     reached->parent = parent;
     reached->act = act;
@@ -241,9 +277,11 @@ static int settle(struct ps_kick_search *search)
             search->failed = 1;
             return -1;
         }
-        if (new && search->wanted & ~search->broken)
-            find(search, ps_kick_broken(&search->sys, &reached->k), search->n - 1u, 0,
-                 reached->act, &reached->k);
+        if (!new || !(search->wanted & ~search->broken))
+            continue;
+        const unsigned broken = ps_kick_broken_after(&search->sys, &reached->k, reached->act);
+        if (broken)
+            find(search, broken, search->n - 1u, 0, reached->act, &reached->k);
     }
     search->n_waiting = 0;
     return 0;
@@ -252,21 +290,23 @@ static int settle(struct ps_kick_search *search)
 int ps_kick_root(struct ps_kick_search *search, const struct ps_kicked *k)
 {
     const struct ps_kick_act none = {0, 0, 0};
-    reach(search, k, PS_KICK_NOWHERE, none);
+    search->waiting[search->n_waiting].k = *k;
+    reach(search, PS_KICK_NOWHERE, none);
     return settle(search);
 }
 
 static void try_act(struct ps_kick_search *search, const struct ps_kicked *from, uint32_t number,
                     struct ps_kick_act act)
 {
-    struct ps_kicked k = *from;
+    struct ps_kicked *k = &search->waiting[search->n_waiting].k;
     unsigned broken = 0;
-    if (ps_kick_do(&search->sys, &k, act, &broken) != 0)
+    *k = *from;
+    if (ps_kick_do(&search->sys, k, act, &broken) != 0)
         return;
     search->transitions++;
     if (broken)
-        find(search, broken, number, 1, act, &k);
-    reach(search, &k, number, act);
+        find(search, broken, number, 1, act, k);
+    reach(search, number, act);
 }
 
 static void expand(struct ps_kick_search *search, uint32_t number)

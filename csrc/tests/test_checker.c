@@ -22,8 +22,8 @@ static void fill(const struct ps_system *sys, struct ps_world *world)
         memcpy(&world->vcpus[vcpu], masks, sizeof masks);
         world->vcpus[vcpu].current = (int8_t)(random_mask(sys) % sys->n_planes);
         world->vcpus[vcpu].status = (uint8_t)(random_mask(sys) % 3u);
-        const unsigned all = (1u << sys->n_planes * sys->n_planes) - 1u;
-        if (sys->locks) {
+        if (sys->locks) { /* of few planes: a bit for each pair */
+            const unsigned all = (1u << sys->n_planes * sys->n_planes) - 1u;
             world->locks[vcpu] = (uint16_t)(random_32(&seed) & all);
             world->waits[vcpu] = random_mask(sys);
         }
