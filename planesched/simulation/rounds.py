@@ -66,7 +66,7 @@ class Rounds:
         """Simulate to the end, or to Ctrl-C, and merge what there is then."""
         with ctrl_c_sets(self._stop):
             try:
-                while self.step():
+                while self.step() and not self._stop.is_set():
                     pass
             except KeyboardInterrupt:
                 self._stop.set()

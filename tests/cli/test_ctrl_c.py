@@ -70,17 +70,16 @@ def test_ctrl_c_before_anything_was_counted_is_an_interrupt():
         interrupted(lambda: simulate("vsm", 2, 2, APART, duration="1 s", warmup="2000000 s"))
 
 
-def test_ctrl_c_while_comparing_keeps_the_policies_that_were_simulated():
+def test_ctrl_c_while_comparing_gives_every_policy_as_far_as_it_came():
     def tell(part, events):
-        if part == 1:
+        if part >= 0.5:
             raise KeyboardInterrupt
 
     found = compare(["vsm", "vsm_relay"], 3, 1, APART, duration="5 ms", progress=tell)
     assert found.partial
-    assert found.labels == ("vsm",)
+    assert found.labels == ("vsm", "vsm_relay")
+    assert all(result.partial and 0 < result.elapsed_ns < 5 * 10**6 for result in found)
     assert "(partial: stopped before its end)" in str(found)
-    with pytest.raises(ValueError, match="a second policy: there is only vsm"):
-        found.difference("switches")
     found, seconds = interrupted(
         lambda: compare(["vsm", "openhcl"], 3, 2, APART, duration="60 min")
     )
