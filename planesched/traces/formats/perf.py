@@ -17,7 +17,8 @@ _EVENT = rb" +(?:\d{1,20} +)?" + EVENT
 _CPU = rb"\[\d+\] +"
 # The process and the thread; perf pads the thread to the right.
 _TID = rb"(?:\d{1,10}/ *)?(\d{1,10})"
-_COMM = rb"\S[^\0]*?\s+"
+# One blank: what more there are belong to the comm, so that they are walked once.
+_COMM = rb"\S[^\0]*?\s"
 
 _SCRIPT = re.compile(
     rb"\s*\S[^\0]*?\s(?:\d+/)?(\d{1,10}) +\[\d+\] +(?:" + FLAGS + rb" +)?" + STAMP + rb" +" + EVENT
