@@ -5,16 +5,31 @@
 
 #include "core/record_checks.h"
 
+/* Look at what things cost: 0 if nothing takes time, 1 if something does, -1 if a cost is neither a
+ * time nor can be drawn. */
+static int look_at_costs(const struct ps_engine_config *config)
+{
+    const struct ps_costs *costs = config->costs;
+    if (!costs)
+        return 0;
+    int64_t least = costs->exit_ns;
+    int costly = costs->exit_ns != 0;
+    for (unsigned i = 0; i < PS_N_REASONS * PS_MAX_PLANES; i++)
+        for (unsigned to = 0; to < PS_MAX_PLANES; to++) {
+            const int64_t ns = costs->switch_ns[i / PS_MAX_PLANES][i % PS_MAX_PLANES][to];
+            least = ns < least ? ns : least;
+            costly |= ns != 0;
+        }
+    return least < (config->workload ? -(int64_t)costs->n_spreads : 0) ? -1 : costly;
+}
+
 static int config_valid(const struct ps_engine_config *config)
 {
     const struct ps_policy *policy = config->policy;
     if (!policy || !ps_policy_valid(policy) || config->n_planes < 1 ||
         config->n_planes > PS_MAX_PLANES || config->n_vcpus < 1 || config->start_ns < 0 ||
-        config->start_ns == PS_NEVER_NS || config->exit_ns < 0 || config->forward_ns < 0)
+        config->start_ns == PS_NEVER_NS || config->forward_ns < 0 || look_at_costs(config) < 0)
         return 0;
-    for (unsigned reason = 0; reason < PS_N_REASONS; reason++)
-        if (config->cost_ns[reason] < 0)
-            return 0;
     const uint32_t all = (2u << (config->n_planes - 1u)) - 1u;
     const uint16_t online = config->initial ? config->initial->online : config->online;
     if (online & ~all || config->busy & ~all || !ps_has(online, policy->boot) ||
@@ -72,10 +87,7 @@ static int take_workload(struct ps_engine *engine)
         if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS)
             engine->callers = (uint16_t)(engine->callers | ps_bit(engine->sources[i].plane));
     }
-    for (unsigned reason = 0; reason < PS_N_REASONS; reason++)
-        engine->costly |= engine->config.cost_ns[reason] > 0;
-    engine->costly |= engine->config.exit_ns > 0 ||
-                      (workload && (workload->costs || workload->exit_cost));
+    engine->costly = look_at_costs(&engine->config);
     engine->plain = !engine->costly && !engine->callers && !engine->talks &&
                     !engine->config.busy && engine->config.route == PS_ROUTE_OWN;
     return 0;

@@ -83,27 +83,25 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
     return done;
 }
 
+/* A cost, drawn if it is not a time. */
+static inline int64_t ps_vcpu_drawn_ns(const struct ps_vcpu v, int64_t cost_ns)
+{
+    const struct ps_engine *engine = v.engine;
+    if (cost_ns >= 0)
+        return cost_ns;
+    return engine->config.workload->draws->time(&engine->config.costs->spreads[-1 - cost_ns],
+                                                v.streams + engine->n_sources);
+}
+
 /* What a switch or an exit takes. */
 static inline int64_t ps_vcpu_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
 {
-    const struct ps_engine *engine = v.engine;
-    const struct ps_workload *workload = engine->config.workload;
-    struct ps_stream *stream = engine->n_streams ? v.streams + engine->n_sources : NULL;
+    const struct ps_costs *costs = v.engine->config.costs;
     int64_t cost_ns = 0;
-    if (done->bits & PS_MARK_SWITCHED) {
-        cost_ns = engine->config.cost_ns[done->reason];
-        if (workload && workload->costs)
-            cost_ns = workload->costs[((size_t)done->reason * PS_MAX_PLANES + done->was) *
-                                          PS_MAX_PLANES + v.guest->current];
-        if (cost_ns < 0)
-            cost_ns = workload->draws->time(&workload->spreads[-1 - cost_ns], stream);
-    }
-    if (done->bits & PS_MARK_EXIT) {
-        const int64_t exit_ns = workload && workload->exit_cost
-                                    ? workload->draws->time(workload->exit_cost, stream)
-                                    : engine->config.exit_ns;
-        cost_ns = ps_later(cost_ns, exit_ns);
-    }
+    if (done->bits & PS_MARK_SWITCHED)
+        cost_ns = ps_vcpu_drawn_ns(v, costs->switch_ns[done->reason][done->was][v.guest->current]);
+    if (done->bits & PS_MARK_EXIT)
+        cost_ns = ps_later(cost_ns, ps_vcpu_drawn_ns(v, costs->exit_ns));
     return cost_ns;
 }
 

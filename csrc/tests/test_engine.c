@@ -4,17 +4,21 @@
 #include "check.h"
 #include "planesched/histogram.h"
 
+static struct ps_costs costs;
+
 static struct ps_engine_config two_planes(const struct ps_policy *policy)
 {
     struct ps_engine_config config;
+    memset(&costs, 0, sizeof costs);
     memset(&config, 0, sizeof config);
+    config.costs = &costs;
     config.policy = policy;
     config.n_vcpus = 2;
     config.n_planes = 2;
     config.main_plane = PS_NO_PLANE;
     config.online = 3;
-    config.cost_ns[PS_REASON_INTERRUPT] = 3;
-    config.cost_ns[PS_REASON_RETURN] = 2;
+    ps_costs_set(&costs, PS_REASON_INTERRUPT, 3);
+    ps_costs_set(&costs, PS_REASON_RETURN, 2);
     return config;
 }
 
@@ -83,7 +87,7 @@ static void check_refusals(void)
     config.n_planes = 17;
     CHECK(ps_engine_create(&config, &engine) == PS_ENGINE_BAD_CONFIG);
     config = two_planes(&policy);
-    config.cost_ns[PS_REASON_CALL] = -1;
+    ps_costs_set(&costs, PS_REASON_CALL, -1);
     CHECK(ps_engine_create(&config, &engine) == PS_ENGINE_BAD_CONFIG);
     config = two_planes(&policy);
     config.route = PS_ROUTE_MARKER; /* without a marker */

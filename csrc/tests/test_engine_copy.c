@@ -89,7 +89,9 @@ int main(void)
     config.n_planes = PLANES;
     config.main_plane = PS_NO_PLANE;
     config.online = 3;
-    config.cost_ns[PS_REASON_INTERRUPT] = 11;
+    static struct ps_costs costs;
+    config.costs = &costs;
+    ps_costs_set(&costs, PS_REASON_INTERRUPT, 11);
 
     struct ps_draws draws;
     struct ps_source source;

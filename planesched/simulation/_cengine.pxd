@@ -36,7 +36,7 @@ cdef extern from "planesched/workload.h" nogil:
         uint16_t origin
         uint8_t arrivals, plane, callee
 
-    const unsigned PS_SEED_WORDS, PS_N_COSTS
+    const unsigned PS_SEED_WORDS
 
     struct ps_seed:
         uint32_t words[16]
@@ -51,9 +51,6 @@ cdef extern from "planesched/workload.h" nogil:
         ps_seed seed
         const uint32_t *ids
         const ps_draws *draws
-        const int64_t *costs
-        const ps_spread *spreads
-        const ps_spread *exit_cost
 
 cdef extern from "planesched/engine.h" nogil:
     const int64_t PS_NEVER_NS
@@ -73,6 +70,12 @@ cdef extern from "planesched/engine.h" nogil:
         PS_ENGINE_BAD_TIME
         PS_ENGINE_STOPPED
 
+    struct ps_costs:
+        int64_t switch_ns[12][16][16]
+        int64_t exit_ns
+        const ps_spread *spreads
+        uint32_t n_spreads
+
     struct ps_engine_config:
         const ps_policy *policy
         const ps_state *initial
@@ -80,8 +83,8 @@ cdef extern from "planesched/engine.h" nogil:
         uint8_t n_planes, route, main_plane
         uint16_t online, busy
         int64_t start_ns
-        int64_t cost_ns[12]
-        int64_t exit_ns, forward_ns
+        int64_t forward_ns
+        const ps_costs *costs
         const ps_workload *workload
         ps_userspace userspace
 

@@ -2,27 +2,32 @@
 
 from libc.stdint cimport int64_t, uint32_t
 
-from planesched.simulation._cengine cimport ps_engine, ps_source, ps_spread, ps_workload
+from planesched.simulation._cengine cimport (
+    ps_costs, ps_engine, ps_source, ps_spread, ps_workload,
+)
 from planesched.userspace cimport UserScheduler
+
+
+# What switches and exits take, as the engine takes it.
+cdef class CostTable:
+    cdef ps_costs c
+    cdef ps_spread *spreads
+    cdef list kept
 
 
 # A workload as the engine takes it, with everything that its pointers lead to.
 cdef class Guests:
     cdef ps_workload c
     cdef ps_source *sources
-    cdef ps_spread *spreads
-    cdef ps_spread exit_cost
     cdef list kept
     cdef readonly uint32_t vcpus
-    cdef size_t _keep(self, array, dtype) except 0
-    cdef int _take_spread(self, ps_spread *out, spread) except -1
     cdef int _take_source(self, ps_source *out, fields) except -1
 
 
 cdef class Engine:
     cdef ps_engine *c
     cdef readonly unsigned planes
-    cdef object _policy, _start_ns, _guests, _began_ns, _log
+    cdef object _policy, _start_ns, _costs, _guests, _began_ns, _log
     cdef UserScheduler _userspace
     cdef bint busy
     cdef bint _advance(self, int64_t until, stop) except *

@@ -29,10 +29,6 @@ class Guests:
         sources: Sequence[Mapping[str, Any]],
         seed: Sequence[int],
         ids: NDArray[np.uint32],
-        *,
-        costs: NDArray[np.int64] | None = None,
-        spreads: Sequence[tuple[int, float, float, int, NDArray[np.int64] | None]] = (),
-        exit_cost: tuple[int, float, float, int, NDArray[np.int64] | None] | None = None,
     ) -> None: ...
     @property
     def vcpus(self) -> int: ...

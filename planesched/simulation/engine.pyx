@@ -12,6 +12,7 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from planesched.simulation cimport _cengine as engine
 from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
@@ -19,10 +20,10 @@ from planesched._clayouts cimport (
     hold_enums, hold_layouts, ps_engine_layouts, ps_engine_numbers,
 )
 from planesched.core cimport fill_policy
-from planesched.csched cimport PS_MAX_PLANES, PS_N_REASONS, PS_NO_PLANE, ps_policy, ps_state
+from planesched.csched cimport PS_MAX_PLANES, PS_NO_PLANE, ps_policy, ps_state
 
 from ..userspace import as_user_scheduler
-from ..errors import Mistake
+from ..errors import Mistake, Words
 from ..layouts import FIGURES, JOB, ROW, STATE, TOTALS
 from ..figures.distribution import by_plane
 from ..checks import (
@@ -69,8 +70,8 @@ cdef class Engine:
     online : iterable of int, optional
         The planes that exist; all by default.
     costs : Costs, or what `Costs.of` takes, optional
-        What switches and exits take; nothing by default. Where `guests` have costs, those count.
-        What is drawn from a distribution is drawn with seed 0.
+        What switches and exits take; nothing by default. What is drawn from a distribution is drawn
+        with the seed of `guests`, or 0.
     route : {"own", "marker"}
         Whether a job goes to its plane, or first to the marker, which forwards it.
     forward_ns : int
@@ -138,12 +139,11 @@ cdef class Engine:
         self._start_ns = config.start_ns = whole_ns("start_ns", start_ns)
         config.forward_ns = whole_ns("forward_ns", forward_ns)
         costs = Costs.of(costs)
-        table, config.exit_ns = costs.by_reason() or ([0] * PS_N_REASONS, 0)
-        cdef int reason
-        for reason in range(PS_N_REASONS):
-            config.cost_ns[reason] = table[reason]
-        if guests is None and costs.by_reason() is None:
-            guests = idle_guests(costs, max(config.n_vcpus, MAX_VCPUS))
+        cdef CostTable table = None if costs.free else CostTable(costs)
+        config.costs = NULL if table is None else &table.c
+        self._costs = table
+        if guests is None and table is not None and table.c.n_spreads:
+            guests = Guests([], [0] * 4, np.arange(max(config.n_vcpus, MAX_VCPUS), dtype=np.uint32))
         check_guests(guests, config.n_vcpus)
         self._guests = guests
         self._began_ns = start_ns
@@ -209,6 +209,7 @@ cdef class Engine:
         self.planes = other.planes
         self._policy = other._policy
         self._start_ns = other._start_ns
+        self._costs = other._costs
         self._guests = other._guests
         self._began_ns = other._began_ns
         self._userspace = other._userspace
@@ -516,13 +517,6 @@ cdef class Turn:
         self.owner.busy = False
 
 
-def idle_guests(costs, vcpus):
-    """Return guests of `vcpus` vCPUs that do nothing: what switches take is drawn by theirs."""
-    table, spreads = costs.table()
-    ids = np.arange(vcpus, dtype=np.uint32)
-    return Guests([], [0] * 4, ids, costs=table, spreads=spreads, exit_cost=costs.exit.fields())
-
-
 cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
     if guests is not None and guests.vcpus < vcpus:
         raise Mistake("vcpus", vcpus, f"at most {guests.vcpus}: as many as guests are for")
@@ -539,5 +533,6 @@ def _room(n_rows, into):
         return tuple(np.zeros(shape, dtype) for shape, dtype in wanted)
     for array, (shape, dtype) in zip(into, wanted, strict=True):
         if array.shape != shape or array.dtype != dtype or not array.flags.carray:
-            raise ValueError(f"into: {array.dtype} of shape {array.shape} is none of a reading's")
+            found = Words(f"{array.dtype} of shape {array.shape}")
+            raise Mistake("into", found, "arrays of an earlier reading of this engine")
     return into

@@ -49,8 +49,8 @@ class Costs:
 
     Examples
     --------
-    >>> Costs({"any": "2 us", "call": Exponential("1 us")}, exit="10 us").table()[1]
-    [(2, 1000.0, 0.0, 0, None)]
+    >>> Costs({"any": "2 us", "call": Exponential("1 us")}, exit="10 us").table()[1:]
+    (10000, [(2, 1000.0, 0.0, 0, None)])
     """
 
     reasons: Mapping[str, Any] = field(default_factory=dict)
@@ -161,14 +161,6 @@ class Costs:
         all_of = [*self.reasons.values(), *self.between.values(), self.exit]
         return all(cost.mean_ns == 0 for cost in all_of)
 
-    def by_reason(self) -> tuple[list[int], int] | None:
-        """Return the ns by reason, and of an exit; None where that does not say it all."""
-        found, spreads = self.table()
-        leave = self.exit.fields()
-        if spreads or self.between or leave[0] != 0:
-            return None
-        return found[:, 0, 0].tolist(), leave[3]
-
     def as_dict(self) -> dict[str, Any]:
         """Return what `of` takes, as plain numbers and dicts: times in ns, planes as ``"0-1"``."""
         out: dict[str, Any] = {name: plain(cost) for name, cost in self.reasons.items()}
@@ -181,8 +173,8 @@ class Costs:
         parts += [f"{left} to {to} {cost}" for (left, to), cost in self.between.items()]
         return ", ".join([*parts, *([f"exit {self.exit}"] if self.exit.mean_ns else [])])
 
-    def table(self) -> tuple[NDArray[np.int64], list[Fields]]:
-        """Return costs by reason, from, to, as C holds them; negative ones draw from the rest."""
+    def table(self) -> tuple[NDArray[np.int64], int, list[Fields]]:
+        """Return costs by reason, from, to, that of an exit, and what negative ones draw from."""
         spreads: list[Fields] = []
         out = np.zeros((len(Reason), MAX_PLANES, MAX_PLANES), dtype=np.int64)
         out[1:] = _entry(self.reasons.get("any", spread(0)), spreads)
@@ -191,7 +183,7 @@ class Costs:
                 out[_REASONS[name]] = _entry(cost, spreads)
         for (left, entered), cost in self.between.items():
             out[1:, left, entered] = _entry(cost, spreads)
-        return out, spreads
+        return out, _entry(self.exit, spreads), spreads
 
 
 Given = Costs | Spread | Mapping[Any, Any] | str | int | os.PathLike[str] | None

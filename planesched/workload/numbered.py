@@ -111,11 +111,7 @@ class Resolved:
         numbered = self.numbered()
         places = {source.name: place for place, (_, _, source) in enumerate(numbered)}
         sources = [self._fields(item, ids, places) for item in numbered]
-        out: dict[str, Any] = {"sources": sources, "seed": seed_words(self.seed), "ids": ids}
-        if not self.costs.free:
-            table, spreads = self.costs.table()
-            out |= {"costs": table, "spreads": spreads, "exit_cost": self.costs.exit.fields()}
-        return out
+        return {"sources": sources, "seed": seed_words(self.seed), "ids": ids}
 
     def _fields(
         self, item: tuple[int, int, Source], ids: NDArray[np.uint32], places: dict[str, int]
@@ -159,6 +155,7 @@ class Resolved:
         if route is None:
             route = "marker" if self.policy.call == Call.descend else "own"
         return {
+            "costs": self.costs,
             "route": route,
             "forward_ns": self.workload.forward,
             "main": self.workload.main,

@@ -100,9 +100,9 @@ def test_no_more_vcpus_than_there_are_guests():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"members": np.ones(2)}, "members has 2 items for 3 ids"),
-        ({"targets": np.array([1, 3])}, "targets=.1 3. are not of the 3 vCPUs"),
-        ({"targets": np.array([], int)}, "are not of the 3 vCPUs"),
+        ({"members": np.ones(2)}, "members: 2 items, expected one for each of 3 vCPUs"),
+        ({"targets": np.array([1, 3])}, "targets=.*, expected some of the 3 vCPUs"),
+        ({"targets": np.array([], int)}, "expected some of the 3 vCPUs"),
     ],
 )
 def test_guests_of_other_vcpus(fields, words):
@@ -181,9 +181,9 @@ def test_a_reading_goes_into_nothing_else(place):
     engine = Engine("vsm", 2)
     arrays = list(engine.read())
     for wrong in (np.zeros(arrays[place].shape, "u4"), np.zeros(7, arrays[place].dtype)):
-        with pytest.raises(ValueError, match="is none of a reading's"):
+        with pytest.raises(ValueError, match="expected arrays of an earlier reading"):
             engine.read((*arrays[:place], wrong, *arrays[place + 1 :]))
     fixed = arrays[place].copy()
     fixed.flags.writeable = False
-    with pytest.raises(ValueError, match="is none of a reading's"):
+    with pytest.raises(ValueError, match="expected arrays of an earlier reading"):
         engine.read((*arrays[:place], fixed, *arrays[place + 1 :]))

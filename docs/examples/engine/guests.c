@@ -59,8 +59,10 @@ int main(void)
     config.n_planes = 2;
     config.online = 3;
     config.main_plane = PS_NO_PLANE;
-    config.cost_ns[PS_REASON_INTERRUPT] = 40;
-    config.cost_ns[PS_REASON_RETURN] = 30;
+    static struct ps_costs costs; /* there as long as the engine */
+    config.costs = &costs;
+    ps_costs_set(&costs, PS_REASON_INTERRUPT, 40);
+    ps_costs_set(&costs, PS_REASON_RETURN, 30);
 
     struct ps_engine *engine, *snapshot;
     if (ps_engine_create(&config, &engine) != 0)

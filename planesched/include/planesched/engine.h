@@ -34,7 +34,25 @@ struct ps_job {
 /* Whether a job goes to its plane at once, or to the marker first as a forward job. */
 enum ps_route { PS_ROUTE_OWN, PS_ROUTE_MARKER };
 
+struct ps_spread;
 struct ps_workload;
+
+/* What switches and exits to userspace take. A negative time -1 - k is drawn from spreads[k], with
+ * the draws and the seed of the workload, which there has to be then. */
+struct ps_costs {
+    int64_t switch_ns[PS_N_REASONS][PS_MAX_PLANES][PS_MAX_PLANES]; /* by reason, from, to */
+    int64_t exit_ns;
+    const struct ps_spread *spreads; /* [n_spreads] (workload.h) */
+    uint32_t n_spreads;
+};
+
+/* Let every switch for a reason take so long, whatever the planes. */
+static inline void ps_costs_set(struct ps_costs *costs, unsigned reason, int64_t switch_ns)
+{
+    for (unsigned from = 0; from < PS_MAX_PLANES; from++)
+        for (unsigned to = 0; to < PS_MAX_PLANES; to++)
+            costs->switch_ns[reason][from][to] = switch_ns;
+}
 
 struct ps_engine_config {
     const struct ps_policy *policy;  /* prepared; copied */
@@ -46,9 +64,8 @@ struct ps_engine_config {
     uint16_t online;                 /* not looked at with `initial` */
     uint16_t busy;                   /* planes that compute whenever they run */
     int64_t start_ns;                /* not negative */
-    int64_t cost_ns[PS_N_REASONS];   /* of a switch, by its reason */
-    int64_t exit_ns;                 /* of an exit to userspace */
     int64_t forward_ns;              /* service time of a forward job */
+    const struct ps_costs *costs;    /* NULL: switches and exits take no time */
     const struct ps_workload *workload; /* what guests do of themselves (workload.h), or NULL */
     struct ps_userspace userspace;   /* answers exits; zeroed: the default userspace scheduler */
 };
@@ -75,8 +92,8 @@ enum ps_job_mistake {
 struct ps_engine;
 
 /* Make an engine in `*out`, which the caller destroys. `config` and its policy and initial state
- * are copied; a workload, and what the userspace scheduler's `user` leads to, stay the caller's and
- * have to outlive the engine and its clones. Returns 0; or PS_ENGINE_BAD_CONFIG or
+ * are copied; costs, a workload, and what the userspace scheduler's `user` leads to, stay the
+ * caller's and have to outlive the engine and its clones. Returns 0; or PS_ENGINE_BAD_CONFIG or
  * PS_ENGINE_NO_MEMORY, and leaves `*out` alone. */
 int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out);
 

@@ -100,8 +100,6 @@ struct ps_draws {
     void (*draw[PS_N_ARRIVALS])(const struct ps_source *source, struct ps_stream *stream);
 };
 
-#define PS_N_COSTS (PS_N_REASONS * PS_MAX_PLANES * PS_MAX_PLANES)
-
 /* What the guests of an engine do of themselves. What it points to has to outlive the engine. */
 struct ps_workload {
     const struct ps_source *sources; /* [n_sources], prepared; by plane, then by number */
@@ -109,9 +107,6 @@ struct ps_workload {
     struct ps_seed seed;
     const uint32_t *ids;         /* [n_vcpus]: what streams are seeded with; NULL: 0, 1, ... */
     const struct ps_draws *draws;
-    const int64_t *costs;        /* [PS_N_COSTS] by reason, from, to; negative: spreads[-1 - c] */
-    const struct ps_spread *spreads;
-    const struct ps_spread *exit_cost;
 };
 
 /* The draws of this library, in plain C: the same seed gives the same jobs wherever the C library's
