@@ -10,17 +10,15 @@
 static int look_at_costs(const struct ps_engine_config *config)
 {
     const struct ps_costs *costs = config->costs;
-    if (!costs)
-        return 0;
-    int64_t least = costs->exit_ns;
-    int costly = costs->exit_ns != 0;
-    for (unsigned i = 0; i < PS_N_REASONS * PS_MAX_PLANES; i++)
+    int64_t least = costs ? costs->exit_ns : 0;
+    int costly = least != 0;
+    for (unsigned i = 0; costs && i < PS_N_REASONS * PS_MAX_PLANES; i++)
         for (unsigned to = 0; to < PS_MAX_PLANES; to++) {
             const int64_t ns = costs->switch_ns[i / PS_MAX_PLANES][i % PS_MAX_PLANES][to];
             least = ns < least ? ns : least;
             costly |= ns != 0;
         }
-    return least < (config->workload ? -(int64_t)costs->n_spreads : 0) ? -1 : costly;
+    return least < (costs && config->workload ? -(int64_t)costs->n_spreads : 0) ? -1 : costly;
 }
 
 static int config_valid(const struct ps_engine_config *config)
