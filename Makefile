@@ -25,7 +25,7 @@ COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
 # Without pymalloc every object has its own red zone. -P: the installed package, not the checkout.
 PRELOAD := $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name=libubsan.so)
 # The rooms whose tests reach C by ways of their own; the others' come by the same.
-DEBUGGED := tests/core tests/engine tests/checking tests/traces
+DEBUGGED := tests/core tests/engine tests/checking tests/traces tests/live
 UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 

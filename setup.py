@@ -9,7 +9,9 @@ its own build folder, and belongs into its own environment (`make debug`).
 """
 
 import os
+import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,9 @@ MADE = BUILD / get_config_var("SOABI")
 CSRC = sorted(path for path in Path("csrc").glob("*/*.c") if path.parent.name != "tests")
 DRAWS = sorted(Path("csrc/engine/draws").glob("*.c"))
 DRAWING = "planesched.simulation.engine"
+# Its ioctls are those of Linux on x86-64; elsewhere planesched.live says that it is not there.
+LIVE = Path("planesched/live/machine.pyx")
+LIVES = sys.platform == "linux" and platform.machine() == "x86_64"
 
 DIRECTIVES = {
     "binding": True,
@@ -190,6 +195,8 @@ def extension(pyx: Path) -> Extension:
 
 setup(
     cmdclass={"build_ext": Build, "build_py": Package},
-    ext_modules=[extension(pyx) for pyx in sorted(Path("planesched").rglob("*.pyx"))],
+    ext_modules=[
+        extension(pyx) for pyx in sorted(Path("planesched").rglob("*.pyx")) if LIVES or pyx != LIVE
+    ],
     options={"build": {"build_base": str(BUILD)}},
 )

@@ -2,7 +2,8 @@
 
     python csrc/amalgamate.py FOLDER
 
-FOLDER/planesched.h holds the public headers, FOLDER/planesched.c all of csrc/ that knows no Python.
+FOLDER/planesched.h holds the public headers, FOLDER/planesched.c all of csrc/ that knows no Python,
+but for csrc/live/, which needs Linux on x86-64.
 Both begin with what they are. Every name of C stands once in the tree, which makes this possible.
 """
 
@@ -40,7 +41,8 @@ def library() -> tuple[str, str]:
     licence = "SPDX-License-Identifier: MIT"
     header = notice.format("header", licence)
     header += "".join(inlined(path, done) for path in sorted(PUBLIC.glob("*.h")))
-    sources = [path for path in (ROOT / "csrc").glob("*/*.c") if path.parent.name != "tests"]
+    every = (ROOT / "csrc").glob("*/*.c")
+    sources = [path for path in every if path.parent.name not in ("tests", "live")]
     source = notice.format("C file", licence) + '#include "planesched.h"\n\n'
     return header, source + "".join(inlined(path, done) for path in sorted(sources))
 

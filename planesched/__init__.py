@@ -56,13 +56,14 @@ _HOMES = {
     "Results": "figures.results",
 }
 # Public too, each with a list of its own.
-_ROOMS = {"checking", "conformance", "report", "traces", "workload"}
+_ROOMS = {"checking", "conformance", "live", "report", "traces", "workload"}
 
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from . import checking as checking
     from . import conformance as conformance
+    from . import live as live
     from . import report as report
     from . import traces as traces
     from . import workload as workload

@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "search every reachable state for what goes wrong",
     "diff": "find the shortest way to where two policies differ",
     "conform": "run case files and print what differs",
+    "live": "run planes on this host's KVM, and measure what they cost",
 }
 """Each command's name and help. Its module, `planesched.commands.NAME`, has DESCRIPTION, EXAMPLE,
 ``add_arguments(parser)`` and ``run(args) -> int``, the exit status."""

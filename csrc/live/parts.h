@@ -1,0 +1,35 @@
+/* What the files of csrc/live/ share, and nobody else sees. */
+#ifndef PS_LIVE_PARTS_H
+#define PS_LIVE_PARTS_H
+
+#include <string.h>
+
+#include "live/machine.h"
+
+/* The guest's memory: 64 KiB at address 0, with a stack for each seat. */
+enum {
+    PS_LIVE_BYTES = 0x10000,
+    PS_LIVE_CODE = 0x1000,
+    PS_LIVE_HANDLERS = 0x2000,
+    PS_LIVE_HANDLER_BYTES = 8,
+    PS_LIVE_STACKS = 0x4000,
+    PS_LIVE_STACK_BYTES = 512
+};
+
+enum { PS_PORT_VECTOR = 0x10, PS_PORT_CALL = 0x11, PS_PORT_RETURN = 0x12, PS_PORT_ASK = 0x20 };
+
+extern const uint8_t ps_live_guest[], ps_live_guest_end[];
+
+/* Write the guest's code, handlers and vector table into its memory. */
+void ps_live_load_guest(uint8_t *memory);
+
+/* Note what went wrong; return the negative code. */
+int ps_machine_fail(struct ps_machine *machine, const char *what, int error, uint64_t detail);
+
+/* Give the calling thread the timer: 0, or -1 with errno. */
+int ps_live_timer_open(struct ps_live_timer *timer);
+void ps_live_timer_close(struct ps_live_timer *timer);
+/* After so long, have KVM_RUN of `run` in this thread return; 0 disarms. */
+void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, int64_t ns);
+
+#endif

@@ -1,0 +1,73 @@
+/* A timer that ends a KVM_RUN: its signal comes to the thread, and its handler has the run left.
+ *
+ * A signal alone would be lost where it comes just before the ioctl; KVM looks at immediate_exit as
+ * it begins. */
+#define _GNU_SOURCE
+#include "live/parts.h"
+
+#if PS_LIVE
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+#define TIMER_SIGNAL (SIGRTMAX - 3)
+
+static _Thread_local struct kvm_run *volatile armed;
+
+static void leave_run(int signal)
+{
+    struct kvm_run *run = armed;
+    (void)signal;
+    if (run)
+        run->immediate_exit = 1;
+}
+
+int ps_live_timer_open(struct ps_live_timer *timer)
+{
+    const int thread = (int)syscall(SYS_gettid);
+    struct sigaction action;
+    struct sigevent event;
+    timer_t id;
+    if (timer->thread == thread)
+        return 0;
+    ps_live_timer_close(timer);
+    memset(&action, 0, sizeof action);
+    action.sa_handler = leave_run;
+    if (sigaction(TIMER_SIGNAL, &action, NULL))
+        return -1;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = TIMER_SIGNAL;
+    event.sigev_notify_thread_id = thread;
+    if (timer_create(CLOCK_MONOTONIC, &event, &id))
+        return -1;
+    timer->id = id;
+    timer->thread = thread;
+    return 0;
+}
+
+void ps_live_timer_close(struct ps_live_timer *timer)
+{
+    if (timer->thread)
+        timer_delete(timer->id);
+    timer->thread = 0;
+}
+
+void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, int64_t ns)
+{
+    struct itimerspec when;
+    memset(&when, 0, sizeof when);
+    when.it_value.tv_sec = ns / 1000000000;
+    when.it_value.tv_nsec = ns % 1000000000;
+    armed = run;
+    timer_settime(timer->id, 0, &when, NULL);
+}
+
+#endif
