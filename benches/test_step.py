@@ -9,6 +9,7 @@ from mixes import closed_loop
 from planesched import EVENT, VM, capi
 
 N = 100_000
+LOOKUP = ["lookup.c", "automaton.c", "step_with.c", "ledger.c"]
 
 
 def repeated(n):
@@ -45,7 +46,7 @@ def test_step_from_c(benchmark, per, compile_peer, fixed_policy, events, how):
 
 def test_step_looked_up(benchmark, per, compile_peer, events):
     """The same from the C library's table of answers, which the first round fills."""
-    peer = compile_peer("lookup_loop", sources=["lookup.c", "automaton.c", "figures.c"])
+    peer = compile_peer("lookup_loop", sources=LOOKUP)
     peer.lookup_loop.restype = ctypes.c_uint64
     peer.ps_lookup_create.restype = ctypes.c_void_p
     words = capi.policy_words("vsm", planes=4)

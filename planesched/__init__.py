@@ -17,6 +17,7 @@ _HOMES = {
     # Rules
     "MAX_PLANES": "events",
     "Policy": "policy",
+    "Algorithm": "algorithm",
     "presets": "presets",
     "ChipEvent": "events",
     "Controller": "irqchip",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from . import report as report
     from . import traces as traces
     from . import workload as workload
+    from .algorithm import Algorithm as Algorithm
     from .checking import check as check
     from .checking import diff as diff
     from .core import VCPU as VCPU

@@ -3,7 +3,9 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from planesched._cfigures cimport ps_event_record, ps_ledger, ps_mistake, ps_outcome_record
-from planesched.csched cimport ps_apic, ps_chip_policy, ps_outcome, ps_policy, ps_state
+from planesched.csched cimport (
+    ps_algorithm, ps_apic, ps_chip_policy, ps_outcome, ps_policy, ps_state,
+)
 
 cdef extern from "core/run.h" nogil:
     struct ps_automaton:
@@ -11,12 +13,14 @@ cdef extern from "core/run.h" nogil:
         uint64_t n_filled
 
     ps_automaton *ps_automaton_create(
-        const ps_policy *policy, unsigned n_planes, uint32_t events, uint64_t bytes
+        const ps_policy *policy, const ps_algorithm *algorithm, unsigned n_planes, uint32_t events,
+        uint64_t bytes
     ) noexcept
     void ps_automaton_destroy(ps_automaton *automaton) noexcept
 
     struct ps_run:
         const ps_policy *policy
+        const ps_algorithm *algorithm
         ps_state *states
         uint64_t n_vcpus
         ps_ledger ledger
@@ -26,10 +30,16 @@ cdef extern from "core/run.h" nogil:
         ps_outcome_record *log
         uint64_t n_log, logged
 
-    void ps_run_plain(ps_run *run, uint64_t end) noexcept
+    int ps_run_plain(ps_run *run, uint64_t end) noexcept
     int ps_run_known(ps_run *run, uint64_t end) noexcept
     int ps_run_join(ps_run *run, int64_t start_ns) noexcept
     void ps_run_leave(ps_run *run, int64_t end_ns) noexcept
+
+cdef extern from "core/step_with.h" nogil:
+    ps_outcome ps_step_with(
+        const ps_policy *policy, const ps_algorithm *algorithm, ps_state *s, unsigned event,
+        unsigned plane
+    ) noexcept
 
 cdef extern from "core/chiprun.h" nogil:
     struct ps_chips:

@@ -6,16 +6,29 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t
 
 from planesched.csched cimport (
     PS_ABI_VERSION,
+    ps_algorithm,
     ps_apic,
     ps_chip_policy,
     ps_outcome,
     ps_policy,
     ps_state,
+    ps_wrong_answer,
 )
 
 
 cdef class Outcome:
     cdef ps_outcome c
+
+
+# The algorithm of a policy for one driver, whose `c` it asks; lives as long as that.
+cdef class Picker:
+    cdef ps_algorithm c
+    cdef ps_wrong_answer wrong
+    cdef object algorithm, template, error
+    cdef int take(self, algorithm) except -1
+    cdef int ask(self, void *own, const ps_state *state, tuple question) except? -1
+    # Raise what it raised, or what was wrong with its answer.
+    cdef int raise_wrong(self) except -1
 
 
 cdef class VM:
@@ -33,6 +46,9 @@ cdef class VM:
     cdef ps_apic *apics  # `planes` of them for each vCPU; NULL without controllers
     cdef int64_t *posted
     cdef object _controller, _apics, _posted
+    cdef Picker picker
+    cdef ps_algorithm algorithm  # with the memories of all vCPUs, one behind another
+    cdef object _memory
     cdef ps_outcome step_vcpu(self, uint64_t vcpu, unsigned event, unsigned plane) noexcept nogil
     cdef ps_outcome step_chip(
         self, uint64_t vcpu, unsigned event, unsigned plane, unsigned arg
@@ -45,6 +61,8 @@ cdef class VCPU:
 
 
 cdef int fill_policy(ps_policy *out, object policy) except -1
+cdef int fill_fields(ps_policy *out, object policy) except -1
+cdef Picker fill_algorithm(ps_policy *out, object policy)
 
 
 # The PS_ABI_VERSION that this package was compiled with.

@@ -1,8 +1,9 @@
 """The fast core: VMs that own their vCPUs' states, and one step of one vCPU.
 
 Which plane runs is decided by ps_step alone. Longer than 300 lines because every event of the
-rules is a documented method of a vCPU. The loop of `VM.run` and `pick_many` stand in files of their
-own that are included at the end: a module each would be 12,000 lines more for the C compiler.
+rules is a documented method of a vCPU. The loop of `VM.run`, `pick_many` and algorithms of one's
+own stand in files of their own that are included at the end: a module each would be 12,000 lines
+more for the C compiler.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongAndOverflow
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from planesched cimport _crun as loop
 from planesched cimport _cfigures as figures
@@ -28,10 +30,13 @@ from planesched.csched cimport (
     PS_MAX_PLANES,
     PS_N_EVENTS,
     PS_N_VECTORS,
+    PS_NO_ANSWER,
     PS_NO_PLANE,
     PS_N_POLICY_FIELDS,
     PS_STATUS_BLOCKED,
     PS_STATUS_USER,
+    ps_algorithm,
+    ps_algorithm_fn,
     ps_apic,
     ps_apic_ppr,
     ps_apic_serves,
@@ -42,7 +47,9 @@ from planesched.csched cimport (
     ps_chip_step,
     ps_default_pick,
     ps_first,
+    ps_memory_of,
     ps_outcome,
+    ps_pick_round_robin,
     ps_policy,
     ps_policy_default,
     ps_policy_field_name,
@@ -57,6 +64,7 @@ from planesched.csched cimport (
     ps_vectors_have,
 )
 
+from .cfunctions import address_of, function_address
 from .checks import (
     log_array,
     online_mask,
@@ -67,7 +75,7 @@ from .checks import (
     vcpu_count,
     whole,
 )
-from .errors import Mistake, TypeMistake
+from .errors import Mistake, TypeMistake, Words
 from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
 from .events import chip_event_number, event_number
 from .figures.planes import Stats
@@ -184,7 +192,15 @@ cdef int abi_version() noexcept nogil:
 
 
 cdef int fill_policy(ps_policy *out, object policy) except -1:
-    """Translate a Policy; its fields were validated when it was made."""
+    """Translate a Policy that goes where no algorithm of one's own is asked."""
+    if policy.has_algorithm:
+        found = Words(f"algorithm={policy.algorithm}")
+        raise Mistake("algorithm", found, "rank: another one is not asked here")
+    return fill_fields(out, policy)
+
+
+cdef int fill_fields(ps_policy *out, object policy) except -1:
+    """Translate the fields of a Policy; they were validated when it was made."""
     out[0] = ps_policy_default()
     for field, name in enumerate(POLICY_FIELDS):
         if ps_policy_set(out, field, as_number(getattr(policy, name))):
@@ -218,11 +234,11 @@ def policy_table():
 def check_policy_fields(table):
     """Raise ImportError unless Policy has the fields, values and standards of a C policy."""
     standard = Policy()
-    for name in field_names():
+    for name in POLICY_FIELDS:
         if name not in [row[0] for row in table]:
             raise ImportError(f"Policy.{name} is no field of struct ps_policy (policy.h)")
     for place, (name, values, number) in enumerate(table):
-        if place >= len(field_names()) or field_names()[place] != name:
+        if place >= len(POLICY_FIELDS) or POLICY_FIELDS[place] != name:
             raise ImportError(f"ps_policy.{name} is not field {place} of Policy (policy.py)")
         value = getattr(standard, name)
         enum = ENUMS.get(name)
@@ -233,7 +249,7 @@ def check_policy_fields(table):
             raise ImportError(f"{name} is {number} by default in policy.h, {value} in policy.py")
 
 
-POLICY_FIELDS = field_names()
+POLICY_FIELDS = tuple([name for name in field_names() if name != "algorithm"])
 check_policy_fields(policy_table())
 
 
@@ -282,7 +298,11 @@ cdef class VM:
         vcpus = vcpu_count(vcpus)
         self.planes = planes
         self._policy = policy
-        fill_policy(&self.c_policy, policy)
+        self.picker = fill_algorithm(&self.c_policy, policy)
+        self.algorithm = self.picker.c
+        self._memory = copies(self.picker, vcpus)
+        if self._memory is not None:
+            self.algorithm.memory = <void *><size_t>self._memory.ctypes.data
         cdef ps_state boot = ps_boot(
             &self.c_policy, <uint16_t>online_mask(online, planes, policy.boot)
         )
@@ -302,6 +322,9 @@ cdef class VM:
         self.apics = NULL
         self.posted = NULL
         if self._controller is not None:
+            if self.algorithm.pick is not NULL:
+                found = Words(f"algorithm={policy.algorithm}")
+                raise Mistake("algorithm", found, "rank, with interrupt controllers")
             fill_chips(self)
 
     def __dealloc__(self):
@@ -347,10 +370,14 @@ cdef class VM:
 
     def __reduce__(self):
         fields = (self._state.copy(), self._clock.copy(), self.clock_ns)
+        head = HEAD if self._policy.has_algorithm and self.algorithm.pick is ask_python else 0
+        memory = None
+        if self._memory is not None:
+            memory = self._memory.reshape(self.n_vcpus, -1)[:, head:].copy()
         chips = ()
         if self._controller is not None:
             chips = (self._controller, self._apics.copy(), self._posted.copy())
-        return _rebuild, (self.planes, int(self.n_vcpus), self._policy, *fields, *chips)
+        return _rebuild, (self.planes, int(self.n_vcpus), self._policy, *fields, memory, *chips)
 
     def __copy__(self):
         rebuild, args = self.__reduce__()
@@ -369,7 +396,10 @@ cdef class VM:
         cdef ps_outcome out
         if self.apics is not NULL:
             return self.step_chip(vcpu, event, plane, 0)
-        out = ps_step(&self.c_policy, s, event, plane)
+        if self.algorithm.pick is NULL:
+            out = ps_step(&self.c_policy, s, event, plane)
+        else:
+            out = step_by(self, vcpu, event, plane)
         note_times(self, vcpu, irq, out)
         return out
 
@@ -431,6 +461,20 @@ cdef class VM:
             self.busy = False
 
 
+cdef ps_outcome step_by(
+    VM vm, uint64_t vcpu, unsigned event, unsigned plane
+) noexcept nogil:
+    """Step one vCPU with the algorithm, which has a memory for each."""
+    cdef ps_state before = vm.states[vcpu]
+    cdef ps_algorithm algorithm = vm.algorithm
+    cdef ps_outcome out
+    algorithm.memory = ps_memory_of(&vm.algorithm, vcpu)
+    out = loop.ps_step_with(&vm.c_policy, &algorithm, &vm.states[vcpu], event, plane)
+    if out.fault == PS_NO_ANSWER:
+        vm.states[vcpu] = before
+    return out
+
+
 cdef void note_times(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcept nogil:
     """Note when a plane was entered, and when what is pending now and was not was posted."""
     cdef ps_state *s = &vm.states[vcpu]
@@ -445,11 +489,13 @@ cdef void note_times(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcep
         fresh &= <uint16_t>~(1 << plane)
 
 
-def _rebuild(planes, vcpus, policy, state, clock, clock_ns, controller=None, *chips):
+def _rebuild(planes, vcpus, policy, state, clock, clock_ns, memory=None, controller=None, *chips):
     cdef VM vm = VM(planes, vcpus, policy, controller=controller)
     vm._state[:] = state
     vm._clock[:] = clock
     vm.clock_ns = clock_ns
+    if memory is not None:
+        vm._memory.reshape(vcpus, -1)[:, -memory.shape[1]:] = memory
     if chips:
         vm._apics[:], vm._posted[:] = chips
     return vm
@@ -557,6 +603,8 @@ cdef class VCPU:
             raise Mistake("state", self.state, f"one of a vCPU with {vm.planes} planes")
         cdef Outcome outcome = Outcome.__new__(Outcome)
         outcome.c = vm.step_vcpu(self.index, number, target)
+        if outcome.c.fault == PS_NO_ANSWER:
+            vm.picker.raise_wrong()
         return outcome
 
     def default_pick(self):
@@ -748,6 +796,7 @@ def _listed(planes):
     return ",".join(map(str, planes))
 
 
+include "core_algorithm.pxi"
 include "core_chip.pxi"
 include "core_run.pxi"
 include "core_pick.pxi"

@@ -14,6 +14,7 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
     events = record_array("events", events, EVENT)
     cdef loop.ps_run it
     it.policy = &vm.c_policy
+    it.algorithm = NULL if vm.algorithm.pick is NULL else &vm.algorithm
     it.states = vm.states
     it.n_vcpus = vm.n_vcpus
     it.records = <const figures.ps_event_record *><size_t>events.ctypes.data
@@ -48,7 +49,7 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
         elif lookups and lookups_pay(vm, &it, start_ns):
             it.automaton = table_for(vm, kinds)
             run_known(vm, &it, start_ns)
-        run_plain(&it, start_ns)
+        run_plain(vm, &it, start_ns)
     finally:
         end_ns = reached(&it, start_ns)
         if it.n:
@@ -118,9 +119,10 @@ cdef int64_t reached(const loop.ps_run *it, int64_t start_ns) noexcept nogil:
     return it.records[it.done - 1].time_ns if it.done else start_ns
 
 
-cdef int run_plain(loop.ps_run *it, int64_t start_ns) except -1:
+cdef int run_plain(VM vm, loop.ps_run *it, int64_t start_ns) except -1:
     """Run what is left of the records, asking step each time."""
     cdef uint64_t end
+    cdef int wrong
     if it.done == it.n:
         return 0
     with nogil:
@@ -129,7 +131,9 @@ cdef int run_plain(loop.ps_run *it, int64_t start_ns) except -1:
         while it.done < it.n:
             end = min(it.done + BLOCK, it.n)
             with nogil:
-                loop.ps_run_plain(it, end)
+                wrong = loop.ps_run_plain(it, end)
+            if wrong:
+                vm.picker.raise_wrong()
             PyErr_CheckSignals()
     finally:
         with nogil:
@@ -139,7 +143,7 @@ cdef int run_plain(loop.ps_run *it, int64_t start_ns) except -1:
 
 cdef bint lookups_pay(VM vm, const loop.ps_run *it, int64_t start_ns) noexcept nogil:
     """Tell whether a table may be used: it takes a pass over all vCPUs, and 64-bit sums."""
-    if vm.looking_up_is_slow or it.n == 0 or it.n < it.n_vcpus:
+    if vm.looking_up_is_slow or not vm.algorithm.pure or it.n == 0 or it.n < it.n_vcpus:
         return False
     return <uint64_t>(it.records[it.n - 1].time_ns - start_ns) < <uint64_t>-1 / it.n_vcpus
 
@@ -152,7 +156,9 @@ cdef loop.ps_automaton *table_for(VM vm, uint32_t kinds) except NULL:
             return known
         kinds |= known.events
         forget(vm)
-    vm.automaton = loop.ps_automaton_create(&vm.c_policy, vm.planes, kinds, TABLE)
+    vm.automaton = loop.ps_automaton_create(
+        &vm.c_policy, &vm.algorithm, vm.planes, kinds, TABLE
+    )
     if vm.automaton is NULL:
         raise MemoryError
     return <loop.ps_automaton *>vm.automaton

@@ -1,6 +1,6 @@
 # The C core as Cython sees it: declarations of the header functions, nothing else.
 
-from libc.stdint cimport int8_t, uint8_t, uint16_t
+from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t, uint32_t
 
 cdef extern from "planesched/step.h" nogil:
     enum:
@@ -48,6 +48,41 @@ cdef extern from "planesched/step.h" nogil:
     unsigned ps_default_pick(const ps_policy *policy, const ps_state *s) noexcept
     ps_outcome ps_step(
         const ps_policy *policy, ps_state *s, unsigned event, unsigned plane
+    ) noexcept
+
+    enum:
+        PS_NO_ANSWER
+
+    ctypedef int (*ps_algorithm_fn)(
+        void *memory, const ps_policy *policy, const ps_state *state, uint32_t base, uint32_t pre,
+        uint32_t event
+    ) noexcept
+
+    struct ps_wrong_answer:
+        ps_state state
+        uint32_t base, pre, event
+        int32_t answer
+        int given
+
+    struct ps_algorithm:
+        ps_algorithm_fn pick
+        void *memory
+        size_t size
+        int pure
+        ps_wrong_answer *wrong
+
+    int ps_pick_rank(
+        void *memory, const ps_policy *policy, const ps_state *state, uint32_t base, uint32_t pre,
+        uint32_t event
+    ) noexcept
+    int ps_pick_round_robin(
+        void *memory, const ps_policy *policy, const ps_state *state, uint32_t base, uint32_t pre,
+        uint32_t event
+    ) noexcept
+    void *ps_memory_of(const ps_algorithm *algorithm, size_t vcpu) noexcept
+    ps_outcome ps_step_by(
+        const ps_policy *policy, const ps_algorithm *algorithm, ps_state *s, unsigned event,
+        unsigned plane
     ) noexcept
 
 cdef extern from "planesched/irqchip.h" nogil:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Self
 
+from .algorithm import NAMED, Algorithm, as_algorithm
 from .checks import one_of, plane_count, plane_id
-from .errors import Mistake, TypeMistake, unknown
+from .errors import Mistake, TypeMistake, Words, unknown
 from .events import MAX_PLANES, Reason
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Unhalt",
     "Vina",
     "Wake",
+    "check_userspace",
     "job_route",
 ]
 
@@ -149,6 +151,9 @@ class Policy:
         User only: switches for these reasons the kernel makes itself.
     boot : int
         The plane, 0..15, that runs first.
+    algorithm : {"rank", "round_robin"}, Algorithm, or what that takes
+        Which of the planes that could run does, in the kernel (section 3.7): the first by rank; by
+        turns; or one of one's own. With ``scheduler="user"`` it is userspace that picks.
 
     Raises
     ------
@@ -186,6 +191,15 @@ class Policy:
     scheduler: str | Scheduler = Scheduler.kernel
     accelerated: Iterable[str | Reason] = field(default=frozenset())
     boot: int = 0
+    algorithm: Any = NAMED[0]
+
+    def __init_subclass__(cls) -> None:
+        for name in (*field_names(), "userspace"):
+            if callable(vars(cls).get(name)):
+                raise Mistake(
+                    f"{cls.__name__}.{name}", Words("a method"),
+                    f"none of that name: nobody would call it; {name}= takes a function",
+                )  # fmt: skip
 
     def __post_init__(self) -> None:
         for name, enum in ENUMS.items():
@@ -201,6 +215,10 @@ class Policy:
             value = getattr(self, name)
             if self.marker is None and value in values:
                 raise Mistake(name, value.name, "a marker with it, but marker=None")
+        object.__setattr__(self, "algorithm", as_algorithm(self.algorithm))
+        if self.has_algorithm and self.scheduler == Scheduler.user:
+            expected = "rank, with scheduler=user: there userspace picks, see userspace="
+            raise Mistake("algorithm", Words(f"algorithm={self.algorithm}"), expected)
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with some fields changed, validated anew."""
@@ -221,7 +239,8 @@ class Policy:
             value = getattr(self, name)
             if name == "accelerated":
                 value = [reason.name.lower() for reason in sorted(value)]
-            out[name] = value.name if isinstance(value, IntEnum) else value
+            named = isinstance(value, IntEnum | Algorithm)
+            out[name] = value.name if named else value
         return out
 
     def check_planes(self, planes: int) -> None:
@@ -249,6 +268,16 @@ class Policy:
             return plane != self.marker, demoted, sign * plane
 
         return tuple(sorted(planes, key=key))
+
+    @property
+    def has_algorithm(self) -> bool:
+        """Whether another algorithm than `rank` picks."""
+        return bool(self.algorithm != NAMED[0])
+
+    @property
+    def exits(self) -> bool:
+        """Whether a vCPU ever leaves for userspace, which then picks."""
+        return self.scheduler == Scheduler.user or self.empty == Empty.user
 
     @property
     def hands_over(self) -> bool:
@@ -280,8 +309,15 @@ class Policy:
 
 
 def field_names() -> tuple[str, ...]:
-    """Give the names of a policy's fields, in order."""
+    """Give the names of a policy's fields, in order; the last, `algorithm`, has C beside them."""
     return tuple(item.name for item in fields(Policy))
+
+
+def check_userspace(userspace: object, policies: Iterable[Policy]) -> None:
+    """Raise Mistake for a userspace scheduler that would never be asked."""
+    if userspace is not None and not any(policy.exits for policy in policies):
+        expected = "None: no vCPU leaves for userspace unless scheduler=user or empty=user"
+        raise Mistake("userspace", userspace, expected)
 
 
 def job_route(route: str, policy: Policy) -> int:

@@ -126,7 +126,7 @@ def field_value(field: str, text: str) -> Any:
     text = text.strip()
     if field not in field_names():
         raise unknown("field", field, field_names())
-    if field in ENUMS:
+    if field in ENUMS or field == "algorithm":
         return text
     if field == "accelerated":
         return [reason for reason in text.split("+") if reason]

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import online_mask, plane_count, plane_id
+from .algorithm import Algorithm
+from .checks import online_mask, plane_count, plane_id, planes_of, whole
 from .errors import Mistake
 from .events import MASKS, Event, Fault, Flags, Reason, event_number, takes_plane
 from .layouts import STATE
@@ -68,8 +69,10 @@ def bit(plane: int) -> int:
 class Rules:
     """One vCPU under a policy: the state of section 1, and sections 3 and 4 as its methods."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, own: "Own | None" = None) -> None:
         self.policy = policy
+        self.takes_turns = policy.algorithm == "round_robin"
+        self.own = own
         self.marker = 0 if policy.marker is None else bit(policy.marker)
         self.accelerated = sum(bit(reason) for reason in Reason if reason in policy.accelerated)
         # Section 1, the state.
@@ -201,7 +204,7 @@ class Rules:
         pre = 0 if self.unseen else self.entering(view)
         if policy.trigger == Trigger.edge and policy.gate == Gate.priority and not self.unseen:  # 4
             self.edge &= ~(self.outranking(view) & self.irq & self.masked)
-        pick = self.picked(base | pre)  # 5
+        pick = self.chosen(base, pre)  # 5
         if pick == NOBODY:
             if policy.empty == Empty.user:
                 self.leave(cause)
@@ -247,6 +250,25 @@ class Rules:
         resort = (self.marker or bit(self.policy.boot)) & self.online & ~self.held
         self.runnable |= resort
         return self.first(resort)
+
+    def chosen(self, base: int, pre: int) -> int:
+        """Give the plane that an algorithm picks, or else the first (3.4.5, 3.7)."""
+        if self.takes_turns and base | pre:
+            return self.round_robin(base | pre)
+        if self.own is not None and base | pre:
+            return self.own.pick(self.values(), base, pre, self.event)
+        return self.picked(base | pre)
+
+    def round_robin(self, planes: int) -> int:
+        """Give the plane whose turn it is (3.7)."""
+        if self.event != Event.RESCHED and planes & bit(self.current):
+            first = self.first(planes)
+            return first if bit(first) & self.outranking(self.current) else self.current
+        for ahead in range(1, MAX_PLANES + 1):
+            plane = (self.current + ahead) % MAX_PLANES
+            if planes & bit(plane) and not planes & self.outranking(plane):
+                return plane
+        return NOBODY
 
     def why_entered(self, pick: int) -> int:
         """Give the reason of an entry that an event forced (3.4.6)."""
@@ -617,13 +639,53 @@ class Rules:
         return Outcome(self.was, self.current, Reason(self.reason), fault, flags)
 
 
+class Own:
+    """An algorithm of one's own for one vCPU, with its memory (3.7).
+
+    Raises
+    ------
+    Mistake
+        If it is a C function: this model asks Python alone.
+    """
+
+    def __init__(self, algorithm: Algorithm) -> None:
+        if algorithm.kind != "python":
+            raise Mistake("algorithm", algorithm, "a Python callable, in the slow model")
+        self.algorithm = algorithm
+        self.memory = () if algorithm.memory is None else (np.array(algorithm.memory),)
+
+    def pick(self, values: Values, base: int, pre: int, event: int) -> int:
+        """Ask, and raise Mistake for a plane that was not offered."""
+        function = self.algorithm.function
+        answer = function(record_of(values), base, pre, Event(event), *self.memory)
+        name = f"answer of algorithm {self.algorithm}"
+        plane = whole(name, answer)
+        if plane < 0 or not (base | pre) >> plane & 1:
+            offered = f"a plane of base={planes_of(base)} or pre={planes_of(pre)}"
+            raise Mistake(name, plane, f"{offered}, asked at {Event(event).name.lower()}")
+        return plane
+
+
+def own_of(policy: Policy) -> Own | None:
+    """Give the algorithm of a policy that is not shipped."""
+    return Own(policy.algorithm) if isinstance(policy.algorithm, Algorithm) else None
+
+
+def record_of(values: Values) -> Any:
+    """Give a state as a record of `planesched.layouts.STATE`."""
+    record = np.zeros((), STATE)
+    for name, value in zip(STATE.names or (), values, strict=True):
+        record[name] = value
+    return record
+
+
 def step(policy: Policy, state: Values, event: int, plane: int = NOBODY) -> tuple[Values, Outcome]:
     """Do one step of a vCPU as a pure function (rules, section 5).
 
     Parameters
     ----------
     policy : Policy
-        How the planes are scheduled.
+        How the planes are scheduled. The memory of an algorithm of one's own is as at the start.
     state : tuple of int
         The masks in the order of `planesched.events.MASKS`, then ``current`` and ``status``.
     event : int
@@ -636,7 +698,7 @@ def step(policy: Policy, state: Values, event: int, plane: int = NOBODY) -> tupl
     state, outcome : tuple of int, Outcome
         The state after the step, and what it did.
     """
-    rules = Rules(policy)
+    rules = Rules(policy, own_of(policy))
     rules.load(state)
     rules.step(event, plane)
     return rules.values(), rules.outcome()
@@ -701,7 +763,7 @@ class Reference:
     def __init__(self, policy: Given, planes: int, online: Iterable[int] | None = None) -> None:
         self.policy = as_policy(policy, planes)
         self.planes = planes
-        self._rules = Rules(self.policy)
+        self._rules = Rules(self.policy, own_of(self.policy))
         self._rules.load(boot_state(self.policy, planes, online))
 
     def step(self, event: str | int, plane: int | None = None) -> Outcome:
@@ -718,12 +780,21 @@ class Reference:
         if not takes_plane(number, call_takes_plane=self.policy.hands_over):
             if plane is not None:
                 raise Mistake("plane", plane, f"None: {name} takes no plane here")
-            self._rules.step(number)
+            self._step(number, NOBODY)
         elif plane is None:
             raise Mistake("plane", plane, f"a plane in 0..{self.planes - 1}: {name} needs one")
         else:
-            self._rules.step(number, plane_id("plane", plane, self.planes))
+            self._step(number, plane_id("plane", plane, self.planes))
         return self._rules.outcome()
+
+    def _step(self, event: int, plane: int) -> None:
+        """Step; where the algorithm makes a mistake, nothing has changed."""
+        before = self._rules.values()
+        try:
+            self._rules.step(event, plane)
+        except BaseException:
+            self._rules.load(before)
+            raise
 
     def __getattr__(self, verb: str) -> Callable[..., Outcome]:
         """Give an event as a method; ``return_`` stands for ``return``."""
@@ -750,10 +821,7 @@ class Reference:
     @property
     def state(self) -> Any:
         """The state as a record of `planesched.layouts.STATE` (a copy); may be set from one."""
-        record = np.zeros((), STATE)
-        for name, value in zip(STATE.names or (), self._rules.values(), strict=True):
-            record[name] = value
-        return record
+        return record_of(self._rules.values())
 
     @state.setter
     def state(self, record: Any) -> None:

@@ -1,27 +1,18 @@
 """Userspace schedulers from elsewhere: a Python callable, or a C function in any wrapping.
 
 The C drivers ask a ``struct ps_userspace`` (scheduler.h): a C function and what belongs to it. Here
-all that people have at hand becomes one. scipy, numba and cffi are not imported: who hands in their
-objects has done so.
+all that people have at hand becomes one.
 """
-
-import ctypes
-import sys
 
 import numpy as np
 
-from cpython.pycapsule cimport (
-    PyCapsule_CheckExact,
-    PyCapsule_GetContext,
-    PyCapsule_GetName,
-    PyCapsule_GetPointer,
-)
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from planesched.core cimport VCPU, Outcome
 from planesched.csched cimport PS_EVENT_ENTER, PS_MAX_PLANES, PS_STATUS_USER, ps_state
 
+from .cfunctions import address_of, function_address, kind_of
 from .checks import plane_id, whole
 from .errors import Mistake, TypeMistake
 from .events import Reason
@@ -33,8 +24,6 @@ cdef str EXPECTED = (
     "int (void *user, const struct ps_state *, int64_t now_ns, uint32_t vcpu, uint32_t reason, "
     "int32_t *req_exit)"
 )
-# The same as sizes in bytes, the result first.
-cdef tuple SIZES = (4, sizeof(void *), sizeof(void *), 8, 4, 4, sizeof(void *))
 
 
 cdef class UserScheduler:
@@ -67,7 +56,7 @@ cdef class UserScheduler:
     """
 
     def __init__(self, function=None, user=None):
-        self.kind = kind_of(function)
+        self.kind = "default" if function is None else kind_of(function)
         self._function = function
         self._user = user
         if self.kind in ("default", "python"):
@@ -77,19 +66,9 @@ cdef class UserScheduler:
                 self.c.fn = call_python
                 self.c.user = <void *>self
             return
-        check_signature(self.kind, function)
-        self.c.user = address_of(user)
-        if self.kind == "scipy":
-            self._function = capsule = tuple.__getitem__(function, 0)
-            if user is None:
-                self.c.user = PyCapsule_GetContext(capsule)
-            self.c.fn = function_in(capsule)
-        elif self.kind == "capsule":
-            self.c.fn = function_in(function)
-        else:
-            self.c.fn = <ps_scheduler_fn><size_t>int_address(self.kind, function)
-        if self.c.fn is NULL:
-            raise TypeError(f"function={function!r} is a null pointer")
+        address = function_address(self.kind, function, EXPECTED)
+        self.c.fn = <ps_scheduler_fn><size_t>address
+        self.c.user = <void *><size_t>address_of("user", user, function)
 
     def answer(self, VCPU vcpu not None, reason=Reason.NONE, now_ns=0):
         """Answer an exit of one vCPU.
@@ -182,75 +161,3 @@ cdef int call_python(
 def as_user_scheduler(function):
     """Give a UserScheduler for one, or for what one is made of."""
     return function if isinstance(function, UserScheduler) else UserScheduler(function)
-
-
-def kind_of(function):
-    """Give what a scheduler comes as: default, scipy, numba, cffi, ctypes, capsule or python."""
-    origin = type(function).__module__
-    if function is None:
-        return "default"
-    if PyCapsule_CheckExact(function):
-        return "capsule"
-    if isinstance(function, tuple) and type(function).__name__ == "LowLevelCallable":
-        return "scipy"
-    if origin == "_cffi_backend":
-        return "cffi"
-    if origin.startswith("numba.") and hasattr(function, "address"):
-        return "numba"
-    if isinstance(function, ctypes._CFuncPtr):
-        return "ctypes"
-    if callable(function):
-        return "python"
-    raise TypeError(f"function={function!r} is neither callable nor a C function")
-
-
-cdef int check_signature(str kind, object function) except -1:
-    """Raise TypeError unless a C function takes what a ps_scheduler_fn does, as far as it says."""
-    if kind == "scipy":
-        return check_signature(kind_of(function.function), function.function)
-    if kind == "capsule":
-        found = PyCapsule_GetName(function).decode()
-        fits = found.startswith("int (") and found.count(",") == len(SIZES) - 2
-    else:
-        found = sizes_of(kind, function)
-        fits = found == SIZES
-    if not fits:
-        raise TypeError(f"function={function!r} of signature {found}, expected {EXPECTED}")
-    return 0
-
-
-def sizes_of(kind, function):
-    """Give the sizes in bytes of a C function's result and arguments."""
-    if kind == "cffi":
-        ffi = sys.modules["_cffi_backend"].FFI()
-        signature = ffi.typeof(function)
-        signature = signature if signature.kind == "function" else signature.item
-        return tuple(ffi.sizeof(word) for word in (signature.result, *signature.args))
-    if kind == "numba":
-        function = function.ctypes
-    if function.argtypes is None or function.restype is None:
-        raise TypeError(f"function={function!r} has no argtypes or no restype")
-    return tuple(ctypes.sizeof(word) for word in (function.restype, *function.argtypes))
-
-
-def int_address(kind, function):
-    """Give the address of a C function."""
-    if kind == "numba":
-        return function.address
-    if kind == "cffi":
-        return int(sys.modules["_cffi_backend"].FFI().cast("size_t", function))
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
-
-
-cdef ps_scheduler_fn function_in(object capsule) except *:
-    return <ps_scheduler_fn>PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
-
-
-cdef void *address_of(object user) except *:
-    if user is None:
-        return NULL
-    if isinstance(user, np.ndarray):
-        return <void *><size_t>user.ctypes.data
-    if isinstance(user, int) and not isinstance(user, bool):
-        return <void *><size_t>user
-    raise TypeError(f"user={user!r} is neither an address nor an ndarray")

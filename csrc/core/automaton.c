@@ -28,13 +28,17 @@ static void number_codes(struct ps_automaton *a)
     a->width = code;
 }
 
-struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigned n_planes,
+struct ps_automaton *ps_automaton_create(const struct ps_policy *policy,
+                                         const struct ps_algorithm *algorithm, unsigned n_planes,
                                          uint32_t events, uint64_t bytes)
 {
+    assert(!algorithm || !algorithm->pick || algorithm->pure);
     struct ps_automaton *a = (struct ps_automaton *)calloc(1, sizeof *a);
     if (!a)
         return NULL;
     a->policy = *policy;
+    if (algorithm)
+        a->algorithm = *algorithm;
     a->n_planes = n_planes;
     a->events = events;
     number_codes(a);
@@ -141,7 +145,9 @@ int ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event, unsi
     plane &= a->codes[event].takes;
     struct ps_state s = *ps_automaton_state(a, row);
     const struct ps_before before = ps_look(&s);
-    const struct ps_outcome out = ps_step(&a->policy, &s, event, plane);
+    const struct ps_outcome out = ps_step_with(&a->policy, &a->algorithm, &s, event, plane);
+    if (out.fault == PS_NO_ANSWER)
+        return -1;
     const uint32_t next = ps_automaton_row(a, &s);
     if (next == PS_NO_STATE)
         return -1;

@@ -9,6 +9,7 @@
 #define PLANESCHED_AUTOMATON_H
 
 #include "core/ledger.h"
+#include "core/step_with.h"
 
 #define PS_NO_STATE UINT32_MAX
 
@@ -31,6 +32,7 @@ struct ps_code {
 
 struct ps_automaton {
     struct ps_policy policy;
+    struct ps_algorithm algorithm;     /* pure, or without a `pick` */
     unsigned n_planes;
     uint32_t events;                   /* bit e: event e has its edges in every row */
     uint32_t width;                    /* edges in a row; the first is none */
@@ -45,9 +47,10 @@ struct ps_automaton {
     uint32_t n_slots;                  /* a power of two, twice `most` or more */
 };
 
-/* A table for a policy and some events (the fewer, the more of it is in the cache), or NULL without
- * memory. `bytes` bounds it. */
-struct ps_automaton *ps_automaton_create(const struct ps_policy *policy, unsigned n_planes,
+/* A table for a policy, an algorithm that is pure or NULL, and some events (the fewer, the more of
+ * it is in the cache); NULL without memory. `bytes` bounds it. */
+struct ps_automaton *ps_automaton_create(const struct ps_policy *policy,
+                                         const struct ps_algorithm *algorithm, unsigned n_planes,
                                          uint32_t events, uint64_t bytes);
 /* A copy of `n` items of `size` bytes, which the caller frees, or NULL without memory. */
 void *ps_copied(const void *from, size_t n, size_t size);
@@ -65,7 +68,8 @@ static inline const struct ps_state *ps_automaton_state(const struct ps_automato
     return &automaton->states[row / automaton->width];
 }
 
-/* Work out one pair. Returns 0, or -1 where the table is full. The arrays may move. */
+/* Work out one pair. Returns 0, or -1 where the table is full or the algorithm's answer wrong: ask
+ * step then. The arrays may move. */
 int ps_automaton_fill(struct ps_automaton *automaton, uint32_t row, unsigned event,
                       unsigned plane);
 
@@ -89,7 +93,8 @@ static inline int ps_automaton_agrees(const struct ps_automaton *automaton, uint
     const uint32_t at = ps_automaton_at(automaton, row, event, plane);
     struct ps_state s = *ps_automaton_state(automaton, row);
     const struct ps_outcome out =
-        ps_step(&automaton->policy, &s, event, plane & automaton->codes[event].takes);
+        ps_step_with(&automaton->policy, &automaton->algorithm, &s, event,
+                     plane & automaton->codes[event].takes);
     return memcmp(&s, ps_automaton_state(automaton, automaton->edges[at].next), sizeof s) == 0 &&
            memcmp(&out, &automaton->outcomes[at], sizeof out) == 0;
 }

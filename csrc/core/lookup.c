@@ -11,7 +11,7 @@ struct ps_lookup *ps_lookup_create(const struct ps_policy *policy, unsigned n_pl
                                    uint64_t bytes)
 {
     const uint32_t all_events = (UINT32_C(1) << PS_N_EVENTS) - 1u;
-    return (struct ps_lookup *)ps_automaton_create(policy, n_planes, all_events, bytes);
+    return (struct ps_lookup *)ps_automaton_create(policy, NULL, n_planes, all_events, bytes);
 }
 
 void ps_lookup_destroy(struct ps_lookup *lookup)

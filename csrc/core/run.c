@@ -1,8 +1,4 @@
-#include "core/run.h"
-
-/* The vCPU of the event this far ahead is fetched while the present one is worked on: with a
- * million of them, so many are on their way from memory at once. */
-#define PS_RUN_AHEAD 32u
+#include "core/run_records.h"
 
 void ps_run_log(struct ps_run *run, const struct ps_event_record *record,
                 struct ps_outcome out, uint8_t before)
@@ -15,26 +11,9 @@ void ps_run_log(struct ps_run *run, const struct ps_event_record *record,
     run->log[run->logged - 1] = entry;
 }
 
-void ps_run_plain(struct ps_run *run, uint64_t end)
+int ps_run_plain(struct ps_run *run, uint64_t end)
 {
-    const struct ps_policy *policy = run->policy;
-    const struct ps_ledger *ledger = &run->ledger;
-    for (uint64_t i = run->done; i < end; i++) {
-        const struct ps_event_record *record = &run->records[i];
-        const uint32_t ahead = run->records[i + PS_RUN_AHEAD < run->n ? i + PS_RUN_AHEAD : i].vcpu;
-        ps_prefetch(&run->states[ahead]);
-        ps_prefetch_clock(ledger, ahead);
-        const unsigned event = record->kind;
-        const unsigned plane = ps_takes_plane(policy, event) ? record->plane : 0u;
-        struct ps_state *s = &run->states[record->vcpu];
-        const struct ps_before before = ps_look(s);
-        const struct ps_outcome out = ps_step(policy, s, event, plane);
-        ps_count(ledger, &before, s, out, event, plane, (uint64_t)record->time_ns,
-                 ps_clock(ledger, record->vcpu));
-        if (run->log && ps_worth_logging(out, before.status, s->status))
-            ps_run_log(run, record, out, before.status);
-    }
-    run->done = end;
+    return run->algorithm ? ps_run_by(run, end) : ps_run_records(run, NULL, end);
 }
 
 /* Branches on nothing that cannot be foretold. The row of the next event's vCPU is read before this

@@ -8,6 +8,7 @@
 
 struct ps_run {
     const struct ps_policy *policy;
+    const struct ps_algorithm *algorithm; /* that picks, or NULL */
     struct ps_state *states;
     uint64_t n_vcpus;
     struct ps_ledger ledger;
@@ -22,8 +23,9 @@ struct ps_run {
 void ps_run_log(struct ps_run *run, const struct ps_event_record *record, struct ps_outcome out,
                 uint8_t before);
 
-/* Run the records up to `end`, asking step for each. */
-void ps_run_plain(struct ps_run *run, uint64_t end);
+/* Run the records up to `end`, asking step for each. Returns 0, or -1 where the algorithm gave a
+ * wrong answer: the records before that one have been run. */
+int ps_run_plain(struct ps_run *run, uint64_t end);
 
 /* Run them by looking up. Returns 0, or -1 where the table is full before that. The table is for
  * the events among the records, and every vCPU has joined it. */

@@ -109,8 +109,8 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     engine->pool.free = engine->ended.head = PS_NIL;
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
-    engine->automaton = ps_automaton_create(&engine->policy, config->n_planes, PS_ENGINE_EVENTS,
-                                            PS_AUTOMATON_BYTES);
+    engine->automaton = ps_automaton_create(&engine->policy, NULL, config->n_planes,
+                                            PS_ENGINE_EVENTS, PS_AUTOMATON_BYTES);
     if (!engine->automaton || take_workload(engine) ||
         ps_engine_grow(engine, config->n_vcpus)) {
         ps_engine_destroy(engine);

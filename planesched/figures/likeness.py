@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..algorithm import Algorithm
 from ..policy import Policy
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ __all__ = ["likeness", "steps", "unlike"]
 
 def unlike(one: Policy, other: Policy) -> dict[str, tuple[Any, Any]]:
     """Return the fields in which two policies differ, each with both values."""
-    mine, theirs = one.as_dict(), other.as_dict()
+    mine, theirs = (  # two algorithms may have one name
+        policy.as_dict() | {"algorithm": policy.algorithm} for policy in (one, other)
+    )
     return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
 
 
@@ -65,4 +68,6 @@ def likeness(results: "Sequence[Result]") -> list[str]:
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Algorithm):
+        return value.name
     return "+".join(value) or "none" if isinstance(value, list | tuple) else str(value).lower()

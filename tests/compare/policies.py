@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from planesched import events, reference
+from planesched.algorithm import NAMED
 from planesched.events import MASKS, Reason
 from planesched.policy import (
     ENUMS,
@@ -31,6 +32,8 @@ def changes(planes: int) -> Iterator[tuple[str, Any]]:
             values: list[Any] = list(ENUMS[name])
         elif name in ("marker", "boot"):
             values = [*range(planes), None][: planes + (name == "marker")]
+        elif name == "algorithm":
+            values = list(NAMED)
         elif name == "accelerated":
             values = [frozenset({reason}) for reason in Reason if reason]
         else:
@@ -127,6 +130,8 @@ def any_policy(draw: random.Random, planes: int) -> Policy:
             fields[name] = draw.random() < 0.5
         reasons = [reason for reason in Reason if reason]
         fields["accelerated"] = draw.sample(reasons, draw.choice([0, 1, 3, 6, 11]))
+        if fields["scheduler"] == Scheduler.kernel:
+            fields["algorithm"] = draw.choice(NAMED)
         try:
             return Policy(**fields)
         except ValueError:

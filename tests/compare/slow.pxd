@@ -11,7 +11,7 @@ cdef class Numbers:
     cdef public int direction, rank, preempt, gate, trigger, rearm, call, refuse_pending
     cdef public int call_self, ret, idle, empty, wake, unhalt, halt_scope, nmi, force, force_self
     cdef public int vina, vina_auto_reset, scheduler, boot
-    cdef public object marker, accelerated
+    cdef public object marker, accelerated, algorithm
 
 
 @cython.final
@@ -21,6 +21,8 @@ cdef class Rules:
     cdef public unsigned int online, runnable, halted, irq, masked, noint, nmi, trap
     cdef public unsigned int held, edge, locked, vina, vina_asserted, req_exit, unstarted
     cdef public int current, event, plane, was, reason, fault, flags
+    cdef public bint takes_turns
+    cdef public object own
     cdef public bint user, blocked, was_blocked, gave_up, unseen
 
     cdef unsigned int demoted(self) noexcept
@@ -43,6 +45,9 @@ cdef class Rules:
     cdef int view(self, unsigned int base) noexcept
     cdef unsigned int entering(self, int view) noexcept
     cdef int picked(self, unsigned int planes) noexcept
+    cdef int chosen(self, unsigned int base, unsigned int pre)
+    @cython.locals(first=int, plane=int, ahead=int)
+    cdef int round_robin(self, unsigned int planes) noexcept
     cdef int why_entered(self, int pick) noexcept
     @cython.locals(asks=bint)
     cdef void go(self, int pick, int reason) noexcept

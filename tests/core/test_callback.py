@@ -168,7 +168,7 @@ def test_null_and_user_are_looked_at():
         UserScheduler(C_TYPE(0))
     with pytest.raises(TypeError, match="user=1 is for a C function"):
         UserScheduler(lambda *args: 0, user=1)
-    with pytest.raises(TypeError, match="user='x' is neither an address nor an ndarray"):
+    with pytest.raises(TypeError, match="user='x', expected an address or an ndarray"):
         UserScheduler(C_TWO, user="x")
 
 

@@ -1,15 +1,33 @@
 """A vCPU of the core and one of the slow model are led through the same life by hypothesis."""
 
+import numpy as np
 from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from planesched import MAX_PLANES, VM, Event, Flags, Policy, Reason
+from planesched.algorithm import Algorithm
 from planesched.events import MASKS, takes_plane
 from planesched.layouts import STATE
-from planesched.policy import ENUMS
+from planesched.policy import ENUMS, Scheduler
 from planesched.reference import BLOCKED, USER, Reference
 
+
+def lottery(state, base, pre, event, memory):
+    """Draw one of the planes that could run."""
+    memory[0] = memory[0] * 1103515245 + 12345 & 0x7FFFFFFF
+    planes = [plane for plane in range(MAX_PLANES) if (base | pre) >> plane & 1]
+    return planes[(memory[0] >> 8) % len(planes)]
+
+
+def forced(state, base, pre, event):
+    """Prefer what an event brings in, and otherwise the current plane."""
+    if not pre and base >> int(state["current"]) & 1:
+        return int(state["current"])
+    return (pre or base).bit_length() - 1
+
+
+ALGORITHMS = ["rank", "round_robin", Algorithm(lottery, memory=np.array([7])), Algorithm(forced)]
 PLANES = st.integers(0, MAX_PLANES - 1)
 SETS = st.integers(0, (1 << MAX_PLANES) - 1)
 
@@ -22,6 +40,8 @@ def policies(draw, planes):
     fields["boot"] = draw(st.integers(0, planes - 1))
     for name in ("rearm", "refuse_pending", "vina_auto_reset"):
         fields[name] = draw(st.booleans())
+    if fields["scheduler"] == Scheduler.kernel:
+        fields["algorithm"] = draw(st.sampled_from(ALGORITHMS))
     fields["accelerated"] = draw(st.sets(st.sampled_from([r for r in Reason if r])))
     try:
         return Policy(**fields)

@@ -76,7 +76,17 @@ def test_import_is_cheap(fresh):
         "import sys, numpy, dataclasses; before = set(sys.modules); import planesched{more}\n"
         "print(*sorted(set(sys.modules) - before))"
     )
-    rules = {"checks", "errors", "events", "policy", "presets", "text", "_version"}
+    rules = {
+        "algorithm",
+        "cfunctions",
+        "checks",
+        "errors",
+        "events",
+        "policy",
+        "presets",
+        "text",
+        "_version",
+    }
     expected = {"planesched", *(f"planesched.{name}" for name in rules)}
     assert set(fresh(code.format(more="")).split()) == expected
     assert "planesched.core" in fresh(code.format(more="; planesched.VM"))

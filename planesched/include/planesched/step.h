@@ -3,6 +3,8 @@
  * ps_step is a pure function of the policy and of the 32 bytes of a vCPU. It allocates nothing,
  * prints nothing and cannot fail: what a guest does wrong is an outcome, what the caller does wrong
  * is an assertion. Longer than 300 lines because it is one transition and inlines as one.
+ * ps_step_by is the same with an algorithm of one's own for the pick; where its `algorithm` is a
+ * constant NULL, as in ps_step, nothing of that is left.
  */
 #ifndef PLANESCHED_STEP_H
 #define PLANESCHED_STEP_H
@@ -10,7 +12,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "pick.h"
+#include "algorithm.h"
 
 /* What one event means before dispatch (4). Offsets are those of masks in ps_state. */
 struct ps_effect {
@@ -181,9 +183,13 @@ static inline unsigned ps_run_dry(const struct ps_policy *policy, struct ps_stat
     return ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, step->flags);
 }
 
-/* Dispatch (3.4). */
-static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_state *s,
-                                   const struct ps_stepping *step)
+/* What a step answers, before ps_answer, where an algorithm gave no plane that it was offered. */
+#define PS_UNANSWERED (PS_NO_ANSWER << 8)
+
+/* Dispatch (3.4). `event`: as it happened; forcing the plane that runs has made another of it. */
+static inline unsigned ps_dispatch(const struct ps_policy *policy,
+                                   const struct ps_algorithm *algorithm, struct ps_state *s,
+                                   const struct ps_stepping *step, unsigned event)
 {
     const int by_user = policy->scheduler == PS_SCHEDULER_USER;
     const int interrupts_exit = by_user && !ps_among(policy->accelerated, PS_REASON_INTERRUPT);
@@ -199,6 +205,11 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy, struct ps_sta
     }
 
     unsigned plane = pick.plane;
+    if (algorithm && plane != PS_NO_PLANE) {
+        plane = ps_algorithm_ask(algorithm, policy, s, &pick, event);
+        if (plane == PS_NO_PLANE)
+            return PS_UNANSWERED;
+    }
     unsigned reason = ps_cause(step);
     if (plane == PS_NO_PLANE) {
         plane = ps_last_resort(policy, s);
@@ -433,7 +444,8 @@ static inline void ps_plain_effects(const struct ps_policy *policy, struct ps_st
 
 /* ---- The transition (5) ---- */
 
-static inline unsigned ps_respond(const struct ps_policy *policy, struct ps_state *s,
+static inline unsigned ps_respond(const struct ps_policy *policy,
+                                  const struct ps_algorithm *algorithm, struct ps_state *s,
                                   unsigned event, unsigned plane)
 {
     struct ps_stepping step = {event, plane, (unsigned)s->current, 0, 0};
@@ -446,11 +458,29 @@ static inline unsigned ps_respond(const struct ps_policy *policy, struct ps_stat
     ps_plain_effects(policy, s, &step);
 
     if (!(s->status & PS_STATUS_USER))
-        return ps_dispatch(policy, s, &step);
+        return ps_dispatch(policy, algorithm, s, &step, event);
     if (event != PS_EVENT_ENTER)
         return ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, step.flags);
     return ps_arrive(policy, s, &step, plane, PS_REASON_USER,
                      policy->scheduler == PS_SCHEDULER_USER);
+}
+
+/* One event on one vCPU, with an algorithm of one's own for the pick (3.7); its `memory` is this
+ * vCPU's. NULL: the first plane by rank. Where the answer is wrong, the outcome's fault is
+ * PS_NO_ANSWER: the event has had its effect, and no plane was picked. */
+static inline struct ps_outcome ps_step_by(const struct ps_policy *policy,
+                                           const struct ps_algorithm *algorithm,
+                                           struct ps_state *s, unsigned event, unsigned plane)
+{
+    assert(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
+    assert(s->current >= 0 && s->current < PS_MAX_PLANES);
+    assert(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
+    const int8_t was = s->current;
+    const unsigned answer = ps_respond(policy, algorithm, s, event, plane);
+    const struct ps_outcome out = {
+        was, s->current, (uint8_t)answer, (uint8_t)(answer >> 8), (uint8_t)(answer >> 16), 0, 0, 0,
+    };
+    return out;
 }
 
 /* One event on one vCPU. `plane` is looked at where the event takes one; it is below
@@ -458,15 +488,7 @@ static inline unsigned ps_respond(const struct ps_policy *policy, struct ps_stat
 static inline struct ps_outcome ps_step(const struct ps_policy *policy, struct ps_state *s,
                                         unsigned event, unsigned plane)
 {
-    assert(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
-    assert(s->current >= 0 && s->current < PS_MAX_PLANES);
-    assert(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
-    const int8_t was = s->current;
-    const unsigned answer = ps_respond(policy, s, event, plane);
-    const struct ps_outcome out = {
-        was, s->current, (uint8_t)answer, (uint8_t)(answer >> 8), (uint8_t)(answer >> 16), 0, 0, 0,
-    };
-    return out;
+    return ps_step_by(policy, NULL, s, event, plane);
 }
 
 #endif
