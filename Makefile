@@ -30,7 +30,7 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest amalgamation lint stubs bench lib install clean
+.PHONY: help build test rest debug ctest freestanding amalgamation lint stubs bench lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run
 		echo "$$cc -x $$as $$h"; echo "#include <$$h>" | \
 		$$cc -x $$as $(WARN) -Iplanesched/include -Icsrc -fsyntax-only - || exit 1; done; done; done
 	@for t in $(C_BINS) $(TSAN_BIN); do echo "$$t"; $(RUN) ./$$t || exit 1; done
+
+freestanding:  ## Compile the rules as kernels are, for x86-64, arm64 and riscv64
+	@csrc/tests/freestanding/check.sh $(CCS)
 
 amalgamation: $(AMALGAMATED)  ## Write the C library as build/amalgamation/planesched.h and .c
 

@@ -49,6 +49,31 @@ def test_every_header_alone(cc, language, standard, assertions, tmp_path, tool_e
     assert (done.returncode, done.stderr) == (0, "")
 
 
+RULES = ["bitmap", "policy", "state", "pick", "algorithm", "step", "irqchip"]
+
+
+@pytest.mark.parametrize("cc", [cc for cc in ("gcc", "clang") if shutil.which(cc)])
+def test_the_rules_need_no_c_library(cc, tmp_path, tool_env):
+    """`make freestanding` does so for other processors; here each header is alone."""
+    sources = []
+    for name in RULES:
+        source = tmp_path / f"{name}.c"
+        source.write_text(f"#include <planesched/{name}.h>\nint some_function(void);\n")
+        sources.append(source)
+    done = subprocess.run(
+        [
+            *(cc, "-std=gnu11", "-ffreestanding", "-nostdinc", "-O2", *WARNINGS),
+            *(f"-I{INCLUDE}", "-c", *map(str, sources)),
+        ],
+        cwd=tmp_path,
+        env=tool_env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_headers_know_no_python():
     names = [
         header for header in HEADERS if "Py" in (INCLUDE / header).read_text().replace("Python", "")

@@ -27,13 +27,14 @@ RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 TOP = {"__init__", "__main__", "cli", "commands"}
 
 HEADERS = {
-    "bitmap.h": set(),
+    "platform.h": {"linux/bug.h", "linux/stddef.h", "linux/string.h", "linux/types.h"},
+    "bitmap.h": {"platform.h"},
     "policy.h": {"bitmap.h"},
     "state.h": {"policy.h"},
     "pick.h": {"state.h"},
     "algorithm.h": {"pick.h"},
     "step.h": {"algorithm.h"},
-    "compiler.h": set(),
+    "compiler.h": {"platform.h"},
     "histogram.h": set(),
     "figures.h": {"state.h"},
     "jobs.h": {"figures.h"},

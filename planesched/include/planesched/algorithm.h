@@ -2,8 +2,6 @@
 #ifndef PLANESCHED_ALGORITHM_H
 #define PLANESCHED_ALGORITHM_H
 
-#include <stddef.h>
-
 #include "pick.h"
 
 /* Answers with the plane that runs: one of `base` (planes that can run of themselves) or of `pre`

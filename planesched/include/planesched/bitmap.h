@@ -2,8 +2,7 @@
 #ifndef PLANESCHED_BITMAP_H
 #define PLANESCHED_BITMAP_H
 
-#include <assert.h>
-#include <stdint.h>
+#include "platform.h"
 
 #define PS_MAX_PLANES 16
 
@@ -19,13 +18,13 @@
 
 static inline uint16_t ps_bit(unsigned plane)
 {
-    assert(plane < PS_MAX_PLANES);
+    PS_ASSERT(plane < PS_MAX_PLANES);
     return (uint16_t)(1u << plane);
 }
 
 static inline unsigned ps_has(uint16_t planes, unsigned plane)
 {
-    assert(plane < PS_MAX_PLANES);
+    PS_ASSERT(plane < PS_MAX_PLANES);
     return (unsigned)planes >> plane & 1u;
 }
 
@@ -37,13 +36,13 @@ static inline uint16_t ps_when(int condition)
 
 static inline unsigned ps_lowest(uint16_t planes)
 {
-    assert(planes != 0); /* counting zeros of zero is undefined */
+    PS_ASSERT(planes != 0); /* counting zeros of zero is undefined */
     return (unsigned)__builtin_ctz(planes);
 }
 
 static inline unsigned ps_highest(uint16_t planes)
 {
-    assert(planes != 0);
+    PS_ASSERT(planes != 0);
     return 31u - (unsigned)__builtin_clz(planes);
 }
 

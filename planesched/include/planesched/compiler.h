@@ -2,8 +2,7 @@
 #ifndef PLANESCHED_COMPILER_H
 #define PLANESCHED_COMPILER_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "platform.h"
 
 /* A function that is worth a copy wherever it is called: its arguments are known there. */
 #if defined(__GNUC__)

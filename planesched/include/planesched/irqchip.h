@@ -36,8 +36,8 @@ struct ps_chip_policy {
 static inline struct ps_chip_policy ps_chip_policy_default(void)
 {
     struct ps_chip_policy chip;
-    memset(&chip, 0, sizeof chip);
-    memset(chip.vina_vector, (int)PS_VINA_VECTOR, sizeof chip.vina_vector);
+    PS_MEMSET(&chip, 0, sizeof chip);
+    PS_MEMSET(chip.vina_vector, (int)PS_VINA_VECTOR, sizeof chip.vina_vector);
     return chip;
 }
 
@@ -82,7 +82,7 @@ static inline uint16_t ps_vector_bit(unsigned vector)
 
 static inline unsigned ps_vectors_have(const uint16_t words[PS_N_CLASSES], unsigned vector)
 {
-    assert(vector < PS_N_VECTORS);
+    PS_ASSERT(vector < PS_N_VECTORS);
     return (unsigned)words[vector >> 4] >> (vector & 15u) & 1u;
 }
 
@@ -98,7 +98,7 @@ static inline unsigned ps_apic_pending(const struct ps_apic *apic)
 /* The vector of a class that is in service, whose class must be. */
 static inline unsigned ps_apic_serving(const struct ps_apic *apic, unsigned cls)
 {
-    assert(ps_has(apic->isr_classes, cls));
+    PS_ASSERT(ps_has(apic->isr_classes, cls));
     return cls << 4 | (unsigned)(apic->serving >> 4 * cls & 15u);
 }
 
@@ -132,7 +132,7 @@ enum ps_posted { PS_POSTED, PS_POSTED_AGAIN, PS_POSTED_IN_VAIN };
 /* A vector arrives: it pends, was pending already, or is dropped. */
 static inline enum ps_posted ps_apic_post(struct ps_apic *apic, unsigned vector)
 {
-    assert(vector < PS_N_VECTORS);
+    PS_ASSERT(vector < PS_N_VECTORS);
     if (vector < PS_FIRST_VECTOR || apic->flags & PS_APIC_OFF)
         return PS_POSTED_IN_VAIN;
     const unsigned cls = vector >> 4;
@@ -148,12 +148,12 @@ static inline unsigned ps_apic_acknowledge(struct ps_apic *apic,
 {
     const unsigned vector = ps_apic_pending(apic);
     const unsigned cls = vector >> 4;
-    assert(vector >= PS_FIRST_VECTOR);
+    PS_ASSERT(vector >= PS_FIRST_VECTOR);
     apic->irr[cls] = (uint16_t)(apic->irr[cls] & ~ps_vector_bit(vector));
     if (!apic->irr[cls])
         apic->irr_classes = (uint16_t)(apic->irr_classes & ~ps_bit(cls));
     if (!ps_vectors_have(auto_eoi, vector)) {
-        assert(!ps_has(apic->isr_classes, cls)); /* its class was above all that are served */
+        PS_ASSERT(!ps_has(apic->isr_classes, cls)); /* its class was above all that are served */
         apic->isr_classes = (uint16_t)(apic->isr_classes | ps_bit(cls));
         apic->serving |= (uint64_t)(vector & 15u) << 4 * cls;
     }
@@ -176,7 +176,7 @@ static inline unsigned ps_apic_end(struct ps_apic *apic)
  * pending or in service. */
 static inline int ps_apic_line(struct ps_apic *apic, unsigned vector, int up)
 {
-    assert(vector < PS_N_VECTORS);
+    PS_ASSERT(vector < PS_N_VECTORS);
     const unsigned cls = vector >> 4;
     const uint16_t bit = ps_vector_bit(vector);
     const int was_up = (apic->lines[cls] & bit) != 0;
@@ -189,7 +189,7 @@ static inline int ps_apic_line(struct ps_apic *apic, unsigned vector, int up)
 static inline void ps_apic_reset(struct ps_apic *apic)
 {
     apic->serving = 0;
-    memset(apic->irr, 0, sizeof apic->irr);
+    PS_MEMSET(apic->irr, 0, sizeof apic->irr);
     apic->irr_classes = apic->isr_classes = 0;
     apic->tpr = apic->flags = 0;
 }
@@ -459,8 +459,8 @@ static inline struct ps_outcome ps_chip_step(const struct ps_policy *policy,
                                              struct ps_apic *apics, unsigned event, unsigned plane,
                                              unsigned arg)
 {
-    assert(event != PS_EVENT_MASK && event != PS_EVENT_UNMASK);
-    assert(event < PS_N_EVENTS || (event >= PS_CHIP_EOI && event < PS_CHIP_N_EVENTS));
+    PS_ASSERT(event != PS_EVENT_MASK && event != PS_EVENT_UNMASK);
+    PS_ASSERT(event < PS_N_EVENTS || (event >= PS_CHIP_EOI && event < PS_CHIP_N_EVENTS));
     const struct ps_chip_act act = ps_chip_act_on(chip, s, &apics[plane], event, plane, arg);
     return ps_chip_follow(policy, chip, s, apics, &act, plane);
 }
@@ -475,7 +475,7 @@ static inline int ps_chip_agrees(const struct ps_chip_policy *chip, const struct
         ps_chip_put(&derived.irq, plane, apics[plane].irr_classes != 0);
         ps_chip_derive(chip, &derived, &apics[plane], plane);
     }
-    return memcmp(&derived, s, sizeof derived) == 0;
+    return PS_MEMCMP(&derived, s, sizeof derived) == 0;
 }
 
 #endif

@@ -9,9 +9,6 @@
 #ifndef PLANESCHED_STEP_H
 #define PLANESCHED_STEP_H
 
-#include <stddef.h>
-#include <string.h>
-
 #include "algorithm.h"
 
 /* What one event means before dispatch (4). Offsets are those of masks in ps_state. */
@@ -417,13 +414,13 @@ static inline unsigned ps_refused(const struct ps_policy *policy, const struct p
 static inline uint16_t ps_mask_at(const struct ps_state *s, unsigned offset)
 {
     uint16_t mask;
-    memcpy(&mask, (const char *)s + offset, sizeof mask);
+    PS_MEMCPY(&mask, (const char *)s + offset, sizeof mask);
     return mask;
 }
 
 static inline void ps_mask_put(struct ps_state *s, unsigned offset, uint16_t mask)
 {
-    memcpy((char *)s + offset, &mask, sizeof mask);
+    PS_MEMCPY((char *)s + offset, &mask, sizeof mask);
 }
 
 /* Set and clear the bits that the table names; flag what was pending already. */
@@ -472,9 +469,9 @@ static inline struct ps_outcome ps_step_by(const struct ps_policy *policy,
                                            const struct ps_algorithm *algorithm,
                                            struct ps_state *s, unsigned event, unsigned plane)
 {
-    assert(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
-    assert(s->current >= 0 && s->current < PS_MAX_PLANES);
-    assert(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
+    PS_ASSERT(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
+    PS_ASSERT(s->current >= 0 && s->current < PS_MAX_PLANES);
+    PS_ASSERT(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
     const int8_t was = s->current;
     const unsigned answer = ps_respond(policy, algorithm, s, event, plane);
     const struct ps_outcome out = {
