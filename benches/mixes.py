@@ -14,7 +14,7 @@ def closed_loop(policy, planes, vcpus, n, seed=1):
     and a blocked vCPU is woken. About a third of the events switch.
     """
     rng = np.random.default_rng(seed)
-    vm = VM(planes=planes, vcpus=vcpus, policy=policy)
+    vm = VM(policy, planes=planes, vcpus=vcpus)
     rounds = []
     for start in range(0, n, vcpus):
         events = np.zeros(vcpus, dtype=EVENT)

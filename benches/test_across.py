@@ -45,10 +45,10 @@ def monkeypatch_module():
 @pytest.mark.parametrize("mix", ["unpredictable", "predictable"])
 def test_step_from_cython(benchmark, per, across, mix, way):
     events = closed_loop("vsm", 4, 1, N) if mix == "unpredictable" else repeated(N)
-    expected = VM(planes=4, vcpus=1, policy="vsm").run(events).switches
+    expected = VM("vsm", planes=4, vcpus=1).run(events).switches
 
     def run():
-        return getattr(across, way)(VM(planes=4, vcpus=1, policy="vsm"), events)
+        return getattr(across, way)(VM("vsm", planes=4, vcpus=1), events)
 
     switches = benchmark.pedantic(run, rounds=9)
     per(N)

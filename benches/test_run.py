@@ -33,7 +33,7 @@ def test_run(benchmark, per, mixes, policy, vcpus):
     events = mixes(policy, 4, vcpus, SIZES[vcpus])
 
     def fresh():
-        return (VM(planes=4, vcpus=vcpus, policy=policy), events), {}
+        return (VM(policy, planes=4, vcpus=vcpus), events), {}
 
     stats = benchmark.pedantic(lambda vm, events: vm.run(events), setup=fresh, rounds=7)
     per(len(events))
@@ -49,7 +49,7 @@ def test_lookups(benchmark, per, mixes, planes, lookups):
     events = mixes("vsm", planes, 1_000, 1_000_000)
 
     def fresh():
-        return (VM(planes=planes, vcpus=1_000, policy="vsm"), events, None, lookups), {}
+        return (VM("vsm", planes=planes, vcpus=1_000), events, None, lookups), {}
 
     stats = benchmark.pedantic(run_events, setup=fresh, rounds=7)
     per(len(events))
@@ -63,13 +63,13 @@ def test_policy_fixed_at_compile_time(benchmark, per, mixes, compile_peer, fixed
     loop.restype = ctypes.c_uint64
 
     def fresh():
-        state = VM(planes=4, vcpus=1_000, policy="vsm").state
+        state = VM("vsm", planes=4, vcpus=1_000).state
         arrays = [array.ctypes.data_as(ctypes.c_void_p) for array in (state, events)]
         return (*arrays, ctypes.c_uint64(len(events)), 1_000, 4), {}
 
     switches = benchmark.pedantic(loop, setup=fresh, rounds=7)
     per(len(events))
-    assert switches == VM(planes=4, vcpus=1_000, policy="vsm").run(events).switches
+    assert switches == VM("vsm", planes=4, vcpus=1_000).run(events).switches
 
 
 def test_dict_model(benchmark, per, mixes):
@@ -93,6 +93,6 @@ def test_dict_model(benchmark, per, mixes):
 
     vcpu = benchmark.pedantic(run, rounds=5)
     per(len(events))
-    stats = VM(planes=4, vcpus=1, policy="vsm").run(events)
+    stats = VM("vsm", planes=4, vcpus=1).run(events)
     assert vcpu.switches == stats.switches
     assert vcpu.injected == stats.injected.sum()

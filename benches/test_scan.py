@@ -122,7 +122,7 @@ def test_two_threads(benchmark, beside, per, compile_peer, two_cores, beyond, wh
 
 def test_masks_of_a_vm(beside, per):
     """A field of 32-byte states, beside a copy of it."""
-    vm = VM(planes=16, vcpus=1_000_000, policy="vsm")
+    vm = VM("vsm", planes=16, vcpus=1_000_000)
     vm.state["runnable"] = np.resize(masks_of("dense", 1 << 16), 1_000_000)
     masks = vm.state["runnable"]
     copy, out = np.empty(masks.shape, dtype=np.uint16), np.empty(masks.shape, dtype=np.int8)

@@ -32,10 +32,10 @@ def test_step_from_c(benchmark, per, compile_peer, fixed_policy, events, how):
     step_loop = compile_peer("step_loop", *flags[how]).step_loop
     step_loop.restype = ctypes.c_uint64
     words = capi.policy_words("vsm", planes=4)
-    expected = VM(planes=4, vcpus=1, policy="vsm").run(events).switches
+    expected = VM("vsm", planes=4, vcpus=1).run(events).switches
 
     def run():
-        vm = VM(planes=4, vcpus=1, policy="vsm")
+        vm = VM("vsm", planes=4, vcpus=1)
         addresses = [ctypes.c_void_p(array.ctypes.data) for array in (words, vm.state, events)]
         return step_loop(*addresses, ctypes.c_uint64(len(events)))
 
@@ -52,11 +52,11 @@ def test_step_looked_up(benchmark, per, compile_peer, events):
     words = capi.policy_words("vsm", planes=4)
     policy = ctypes.c_void_p(words.ctypes.data)
     lookup = ctypes.c_void_p(peer.ps_lookup_create(policy, 4, ctypes.c_uint64(16 << 20)))
-    plain = VM(planes=4, vcpus=1, policy="vsm")
+    plain = VM("vsm", planes=4, vcpus=1)
     expected = plain.run(events).switches
 
     def run():
-        vm = VM(planes=4, vcpus=1, policy="vsm")
+        vm = VM("vsm", planes=4, vcpus=1)
         addresses = [ctypes.c_void_p(array.ctypes.data) for array in (vm.state, events)]
         return peer.lookup_loop(lookup, *addresses, ctypes.c_uint64(len(events))), vm.state[0]
 
@@ -69,7 +69,7 @@ def test_step_looked_up(benchmark, per, compile_peer, events):
 
 @pytest.mark.parametrize("event", ["irq", "return"])
 def test_step_from_python(benchmark, per, event):
-    vcpu = VM(planes=4, vcpus=1, policy="vsm").vcpus[0]
+    vcpu = VM("vsm", planes=4, vcpus=1).vcpus[0]
     args = ("irq", 1) if event == "irq" else ("return",)
     vcpu.step("irq", 1)
 

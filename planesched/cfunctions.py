@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import TypeMistake
+from .errors import TypeMistake, Words
 
 __all__ = ["address_of", "function_address", "kind_of", "sizes_of"]
 
@@ -44,7 +44,7 @@ def kind_of(function: Any) -> str:
         return "ctypes"
     if callable(function):
         return "python"
-    raise TypeError(f"function={function!r} is neither callable nor a C function")
+    raise TypeMistake("function", function, "a callable or a C function")
 
 
 def function_address(kind: str, function: Any, expected: str) -> int:
@@ -76,7 +76,7 @@ def function_address(kind: str, function: Any, expected: str) -> int:
     else:
         address = ctypes.cast(function, ctypes.c_void_p).value
     if not address:
-        raise TypeError(f"function={function!r} is a null pointer")
+        raise TypeMistake("function", function, "the address of a function, not 0")
     return int(address)
 
 
@@ -92,7 +92,7 @@ def _check_signature(kind: str, function: Any, expected: str) -> None:
         found = sizes_of(kind, function)
         fits = found == _sizes(expected)
     if not fits:
-        raise TypeError(f"function={function!r} of signature {found}, expected {expected}")
+        raise TypeMistake("function", Words(f"{function!r} of signature {found}"), expected)
 
 
 def _sizes(declared: str) -> tuple[int, ...]:
@@ -111,7 +111,7 @@ def sizes_of(kind: str, function: Any) -> tuple[int, ...]:
     if kind == "numba":
         function = function.ctypes
     if function.argtypes is None or function.restype is None:
-        raise TypeError(f"function={function!r} has no argtypes or no restype")
+        raise TypeMistake("function", function, "one with argtypes and restype")
     return tuple(ctypes.sizeof(word) for word in (function.restype, *function.argtypes))
 
 

@@ -56,9 +56,9 @@ def check_policy_fields(table: list[tuple[str, str, int]]) -> None: ...
 class VM:
     def __init__(
         self,
+        policy: Given = "vsm",
         planes: int = 2,
         vcpus: int = 1,
-        policy: Given = "vsm",
         online: Iterable[int] | None = None,
         controller: Controller | str | None = None,
     ) -> None: ...

@@ -266,12 +266,12 @@ cdef class VM:
 
     Parameters
     ----------
+    policy : Policy, str or path-like
+        How planes are scheduled; as `policytext.as_policy` takes it: ``"vsm:ret=resume"``.
     planes : int
         How many planes each vCPU has, 1..16.
     vcpus : int
         How many vCPUs, 1 to 2**32 - 1.
-    policy : Policy, str or path-like
-        How planes are scheduled; as `policytext.as_policy` takes it: ``"vsm:ret=resume"``.
     online : iterable of int, optional
         The planes that exist at boot; all by default. Holds the policy's boot plane.
     controller : Controller or str, optional
@@ -287,12 +287,12 @@ cdef class VM:
 
     Examples
     --------
-    >>> vm = VM(planes=3, vcpus=1, policy="vsm")
+    >>> vm = VM("vsm", planes=3)
     >>> vm.vcpus[0].step("irq", 1).now
     1
     """
 
-    def __init__(self, planes=2, vcpus=1, policy="vsm", online=None, controller=None):
+    def __init__(self, policy="vsm", planes=2, vcpus=1, online=None, controller=None):
         planes = plane_count(planes)
         policy = as_policy(policy, planes)
         vcpus = vcpu_count(vcpus)
@@ -490,7 +490,7 @@ cdef void note_times(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcep
 
 
 def _rebuild(planes, vcpus, policy, state, clock, clock_ns, memory=None, controller=None, *chips):
-    cdef VM vm = VM(planes, vcpus, policy, controller=controller)
+    cdef VM vm = VM(policy, planes, vcpus, controller=controller)
     vm._state[:] = state
     vm._clock[:] = clock
     vm.clock_ns = clock_ns

@@ -14,7 +14,7 @@ from planesched.csched cimport PS_EVENT_ENTER, PS_MAX_PLANES, PS_STATUS_USER, ps
 
 from .cfunctions import address_of, function_address, kind_of
 from .checks import plane_id, whole
-from .errors import Mistake, TypeMistake
+from .errors import Mistake, TypeMistake, Words
 from .events import Reason
 from .layouts import STATE
 
@@ -61,7 +61,7 @@ cdef class UserScheduler:
         self._user = user
         if self.kind in ("default", "python"):
             if user is not None:
-                raise TypeError(f"user={user!r} is for a C function, function is {function!r}")
+                raise TypeMistake("user", user, f"None: function is {function!r}, not in C")
             if self.kind == "python":
                 self.c.fn = call_python
                 self.c.user = <void *>self
@@ -121,10 +121,8 @@ cdef class UserScheduler:
         error, self._error = self._error, None
         if error is not None:
             raise error
-        raise ValueError(
-            f"the scheduler answered with no plane in 0..{PS_MAX_PLANES - 1}, no mask of planes, "
-            "or that something is wrong"
-        )
+        expected = f"a plane in 0..{PS_MAX_PLANES - 1}, with it a mask of planes"
+        raise Mistake("scheduler's answer", Words("no plane"), expected)
 
     def __reduce__(self):
         if self.kind in ("default", "python"):

@@ -39,14 +39,14 @@ def timeline(engine: Engine, until_ns: int, vcpu: int = 0) -> list[tuple[int, st
 def latencies(engine: Engine, plane: int) -> tuple[int, int | None, int | None]:
     """Give count, least and greatest latency from arrival to injection."""
     stats = engine.stats()
-    low, high = stats.latency_min_ns(plane), stats.latency_max_ns(plane)
+    low, high = stats.latency[plane].min_ns, stats.latency[plane].max_ns
     return int(stats.injected[plane]), low, high
 
 
 def sojourns(engine: Engine, plane: int) -> tuple[int, int | None, int | None]:
     """Give count, least and greatest time from arrival to end of service."""
     jobs = engine.jobs()
-    return int(jobs.finished[plane]), jobs.sojourn_min_ns(plane), jobs.sojourn_max_ns(plane)
+    return int(jobs.finished[plane]), jobs.sojourn[plane].min_ns, jobs.sojourn[plane].max_ns
 
 
 JOBS = make_jobs((100, 0, 50), (120, 1, 30), (130, 2, 20))

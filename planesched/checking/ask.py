@@ -358,7 +358,7 @@ def _roots(
     if states.size == 0 or states.size % vcpus or states.shape[1:] not in wanted:
         expected = f"(n, {vcpus})" if vcpus > 1 else "(n,) or (n, 1)"
         raise Mistake("from_states.shape", states.shape, expected)
-    vm = VM(planes=planes, vcpus=states.size, policy=policy)
+    vm = VM(policy, planes=planes, vcpus=states.size)
     vm.state = states.reshape(-1)
     events = np.zeros(states.size, dtype=EVENT)
     events["vcpu"] = np.arange(states.size)

@@ -88,7 +88,7 @@ def check_wakeups(
     >>> report.broken
     ('lost_running', 'owed')
     """
-    vm = VM(planes=planes, vcpus=1, policy=policy)
+    vm = VM(policy, planes=planes, vcpus=1)
     ask = _Question(
         policy=vm.policy,
         planes=planes,

@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         several = Words(" and ".join(args.policy))
         raise Mistake("POLICY", several, "one, or --matrix for a table of them")
     if args.save and args.matrix:
-        raise ValueError("--save goes with one policy, not with --matrix")
+        raise Mistake("--save", Words("with --matrix"), "one policy")
     with called("POLICY"):
         found = as_policies(args.policy or list(presets()), args.planes)
     policies = {
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.start is not None:
         if args.matrix:
-            raise ValueError("--from goes with one policy, not with --matrix")
+            raise Mistake("--from", Words("with --matrix"), "one policy")
         [policy] = policies.values()
         options["from_states"] = start_state(args.start, policy, args.planes).reshape(1)
     if args.matrix:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake, Words
 from ..figures.written import csv_text, markdown
 from ..files import check_target
 from ..layouts import OUTCOME
@@ -54,7 +55,7 @@ def check_drawings(plot: str | None, timeline: str | None = None) -> None:
 
     Raises
     ------
-    ValueError
+    Mistake
         If a name has another ending, or a package is not installed.
     OSError
         If one cannot be written.
@@ -110,7 +111,7 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
 
     Raises
     ------
-    ValueError
+    Mistake
         If its name has none of these endings.
     OSError
         If it cannot be written.
@@ -121,12 +122,11 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
         return
     ending = Path(out).suffix
     if ending not in kinds:
-        raise ValueError(
-            f"--out {out}: ends with {ending or 'nothing'!r}, expected {', '.join(kinds)}"
-        )
+        raise Mistake("--out", Words(out), f"a name that ends with {', '.join(kinds)}")
     check_target(out)
     if ending in (".parquet", ".arrow") and find_spec("pyarrow") is None:
-        raise ValueError(f"a {ending} file needs pyarrow: pip install 'planesched[arrow]'")
+        expected = "pyarrow: pip install 'planesched[arrow]'"
+        raise Mistake("--out", Words(f"a {ending} file needs a package"), expected)
 
 
 def write_out(out: str | None, answer: Any) -> None:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import Mistake, Words
 from ..figures.result import Result
 from ..figures.results import Results
 from ..figures.written import ENDINGS
@@ -132,14 +133,13 @@ def _check_matches(args: argparse.Namespace, result: Result) -> None:
     if trace is None or not trace.arrivals:
         return
     if args.rules and trace.unmatched:
-        raise ValueError(
-            f"--map {trace.unmatched[0]}: no interrupt of {args.trace} has such a vector "
-            "(planesched trace lists them)"
-        )
+        expected = f"a vector of an interrupt of {args.trace} (planesched trace lists them)"
+        raise Mistake("--map", Words(trace.unmatched[0]), expected)
     for text in args.service:
         name, equals, _ = text.rpartition("=")
         if equals and name != "level0" and not result.jobs.arrived[result.levels[name]]:
-            raise ValueError(f"--service {text}: no interrupt of {args.trace} is for {name}")
+            expected = f"a level that an interrupt of {args.trace} is for"
+            raise Mistake("--service", Words(text), expected)
 
 
 def threads(text: str) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..checking.start import start_state
 from ..core import VCPU, VM, Outcome
-from ..errors import Mistake
+from ..errors import Mistake, Words
 from ..events import Event, Flags
 from ..policytext import as_policy, with_settings
 from ..text import table
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         policy = as_policy(args.policy, args.planes)
     with called("--set"):
         policy = with_settings(policy, args.settings, args.planes)
-    vm = VM(planes=args.planes, vcpus=1, policy=policy)
+    vm = VM(policy, planes=args.planes)
     if args.start is not None:
         vm.state[0] = start_state(args.start, policy, args.planes)
     vcpu = vm.vcpus[0]
@@ -80,7 +80,7 @@ def _step(vcpu: VCPU, number: int, text: str) -> dict[str, Any]:
     try:
         outcome = _done(vcpu, words[: len(words) - only], set_requests=not only)
     except argparse.ArgumentTypeError as error:
-        raise ValueError(f"{place}: {error}") from None
+        raise Mistake(place, Words(str(error)), "a name, or a name and a plane") from None
     except Mistake as mistake:
         raise mistake.named(f"{place}: {mistake.name}") from None
     return {"event": " ".join(words), **_as_dict(outcome), "vcpu": _now(vcpu)}
@@ -90,7 +90,7 @@ def _done(vcpu: VCPU, words: list[str], *, set_requests: bool) -> Outcome:
     if words == ["answer"]:
         outcome = vcpu.answer()
         if outcome is None:
-            raise ValueError("userspace waits: no plane can run")
+            raise Mistake("answer", Words("userspace waits"), "a plane that can run")
         return outcome
     plane = integer(words[1]) if words[1:] else None
     if words[0] == "enter" and plane is not None and vcpu.user and set_requests:

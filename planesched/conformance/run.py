@@ -145,7 +145,7 @@ def _vcpu(case: Case, model: Model) -> tuple[Any, Callable[[], Any]]:
         raise unknown("model", model, ("core", "reference"))
     from ..core import VM
 
-    vm = VM(planes=planes, vcpus=1, policy=policy, online=case.online)
+    vm = VM(policy, planes=planes, vcpus=1, online=case.online)
     vm.state[0] = record
     return vm.vcpus[0], lambda: vm.state[0]
 

@@ -13,6 +13,7 @@ from typing import Any
 import simpy
 
 from ..core import VM, Outcome
+from ..errors import Mistake
 from ..policy import Policy
 
 __all__ = ["PlanedCPU"]
@@ -37,16 +38,16 @@ class PlanedCPU:
 
     Raises
     ------
-    ValueError
+    Mistake
         If `policy` hands over instead of calling, or leaves the choice to userspace.
     """
 
     def __init__(self, env: simpy.Environment, policy: Policy | str, planes: int = 2) -> None:
-        vm = VM(planes=planes, vcpus=1, policy=policy)
+        vm = VM(policy, planes=planes, vcpus=1)
         for field, value in (("call", "next"), ("scheduler", "kernel"), ("empty", "idle")):
             found = getattr(vm.policy, field).name.lower()
             if found != value:
-                raise ValueError(f"{field}={found!r}, but PlanedCPU runs only {field}={value!r}")
+                raise Mistake(f"policy.{field}", found, f"{value!r}: no other is run here")
         self.env = env
         self.vcpu = vm.vcpus[0]
         self._work: list[deque[tuple[simpy.Event, float]]] = [deque() for _ in range(planes)]
@@ -56,7 +57,7 @@ class PlanedCPU:
     def interrupt(self, plane: int, service: float) -> simpy.Event:
         """Interrupt a plane, whose handler works for `service`; the event fires at its end."""
         if not service >= 0:
-            raise ValueError(f"service={service} is not a time")
+            raise Mistake("service", service, "a time, 0 or more")
         done = self.env.event()
         self._work[plane].append((done, service))
         self.step("irq", plane)

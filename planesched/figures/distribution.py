@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import unknown
+from ..errors import Mistake, unknown
 from .equal import Alike
 from .interval import Interval, mean_interval, ratio_interval
 
@@ -87,11 +87,11 @@ def histogram_quantile(
 
     Raises
     ------
-    ValueError
+    Mistake
         If `quantile` is not in 0..1.
     """
     if not 0 <= quantile <= 1:
-        raise ValueError(f"quantile={quantile} is not in 0..1")
+        raise Mistake("quantile", quantile, "one in 0..1")
     if low is None or high is None:
         return None
     cumulated = np.cumsum(counts)
@@ -195,7 +195,7 @@ class Distribution(Alike):
 
         Raises
         ------
-        ValueError
+        Mistake
             If there is no such figure.
         """
         if figure != "mean" and figure not in QUANTILES:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake
+
 __all__ = ["Interval", "mean_interval", "ratio_interval", "student"]
 
 
@@ -82,7 +84,7 @@ def student(confidence: float, freedom: int) -> float:
     Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5); exact for 1 and 2 degrees.
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence} is not between 0 and 1")
+        raise Mistake("confidence", confidence, "one between 0 and 1")
     if freedom == 1:
         return math.tan(math.pi * confidence / 2)
     if freedom == 2:

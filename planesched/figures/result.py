@@ -14,15 +14,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Mistake, unknown
+from ..errors import Mistake, Words, unknown
 from ..files import replacing
+from ..layouts import TIMED
 from ..policy import Policy
 from .batches import Batches
+from .counts import merged
 from .distribution import QUANTILES, Distribution, by_plane
 from .equal import Alike
 from .interval import Interval, mean_interval, ratio_interval
-from .jobs import TIMED, JobStats, merge_rows
-from .planes import Stats
+from .planes import JobStats, Stats
 from .trace import TraceSummary
 
 __all__ = ["Result", "Timed"]
@@ -247,17 +248,16 @@ class Result(Alike):
 
         Raises
         ------
-        ValueError
+        Mistake
             If they differ in policy, rows or, with the same seed, overlap.
         """
         if (self.policy, self.names, self.planes) != (other.policy, other.names, other.planes):
-            raise ValueError("results of different policies or workloads cannot be merged")
+            raise Mistake("other", other, "a result of the same policy and workload")
         window = (self.seed, self.start_ns, self.elapsed_ns, len(self.batches))
         beside = window == (other.seed, other.start_ns, other.elapsed_ns, len(other.batches))
         if self.seed == other.seed and np.intersect1d(self.vcpu_ids, other.vcpu_ids).size:
-            raise ValueError(
-                f"both results hold vCPUs of seed={self.seed}: they are not independent"
-            )
+            expected = "another seed, or other vCPUs: these are not independent"
+            raise Mistake("seed", self.seed, expected)
         stats, jobs = self.stats.merge(other.stats), self.jobs.merge(other.jobs)
         ids = np.concatenate((self.vcpu_ids, other.vcpu_ids))
         times = np.concatenate((self.time_ns, other.time_ns))
@@ -268,7 +268,7 @@ class Result(Alike):
         return Result(
             self.label, self.policy, self.planes, self.seed, self.start_ns,
             max(self.elapsed_ns, other.elapsed_ns), self.names, self.row_planes,
-            ids[order], stats.figures, jobs.totals, merge_rows(self.rows, other.rows),
+            ids[order], stats.figures, jobs.totals, merged(self.rows, other.rows),
             {what: self.histograms[what] + other.histograms[what] for what in TIMED}, times[order],
             batches.trimmed(), sorted([*self.livelocks, *other.livelocks]),
             self.partial or other.partial, self.levels, self.given,
@@ -359,7 +359,7 @@ class Result(Alike):
         ------
         OSError
             If it cannot be read.
-        ValueError
+        Mistake
             If it is no such file.
         """
         try:
@@ -373,11 +373,12 @@ class Result(Alike):
                     if name.startswith("batch_")
                 }
             if head.pop("form") != _FORM:
-                raise ValueError("form")
+                raise Mistake("form", None, str(_FORM))
             policy = Policy(**head.pop("policy"))
             first = head.pop("first")
         except (KeyError, ValueError, TypeError, EOFError) as error:
-            raise ValueError(f"{path}: holds no result of this version ({error})") from None
+            found, expected = Words(str(error)), "a result that this version wrote"
+            raise Mistake(os.fspath(path), found, expected) from None
         head["names"], head["row_planes"] = tuple(head["names"]), tuple(head["row_planes"])
         head["livelocks"] = [(*item[:3], tuple(item[3])) for item in head["livelocks"]]
         rest: Mapping[str, Any] = arrays | head

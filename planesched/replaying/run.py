@@ -15,11 +15,10 @@ from .. import traces
 from ..checks import plane_count, whole
 from ..errors import InputError, Mistake
 from ..figures.batches import Batches
-from ..figures.jobs import TIMED
 from ..figures.result import Result
 from ..figures.results import Results
 from ..figures.trace import TraceSummary
-from ..layouts import OUTCOME
+from ..layouts import OUTCOME, TIMED
 from ..policy import Call, Policy, Scheduler
 from ..policytext import Several, as_policies
 from ..simulation.engine import Engine

@@ -8,12 +8,12 @@ They are matplotlib's (extra ``plot``), made without pyplot: nothing of it is ch
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import Mistake, TypeMistake, Words
 from ..figures.planes import Stats
 from ..figures.result import Result
 from ..files import check_target, replacing
@@ -58,7 +58,7 @@ def latency_plot(results: Any) -> Any:
 
     Raises
     ------
-    ValueError
+    Mistake
         If matplotlib is missing, or there is no result.
     TypeError
         If one of them is none of these.
@@ -101,13 +101,14 @@ def check_plot(path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    ValueError
+    Mistake
         If the name ends with none of ``.svg``, ``.png``, ``.pdf``, or matplotlib is missing.
     OSError
         If it cannot be written.
     """
     if Path(path).suffix not in _ENDINGS:
-        raise ValueError(f"plot {path}: expected a name that ends with {', '.join(_ENDINGS)}")
+        expected = f"a name that ends with {', '.join(_ENDINGS)}"
+        raise Mistake("plot", Words(os.fspath(path)), expected)
     check_target(path)
     _matplotlib()
 
@@ -134,12 +135,13 @@ def _named(results: Any) -> dict[str, Result | Stats]:
         listed = list(results) if isinstance(results, Iterable) else [results]
         found = {result.label if isinstance(result, Result) else "": result for result in listed}
         if len(found) < len(listed):
-            raise ValueError("two results have one name: give a mapping of labels to results")
+            expected = "labels that differ, or a mapping of labels"
+            raise Mistake("results", Words("two of one name"), expected)
     if not found:
-        raise ValueError("results is empty")
+        raise Mistake("results", Words("none"), "one or more")
     for result in found.values():
         if not isinstance(result, Result | Stats):
-            raise TypeError(f"{result!r} is no Stats, Result or Results")
+            raise TypeMistake("results", result, "a Stats, Result or Results")
     return found
 
 
@@ -159,9 +161,8 @@ def _panels(results: Mapping[str, Result | Stats]) -> dict[str, list[_Curve]]:
 def _curves(label: str, result: Result | Stats) -> Iterator[tuple[str, _Curve]]:
     """Return a result's curves: by source and plane, by level, or by plane."""
     if isinstance(result, Stats):
-        for plane in range(result.planes):
-            quantile_ns = partial(result.latency_quantile_ns, plane)
-            yield f"plane {plane}", _Curve(label, int(result.injected[plane]), quantile_ns)
+        for plane, found in enumerate(result.latency):
+            yield f"plane {plane}", _Curve(label, found.count, found.quantile_ns)
         return
     levels = {plane: level for level, plane in result.levels.items()}
     rows = list(range(len(result.names)))
@@ -187,7 +188,8 @@ def _matplotlib() -> Any:
     try:
         import matplotlib.figure
     except ImportError:
-        raise ValueError("a plot needs matplotlib: pip install 'planesched[plot]'") from None
+        expected = "matplotlib: pip install 'planesched[plot]'"
+        raise Mistake("plot", Words("it needs a package"), expected) from None
     return matplotlib
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake, TypeMistake, Words
 from ..events import Event, Fault, Flags, Reason, takes_plane
 from ..layouts import OUTCOME
 from .tracks import Args, Mark, check_timeline, tracks
@@ -60,7 +61,7 @@ def write_timeline(
 
     Raises
     ------
-    ValueError
+    Mistake
         If the name ends otherwise, a package is missing, or a log is not in order of time or
         not between `start_ns` and `end_ns`.
     TypeError
@@ -80,16 +81,16 @@ def write_timeline(
 
 def _check(label: str, log: NDArray[np.void], start_ns: int, end_ns: int | None) -> None:
     if not isinstance(log, np.ndarray) or log.dtype != OUTCOME or log.ndim != 1:
-        raise TypeError(f"logs[{label!r}] is no ndarray of dtype OUTCOME and one dimension")
+        raise TypeMistake(f"logs[{label!r}]", log, "an ndarray of dtype OUTCOME, one dimension")
     times = log["time_ns"]
     bounds = np.concatenate(([start_ns], times, times[-1:] if end_ns is None else [end_ns]))
     back = np.flatnonzero(np.diff(bounds) < 0)
     if len(back):
         at = int(back[0])
-        raise ValueError(
-            f"logs[{label!r}][{min(at, len(log))}]: the time goes from {bounds[at]} ns back to "
-            f"{bounds[at + 1]} ns, expected what was logged from start_ns={start_ns} to "
-            f"end_ns={end_ns}, in order"
+        raise Mistake(
+            f"logs[{label!r}][{min(at, len(log))}]",
+            Words(f"the time goes from {bounds[at]} ns back to {bounds[at + 1]} ns"),
+            f"what was logged from start_ns={start_ns} to end_ns={end_ns}, in order",
         )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple, Protocol
 
+from ..errors import Mistake, Words
 from ..files import check_target, replacing
 
 __all__ = ["Args", "Mark", "Tracks", "check_timeline", "tracks"]
@@ -49,7 +50,7 @@ def check_timeline(path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    ValueError
+    Mistake
         If the name ends with none of ``.json``, ``.json.gz``, ``.pftrace``, or a package is
         missing.
     OSError
@@ -57,7 +58,8 @@ def check_timeline(path: str | os.PathLike[str]) -> None:
     """
     name = os.fspath(path)
     if not name.endswith(_ENDINGS):
-        raise ValueError(f"timeline {name}: expected a name that ends with {', '.join(_ENDINGS)}")
+        expected = f"a name that ends with {', '.join(_ENDINGS)}"
+        raise Mistake("timeline", Words(name), expected)
     check_target(path)
     if name.endswith(".pftrace"):
         _perfetto()
@@ -199,7 +201,6 @@ def _perfetto() -> tuple[Any, Any]:
         from perfetto.protos.perfetto.trace import perfetto_trace_pb2
         from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder
     except ImportError:
-        raise ValueError(
-            "a .pftrace file needs perfetto: pip install 'planesched[timeline]'"
-        ) from None
+        expected = "perfetto: pip install 'planesched[timeline]'"
+        raise Mistake("timeline", Words("a .pftrace file needs a package"), expected) from None
     return perfetto_trace_pb2, StreamingTraceProtoBuilder

@@ -5,8 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-from ..figures.jobs import JobStats
-from ..figures.planes import Stats
+from ..figures.planes import JobStats, Stats
 from ..policy import Policy
 from ..policytext import Given
 from ..workload.costs import Given as GivenCosts

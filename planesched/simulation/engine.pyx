@@ -37,10 +37,9 @@ from ..checks import (
     vcpu_count,
     whole_ns,
 )
-from ..figures.jobs import JobStats
 from ..policy import job_route
 from ..policytext import as_policy
-from ..figures.planes import Stats
+from ..figures.planes import JobStats, Stats
 from ..text import counted
 from ..traces.record import MAX_VCPUS
 from ..workload.costs import Costs

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..figures.batches import Batches
+from ..figures.counts import merged
 from ..figures.distribution import bucket_of
-from ..figures.jobs import merge_rows, merge_totals
-from ..figures.planes import exits, merge_figures, switches
+from ..figures.planes import exits, switches
 from ..workload import Times
 from ..workload.numbered import Resolved, calm_ns
 from .engine import Engine, Guests
@@ -51,9 +51,9 @@ class Reading:
             self.now_ns,
             self.ids + other.ids,
             self.time_ns + other.time_ns,
-            merge_figures(self.figures, other.figures),
-            merge_totals(self.totals, other.totals),
-            merge_rows(self.rows, other.rows),
+            merged(self.figures, other.figures),
+            merged(self.totals, other.totals),
+            merged(self.rows, other.rows),
             self.latency + other.latency,
             self.response + other.response,
             self.sojourn + other.sojourn,

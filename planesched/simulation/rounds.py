@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..figures.jobs import TIMED
 from ..figures.result import Result
+from ..layouts import TIMED
 from ..workload.numbered import Resolved
 from .group import Cell, Reading
 from .stopping import BATCHES, Plan

@@ -157,7 +157,7 @@ def test_a_holder_that_sleeps_is_a_deadlock(tmp_path):
 
 
 def test_from_states():
-    vm = VM(planes=2, vcpus=1, policy="vsm")
+    vm = VM("vsm", planes=2, vcpus=1)
     vm.vcpus[0].step("irq", 1)
     report = check("vsm", 2, events="hostile", from_states=vm.state, properties="work_conserving")
     assert len(report.verdicts["work_conserving"].trace) == 1

@@ -140,7 +140,10 @@ def test_ctrl_c_prints_what_was_found(run, words):
 WRONG = [
     (("check",), "expected a preset"),
     (("check", "vsm", "tdx"), "--matrix for a table"),
-    (("check", "vsm", "--matrix", "--save", "x.toml"), "--save goes with one"),
+    (
+        ("check", "vsm", "--matrix", "--save", "x.toml"),
+        "--save: with --matrix, expected",
+    ),
     (("check", "nosuch"), "'nosuch'"),
     (("check", "vsm", "--property", "speed"), "'speed', expected one of"),
     (("check", "vsm", "--events", "irq 7"), "expected a plane below planes=2"),

@@ -80,8 +80,8 @@ def test_a_replay_has_a_panel_a_target_of_the_map(replayed):
             check_curve(
                 curves(ax)[result.label],
                 int(result.stats.injected[plane]),
-                lambda q, of=result.stats, plane=plane: of.latency_quantile_ns(plane, q),
-                result.stats.latency_max_ns(plane),
+                lambda q, of=result.stats, plane=plane: of.latency[plane].quantile_ns(q),
+                result.stats.latency[plane].max_ns,
             )
 
 
@@ -89,7 +89,7 @@ def test_figures_have_a_panel_a_plane(compared):
     stats = compared[0].stats
     ax = panels(latency_plot(stats))["plane 1"]
     line = ax.get_lines()[0]
-    assert line.get_ydata()[-1] == stats.latency_max_ns(1)
+    assert line.get_ydata()[-1] == stats.latency[1].max_ns
     named = panels(latency_plot({"mine": stats, "yours": compared[1].stats}))
     assert list(named) == ["plane 0", "plane 1"]
     assert list(curves(named["plane 0"])) == ["mine", "yours"]
@@ -130,7 +130,7 @@ def test_a_switch_matrix_shows_the_counts(compared, replayed):
 
 
 def test_bounces_are_told():
-    vm = planesched.VM(planes=2, vcpus=1, policy="vsm")
+    vm = planesched.VM("vsm", planes=2, vcpus=1)
     events = np.zeros(1, planesched.EVENT)
     stats = vm.run(events)
     stats.figures["entries"][1, 1] = 3
@@ -147,7 +147,7 @@ def test_nothing_to_see():
 
 
 def test_sixteen_planes_and_many_policies(compared):
-    stats = planesched.VM(planes=16, vcpus=1, policy="vsm").run(np.zeros(0, planesched.EVENT))
+    stats = planesched.VM("vsm", planes=16, vcpus=1).run(np.zeros(0, planesched.EVENT))
     figure = overview_plot({f"policy {n}": stats for n in range(9)})
     assert len([ax for ax in figure.axes if ax.get_images()]) == 9
 
@@ -172,15 +172,15 @@ def test_pyplot_is_left_alone(compared, tmp_path):
 
 
 def test_wrong_names_and_results(compared, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match=r"x\.gif: expected a name that ends with \.svg, \.png"):
+    with pytest.raises(ValueError, match=r"x\.gif, expected a name that ends with \.svg, \.png"):
         save_plot(None, tmp_path / "x.gif")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         save_plot(None, tmp_path / "none" / "x.svg")
-    with pytest.raises(ValueError, match="results is empty"):
+    with pytest.raises(ValueError, match="results: none, expected"):
         latency_plot([])
-    with pytest.raises(ValueError, match="two results have one name"):
+    with pytest.raises(ValueError, match="results: two of one name"):
         latency_plot([compared[0]] * 2)
-    with pytest.raises(TypeError, match="3 is no Stats, Result or Results"):
+    with pytest.raises(TypeError, match="results=3, expected a Stats"):
         latency_plot(3)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for call in (lambda: latency_plot(compared), lambda: save_plot(None, tmp_path / "x.svg")):

@@ -154,7 +154,10 @@ def test_standard_input_and_bad_lines(run, demo, tmp_path):
         (":demo --map timer=level1 --policy vsm --vcpus 1", "vcpus=1, expected 2 or more"),
         (":demo --map timer=level1 --policy vsm --route marker", "route='marker', expected own"),
         (":demo --map timer=level1 --policy vsm --out no/x.csv", "no/x.csv: there is no folder no"),
-        (":demo --map timer=level1 --policy vsm --out x", "--out x: ends with 'nothing'"),
+        (
+            ":demo --map timer=level1 --policy vsm --out x",
+            "--out: x, expected a name",
+        ),
         (":demo --map-file none.toml --policy vsm", "none.toml: No such file or directory"),
         ("none.txt --map timer=level1 --policy vsm", "none.txt: No such file or directory"),
     ],

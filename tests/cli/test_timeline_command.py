@@ -91,14 +91,14 @@ def test_simulate_draws_what_it_tells(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("replay none --map 1=level1 --policy vsm --plot a.gif", "plot a.gif: expected a name"),
+        ("replay none --map 1=level1 --policy vsm --plot a.gif", "plot: a.gif, expected a name"),
         (
             "replay none --map 1=level1 --policy vsm --timeline a.txt",
-            "timeline a.txt: expected a",
+            "timeline: a.txt, expected a",
         ),
         ("simulate none --plot nowhere/a.svg", "nowhere/a.svg: there is no folder nowhere"),
         ("simulate none --timeline nowhere/a.json", "nowhere/a.json: there is no folder nowhere"),
-        ("compare none --plot a", "plot a: expected a name that ends with .svg, .png, .pdf"),
+        ("compare none --plot a", "plot: a, expected a name that ends with .svg, .png, .pdf"),
     ],
 )
 def test_wrong_files_are_told_before_the_work(words, message, capsys):

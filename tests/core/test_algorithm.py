@@ -51,7 +51,7 @@ def some_events(n, vcpus=3, planes=4, seed=5):
 
 def runnable(policy, planes, current=0, vcpus=1):
     """A VM of which all planes are runnable."""
-    vm = VM(planes, vcpus, policy)
+    vm = VM(policy, planes, vcpus)
     vm.state["runnable"] = (1 << planes) - 1
     vm.state["current"] = current
     return vm
@@ -74,7 +74,7 @@ def runnable(policy, planes, current=0, vcpus=1):
     ],
 )
 def test_round_robin_by_hand(planes, current, event, now):
-    vm = VM(4, 1, SIBLINGS.replace(algorithm="round_robin"))
+    vm = VM(SIBLINGS.replace(algorithm="round_robin"), 4, 1)
     vm.state["runnable"] = sum(1 << plane for plane in planes)
     vm.state["current"] = current
     out = vm.vcpus[0].step(event, *([1] if event == "mask" else []))
@@ -82,7 +82,7 @@ def test_round_robin_by_hand(planes, current, event, now):
 
 
 def test_round_robin_where_all_have_their_rank_is_rank():
-    plain, turns = VM(4, 3, "vsm"), VM(4, 3, "vsm:algorithm=round_robin")
+    plain, turns = VM("vsm", 4, 3), VM("vsm:algorithm=round_robin", 4, 3)
     events = some_events(3000)
     events["plane"][events["kind"] == Event.CALL] = 0
     assert plain.run(events).as_dict() == turns.run(events).as_dict()
@@ -138,7 +138,7 @@ def test_what_it_is_asked():
         asked.append((state.copy(), base, pre, event))
         return 0
 
-    vm = VM(3, 1, Policy.preset("kvm_planes", 3).replace(algorithm=pick, force_self="ignore"))
+    vm = VM(Policy.preset("kvm_planes", 3).replace(algorithm=pick, force_self="ignore"), 3, 1)
     vm.vcpus[0].step("irq", 1)
     vm.vcpus[0].step("start", 2)
     vm.vcpus[0].step("force", 0)
@@ -150,9 +150,9 @@ def test_what_it_is_asked():
 
 
 def test_it_may_pick_what_rank_would_not():
-    vm = VM(3, 1, Policy.preset("kvm_planes", 3).replace(algorithm=highest))
+    vm = VM(Policy.preset("kvm_planes", 3).replace(algorithm=highest), 3, 1)
     assert vm.vcpus[0].step("start", 2).now == 2
-    assert VM(3, 1, "kvm_planes").vcpus[0].step("start", 2).now == 0
+    assert VM("kvm_planes", 3, 1).vcpus[0].step("start", 2).now == 0
 
 
 @pytest.mark.parametrize("answer", [2, -1, 16, 10**6])
@@ -160,7 +160,7 @@ def test_it_may_pick_what_rank_would_not():
 def test_a_wrong_answer_is_named_and_nothing_is_stepped(answer, c):
     pick = PICK_TYPE(lambda *args: answer) if c else lambda *args: answer
     algorithm = Algorithm(pick, name="mine")
-    vm = VM(3, 1, Policy.preset("vsm", 3).replace(algorithm=algorithm))
+    vm = VM(Policy.preset("vsm", 3).replace(algorithm=algorithm), 3, 1)
     before = vm.state.tobytes()
     words = (
         rf"answer of algorithm mine={answer}, expected a plane of base=\[0\] or pre=\[1\], asked "
@@ -180,18 +180,18 @@ def test_a_pure_one_that_is_wrong_is_named_too():
     events = np.zeros(50, EVENT)
     events["kind"], events["plane"] = Event.IRQ, 1
     with pytest.raises(ValueError, match=r"=2, expected a plane of base=\[0\] or pre=\[1\]"):
-        VM(3, 1, policy).run(events)
+        VM(policy, 3, 1).run(events)
 
 
 def test_what_a_callable_raises_comes_out():
     def pick(state, base, pre, event):
         raise KeyError("mine")
 
-    vm = VM(2, 1, Policy(algorithm=pick))
+    vm = VM(Policy(algorithm=pick), 2, 1)
     with pytest.raises(KeyError, match="mine"):
         vm.vcpus[0].step("resched")
     with pytest.raises(TypeError, match=r"answer of algorithm .*='zero', expected a whole number"):
-        VM(2, 1, Policy(algorithm=lambda *args: "zero")).vcpus[0].step("resched")
+        VM(Policy(algorithm=lambda *args: "zero"), 2, 1).vcpus[0].step("resched")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_where_it_would_be_ignored_it_is_refused():
     with pytest.raises(ValueError, match="algorithm=round_robin, expected rank, with scheduler=u"):
         Policy(algorithm="round_robin", scheduler="user")
     with pytest.raises(ValueError, match="expected rank, with interrupt controllers"):
-        VM(2, 1, policy, controller="lapic")
+        VM(policy, 2, 1, controller="lapic")
     with pytest.raises(ValueError, match="expected rank: another one is not asked here"):
         capi.policy_words(policy)
     with pytest.raises(ValueError, match="expected rank: another one is not asked here"):
@@ -300,7 +300,7 @@ def test_every_wrapping(kind, wrapping, pure):
 def test_other_signatures_are_refused():
     short = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda memory: 0)
     with pytest.raises(TypeError, match=r"of signature .* expected int"):
-        VM(2, 1, Policy(algorithm=short))
+        VM(Policy(algorithm=short), 2, 1)
 
 
 def test_memory_of_a_c_function():

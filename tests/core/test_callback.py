@@ -15,7 +15,7 @@ FFI = cffi.FFI()
 
 def gone():
     """A vCPU of three planes that went to userspace when plane 0 called plane 1."""
-    vcpu = VM(planes=3, vcpus=2, policy="kvm_user").vcpus[1]
+    vcpu = VM("kvm_user", planes=3, vcpus=2).vcpus[1]
     return vcpu, vcpu.call(1)
 
 
@@ -129,8 +129,8 @@ def raises(*args):
             r"req_exit=65536, expected a whole number in 0\.\.65535",
         ),
         (lambda *args: 3, ValueError, r"plane=3, expected a plane in 0\.\.2"),
-        (C_TYPE(lambda *args: -2), ValueError, "answered with no plane"),
-        (C_TYPE(lambda *args: 16), ValueError, "answered with no plane"),
+        (C_TYPE(lambda *args: -2), ValueError, "scheduler's answer: no plane"),
+        (C_TYPE(lambda *args: 16), ValueError, "scheduler's answer: no plane"),
     ],
 )
 def test_wrong_answers_change_nothing(function, error, words):
@@ -159,21 +159,21 @@ NARROW_C = ctypes.CFUNCTYPE(ctypes.c_int, *C_ARGUMENTS[:2], *[ctypes.c_int] * 4)
     ],
 )
 def test_what_is_no_scheduler(function):
-    with pytest.raises(TypeError, match="function="):
+    with pytest.raises(TypeError, match=r"function[=:]"):
         UserScheduler(function)
 
 
 def test_null_and_user_are_looked_at():
-    with pytest.raises(TypeError, match="is a null pointer"):
+    with pytest.raises(TypeError, match="expected the address of a function, not 0"):
         UserScheduler(C_TYPE(0))
-    with pytest.raises(TypeError, match="user=1 is for a C function"):
+    with pytest.raises(TypeError, match="user=1, expected None"):
         UserScheduler(lambda *args: 0, user=1)
     with pytest.raises(TypeError, match="user='x', expected an address or an ndarray"):
         UserScheduler(C_TWO, user="x")
 
 
 def test_only_in_userspace():
-    vcpu = VM(planes=3, vcpus=1, policy="kvm_user").vcpus[0]
+    vcpu = VM("kvm_user", planes=3, vcpus=1).vcpus[0]
     with pytest.raises(ValueError, match=r"plane 0 running.* expected one in userspace"):
         UserScheduler().answer(vcpu)
 

@@ -39,7 +39,7 @@ def test_the_same_as_the_class(name):
     planes = 4
     words = capi.policy_words(name, planes=planes)
     policy = words.ctypes.data
-    vcpu = VM(planes=planes, vcpus=1, policy=name).vcpus[0]
+    vcpu = VM(name, planes=planes, vcpus=1).vcpus[0]
     state = np.zeros((), dtype=STATE)
     assert boot(policy, state.ctypes.data, 15) == 0
     for _ in range(500):

@@ -115,7 +115,7 @@ def test_the_public_vcpu_steps_like_the_reference():
     draw = random.Random(11)
     for preset in presets():
         planes = draw.randint(2, 16)
-        vm = VM(planes=planes, vcpus=1, policy=preset)
+        vm = VM(preset, planes=planes, vcpus=1)
         slow = reference.Reference(preset, planes)
         assert vm.state[0].tobytes() == slow.state.tobytes()
         for _ in range(400):

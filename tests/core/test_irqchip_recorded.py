@@ -29,7 +29,7 @@ def reference():
 
 
 def core():
-    return VM(planes=1, vcpus=1, policy="vsm", controller="lapic").vcpus[0]
+    return VM("vsm", planes=1, vcpus=1, controller="lapic").vcpus[0]
 
 
 def do(vcpu, act, arg):

@@ -128,7 +128,7 @@ def test_a_column_of_locks_is_broadcast():
 
 
 def test_the_masks_of_a_vm():
-    vm = VM(planes=4, vcpus=1000, policy="vsm")
+    vm = VM("vsm", planes=4, vcpus=1000)
     rng = np.random.default_rng(2)
     vm.state["runnable"] = rng.integers(16, size=1000)
     masks = vm.state["runnable"].copy()

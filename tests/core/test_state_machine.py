@@ -55,7 +55,7 @@ class Life(RuleBasedStateMachine):
         policy = data.draw(policies(planes))
         online = data.draw(st.sets(st.integers(0, planes - 1))) | {policy.boot}
         self.planes, self.policy = planes, policy
-        self.vm = VM(planes=planes, vcpus=1, policy=policy, online=sorted(online))
+        self.vm = VM(policy, planes=planes, vcpus=1, online=sorted(online))
         self.slow = Reference(policy, planes, sorted(online))
 
     @rule(event=st.sampled_from(Event), plane=PLANES)

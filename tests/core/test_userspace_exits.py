@@ -48,7 +48,7 @@ def test_answers_end_on_random_walks(preset, planes):
     events = [event for event in Event if event != Event.ENTER]
     most = 0
     for policy in in_userspace(preset, planes):
-        vcpu = VM(planes=planes, policy=policy).vcpus[0]
+        vcpu = VM(policy, planes=planes).vcpus[0]
         for _ in range(400):
             event = draw.choice(events)
             named = takes_plane(event, call_takes_plane=policy.hands_over)
@@ -69,7 +69,7 @@ GUESTS = (
 def test_answers_end_from_thousands_of_states(preset, planes):
     """From states that guests and deliveries lead to, the deepest first."""
     for policy in in_userspace(preset, planes):
-        vcpu = VM(planes=planes, policy=policy).vcpus[0]
+        vcpu = VM(policy, planes=planes).vcpus[0]
         acts = [
             (event, plane)
             for event in GUESTS

@@ -115,7 +115,7 @@ def test_the_same_in_every_wrapping(driver, wrapping, expected):
 
 def gone():
     """A vCPU of three planes that went to userspace when plane 0 called plane 1."""
-    vcpu = VM(planes=3, vcpus=2, policy="kvm_user").vcpus[1]
+    vcpu = VM("kvm_user", planes=3, vcpus=2).vcpus[1]
     return vcpu, vcpu.call(1)
 
 

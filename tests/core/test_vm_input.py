@@ -26,7 +26,7 @@ def laid_out(events):
 @pytest.mark.parametrize("number", range(4))
 def test_events_are_read_however_they_lie(number):
     events = some_events()
-    plain, other = VM(2, 2, "vsm"), VM(2, 2, "vsm")
+    plain, other = VM("vsm", 2, 2), VM("vsm", 2, 2)
     expected = plain.run(events)
     assert other.run(laid_out(events)[number]).as_dict() == expected.as_dict()
     assert expected.events == 6
@@ -36,16 +36,16 @@ def test_events_are_read_however_they_lie(number):
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ((2.5,), TypeError, "planes=2.5, expected a whole number"),
-        ((17,), ValueError, r"planes=17, expected a whole number in 1\.\.16"),
-        ((2, 2.0), TypeError, "vcpus=2.0, expected a whole number"),
-        ((2, True), TypeError, "vcpus=True, expected a whole number"),
-        ((2, 0), ValueError, r"vcpus=0, expected a whole number in 1\.\.2\*\*32 - 1"),
-        ((2, 1, 3), TypeError, "policy=3, expected a Policy"),
-        ((2, 1, "vsm", [0, 2]), ValueError, r"online=2, expected a plane in 0\.\.1"),
-        ((2, 1, "vsm", [0, 0.5]), TypeError, "online=0.5, expected a plane"),
-        ((2, 1, "vsm", ["a"]), TypeError, "online='a', expected a plane"),
-        ((2, 1, "vsm", [1]), ValueError, r"online=\[1\], expected the boot plane 0 in it"),
+        (("vsm", 2.5), TypeError, "planes=2.5, expected a whole number"),
+        (("vsm", 17), ValueError, r"planes=17, expected a whole number in 1\.\.16"),
+        (("vsm", 2, 2.0), TypeError, "vcpus=2.0, expected a whole number"),
+        (("vsm", 2, True), TypeError, "vcpus=True, expected a whole number"),
+        (("vsm", 2, 0), ValueError, r"vcpus=0, expected a whole number in 1\.\.2\*\*32 - 1"),
+        ((3,), TypeError, "policy=3, expected a Policy"),
+        (("vsm", 2, 1, [0, 2]), ValueError, r"online=2, expected a plane in 0\.\.1"),
+        (("vsm", 2, 1, [0, 0.5]), TypeError, "online=0.5, expected a plane"),
+        (("vsm", 2, 1, ["a"]), TypeError, "online='a', expected a plane"),
+        (("vsm", 2, 1, [1]), ValueError, r"online=\[1\], expected the boot plane 0 in it"),
     ],
 )
 def test_no_such_vm(arguments, error, words):
@@ -63,7 +63,7 @@ def test_no_such_vm(arguments, error, words):
     ],
 )
 def test_no_such_vcpu(index, error, words):
-    vm = VM(2, 2, "vsm")
+    vm = VM("vsm", 2, 2)
     for make in (lambda: vm.vcpus[index], lambda: VCPU(vm, index)):
         with pytest.raises(error, match=words):
             make()
@@ -90,7 +90,7 @@ def test_no_such_vcpu(index, error, words):
     ],
 )
 def test_no_such_event(event, plane, error, words):
-    vm = VM(2, 1, "vsm")
+    vm = VM("vsm", 2, 1)
     before = vm.state.copy()
     with pytest.raises(error, match=words):
         vm.vcpus[0].step(event, plane)
@@ -111,7 +111,7 @@ def test_no_such_event(event, plane, error, words):
     ],
 )
 def test_no_such_events(events, log, error, words):
-    vm = VM(2, 2, "vsm")
+    vm = VM("vsm", 2, 2)
     before = vm.state.copy()
     with pytest.raises(error, match=words):
         vm.run(events, log)
@@ -121,7 +121,7 @@ def test_no_such_events(events, log, error, words):
 
 
 def test_a_state_that_no_vcpu_has():
-    vm = VM(2, 2, "vsm")
+    vm = VM("vsm", 2, 2)
     vm.vcpus[1].state["current"] = 7
     for act in (lambda: vm.run(some_events()), lambda: vm.vcpus[1].step("irq", 1)):
         with pytest.raises(ValueError, match="state"):

@@ -131,15 +131,15 @@ def engine_figures(engine, planes):
         "latency": [
             (
                 int(stats.injected[p]),
-                stats.latency_min_ns(p),
-                stats.latency_max_ns(p),
+                stats.latency[p].min_ns,
+                stats.latency[p].max_ns,
                 latency_sum[p],
             )
             for p in range(planes)
         ],
         "response": responses(engine, planes),
         "sojourn": [
-            (int(jobs.finished[p]), jobs.sojourn_min_ns(p), jobs.sojourn_max_ns(p), sojourn_sum[p])
+            (int(jobs.finished[p]), jobs.sojourn[p].min_ns, jobs.sojourn[p].max_ns, sojourn_sum[p])
             for p in range(planes)
         ],
         "queued": [int(count) for count in jobs.queued],

@@ -63,7 +63,7 @@ def sorted_jobs(drawn):
 
 def outputs(engine):
     stats, jobs = engine.stats(), engine.jobs()
-    arrays = [stats.figures, stats.latency, jobs.totals, jobs.sojourn, engine.state]
+    arrays = [stats.figures, stats.buckets, jobs.totals, jobs.buckets, engine.state]
     return [array.tobytes() for array in [*arrays, engine.time_ns()]] + [engine.livelocks()]
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_lost_and_time_adds_up(setting, drawn):
     assert (served.arrived == np.bincount(jobs["plane"], minlength=PLANES)).all()
     assert (served.arrived == served.finished + served.queued).all()
     assert int(served.woken.sum()) == int((jobs["source"] == 256).sum())
-    assert served.sojourn.sum() == served.finished.sum()
+    assert served.buckets.sum() == served.finished.sum()
     if not setting["busy"]:
         # Without a livelock a plane runs only to work.
         work = int(jobs["service_ns"].sum())

@@ -83,7 +83,7 @@ def test_what_it_raises_is_raised():
 def test_a_plane_that_there_is_not(plane):
     engine = Engine(POLICY, 3, userspace=lambda *_: plane)
     engine.feed(jobs_of((10, 1, 100)))
-    with pytest.raises(ValueError, match="the scheduler answered with no plane"):
+    with pytest.raises(ValueError, match="scheduler's answer: no plane"):
         engine.advance(1000)
 
 

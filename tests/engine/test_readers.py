@@ -44,7 +44,7 @@ def ways(tmp_path):
 
 def test_a_policy_is_taken_alike_everywhere(ways):
     for way in ways:
-        assert VM(2, 1, way).policy == WANTED
+        assert VM(way, 2, 1).policy == WANTED
         assert Engine(way).policy == WANTED
         assert Reference(way, 2).policy == WANTED
         assert check(way, properties="priority").policy == WANTED
@@ -71,7 +71,7 @@ def test_one_policy_or_several_with_labels(ways):
 
 def test_an_unknown_preset_is_told_with_the_nearest():
     for act in (
-        lambda: VM(2, 1, "vms"),
+        lambda: VM("vms", 2, 1),
         lambda: simulate("VSM", **RUN),
         lambda: check("vsm-"),
         lambda: replay(":demo", "v_sm", plane_map=MAP),

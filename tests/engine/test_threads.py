@@ -46,7 +46,7 @@ def events(seed, n=20_000):
 
 
 def run_vm(number):
-    vm = VM(planes=3, vcpus=8, policy="vsm")
+    vm = VM("vsm", planes=3, vcpus=8)
     stats = vm.run(events(number))
     for vcpu in vm.vcpus:
         for _ in range(50):
@@ -79,7 +79,7 @@ def test_vcpus_of_one_vm_are_stepped_by_different_threads():
             vm.vcpus[number].step("irq", i % 3)
             vm.vcpus[number].step("return" if i % 5 else "halt")
 
-    vm, alone = (VM(planes=3, vcpus=THREADS, policy="vsm") for _ in range(2))
+    vm, alone = (VM("vsm", planes=3, vcpus=THREADS) for _ in range(2))
     in_parallel(lambda number: step_one(vm, number))
     for number in range(THREADS):
         step_one(alone, number)
@@ -142,7 +142,7 @@ def test_a_scheduler_that_calls_back_into_its_engine_is_refused(call):
 
 
 def test_a_vm_that_is_run_refuses_another_thread():
-    vm = VM(planes=2, vcpus=8, policy="vsm")
+    vm = VM("vsm", planes=2, vcpus=8)
     records = np.zeros(1 << 20, dtype=EVENT)
     records["kind"], records["plane"] = Event.IRQ, 1
     refused = []

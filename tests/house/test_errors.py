@@ -79,13 +79,13 @@ def test_numbers():
 @pytest.mark.parametrize("plane", [2, -1, 1.5, True, "1", None])
 def test_the_core_and_the_slow_model_refuse_a_plane_alike(plane):
     told = []
-    for vcpu in (VM(2, 1, "vsm").vcpus[0], Reference("vsm", 2)):
+    for vcpu in (VM("vsm", 2, 1).vcpus[0], Reference("vsm", 2)):
         with pytest.raises(Mistake) as caught:
             vcpu.irq(plane)
         told.append((type(caught.value), str(caught.value)))
     assert told[0] == told[1]
     told = []
-    for make in (lambda: VM(2, 1, "vsm", [0, plane]), lambda: Reference("vsm", 2, [0, plane])):
+    for make in (lambda: VM("vsm", 2, 1, [0, plane]), lambda: Reference("vsm", 2, [0, plane])):
         with pytest.raises(Mistake) as caught:
             make()
         told.append((type(caught.value), str(caught.value)))

@@ -56,7 +56,7 @@ def test_version_without_git(sdist):
 def test_installed_wheel_runs(python, run, tmp_path):
     code = (
         "import planesched; print(planesched.__file__);"
-        "vcpu = planesched.VM(planes=2, vcpus=1, policy='vsm').vcpus[0];"
+        "vcpu = planesched.VM('vsm', planes=2, vcpus=1).vcpus[0];"
         "print(vcpu.step('irq', 1).now, planesched.__version__)"
     )
     origin, outcome = run(python, "-c", code, cwd=tmp_path).splitlines()

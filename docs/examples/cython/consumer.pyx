@@ -10,7 +10,7 @@ import_planesched()
 
 def script():
     """Give the current plane after an interrupt for plane 1 and after its return, in both ways."""
-    cdef VM vm = VM(planes=2, vcpus=1, policy="vsm")
+    cdef VM vm = VM("vsm", planes=2, vcpus=1)
     cdef ps_state vcpu = ps_boot(&vm.c_policy, 3)
     cdef unsigned irq = Event.IRQ, leave = Event.RETURN, first
     cdef ps_outcome of_class[2]

@@ -6,7 +6,7 @@ import numpy as np
 
 from planesched import VM, pick_many
 
-vm = VM(planes=3, vcpus=1_000_000, policy="vsm_locked")
+vm = VM("vsm_locked", planes=3, vcpus=1_000_000)
 state = vm.state
 state["runnable"] = np.arange(len(state)) % 8
 state["locked"][::3] = 0b100

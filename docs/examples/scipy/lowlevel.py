@@ -14,7 +14,7 @@ words = capi.policy_words("kvm_user", planes=2)
 policy = ctypes.c_void_p(words.ctypes.data)
 scheduler = UserScheduler(LowLevelCallable.from_cython(capi, "ps_api_scheduler", policy))
 
-vcpu = VM(planes=2, vcpus=1, policy="kvm_user").vcpus[0]
+vcpu = VM("kvm_user", planes=2, vcpus=1).vcpus[0]
 gone = vcpu.call(1)
 print(vcpu)
 print(scheduler.answer(vcpu, gone.reason))

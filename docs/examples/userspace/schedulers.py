@@ -70,7 +70,7 @@ def in_cffi(user, state, now_ns, vcpu, reason, req_exit):  # type: ignore[no-unt
 def main() -> None:
     for function in (in_python, in_numba, in_ctypes, in_cffi, None):
         scheduler = UserScheduler(function)
-        vcpu = VM(planes=3, vcpus=1, policy="kvm_user").vcpus[0]
+        vcpu = VM("kvm_user", planes=3, vcpus=1).vcpus[0]
         vcpu.start(1)
         gone = vcpu.call(2)  # which leaves for userspace
         scheduler.answer(vcpu, gone.reason)

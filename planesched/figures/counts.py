@@ -1,0 +1,120 @@
+"""What figures of planes and of jobs have in common: counters by plane, and how two are merged."""
+
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Mistake
+from ..layouts import WIDE
+from .distribution import Distribution
+from .equal import Alike
+
+__all__ = ["Counts", "PerPlane", "merged", "wide"]
+
+
+class PerPlane:
+    """A counter by plane, as an attribute of `Counts`: the first planes of a field of its record.
+
+    Parameters
+    ----------
+    doc : str
+        What it counts.
+    field : str
+        In the record; unless given, as the attribute is called.
+    index : tuple of int
+        What goes before the plane.
+    """
+
+    def __init__(self, doc: str, field: str = "", *index: int) -> None:
+        self.__doc__ = doc
+        self.field = field
+        self.index = index
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.field = self.field or name
+
+    @overload
+    def __get__(self, counts: None, owner: type) -> "PerPlane": ...
+    @overload
+    def __get__(self, counts: "Counts", owner: type) -> NDArray[np.uint64]: ...
+    def __get__(self, counts: "Counts | None", owner: type) -> "PerPlane | NDArray[np.uint64]":
+        return self if counts is None else counts.by_plane(self.field, *self.index)
+
+
+class Counts(Alike):
+    """Counters by plane, and one histogram of times a plane.
+
+    Parameters
+    ----------
+    record : ndarray, shape (), dtype FIGURES or TOTALS
+        The counters.
+    buckets : ndarray of uint64, shape (planes, buckets)
+        How many times there are in each bucket (planesched/histogram.h), by plane.
+    """
+
+    def __init__(self, record: NDArray[np.void], buckets: NDArray[np.uint64]) -> None:
+        self.record = record
+        self.buckets = buckets
+
+    @property
+    def planes(self) -> int:
+        """How many planes each vCPU has."""
+        return int(self.buckets.shape[0])
+
+    def by_plane(self, name: str, *index: int) -> NDArray[np.uint64]:
+        """Return a field of the record for the planes that there are."""
+        array: NDArray[np.uint64] = self.record[name][index]
+        return array[..., : self.planes]
+
+    def wide_by_plane(self, name: str, *index: int) -> tuple[int, ...]:
+        """Return a field of sums of 128 bits for the planes that there are."""
+        words = self.record[name][index][: self.planes]
+        return tuple(wide(lo, hi) for lo, hi in words.tolist())
+
+    def timed(self, what: str, counts: NDArray[np.uint64]) -> tuple[Distribution, ...]:
+        """Return the times of each plane that are in the histograms; `what` names their fields."""
+        sums = self.wide_by_plane(f"{what}_ns")
+        low, high = (self.by_plane(f"{what}_{end}_ns").tolist() for end in ("min", "max"))
+        return tuple(
+            Distribution(int(counts[plane]), sums[plane], low[plane], high[plane], buckets)
+            for plane, buckets in enumerate(self.buckets)
+        )
+
+    def same_planes(self, other: "Counts") -> None:
+        """Raise a `Mistake` if another has a different number of planes: they cannot be merged."""
+        if self.planes != other.planes:
+            raise Mistake("planes", other.planes, f"{self.planes}, as in what it is merged with")
+
+
+def merged(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:
+    """Return two records of one dtype together: FIGURES, TOTALS or ROW.
+
+    Counts and sums add up, of extremes the farther one is kept: by the names of the fields, which
+    end in ``_ns`` for times, and then are the greatest or, with ``_min_ns``, the least.
+    """
+    out = np.zeros_like(mine)
+    for name in mine.dtype.names or ():
+        base = mine.dtype[name].base
+        joined: Any = np.add
+        if base == WIDE:
+            joined = _wide_sum
+        elif name.endswith("_min_ns"):
+            joined = np.minimum
+        elif name.endswith("_ns"):
+            joined = np.maximum
+        out[name] = joined(mine[name], theirs[name])
+    return out
+
+
+def wide(lo: int, hi: int) -> int:
+    """Return the number that two words of 64 bits hold."""
+    value = hi << 64 | lo
+    return value - (1 << 128) if value >> 127 else value
+
+
+def _wide_sum(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.void]:
+    out = np.empty_like(a)
+    out["lo"] = a["lo"] + b["lo"]
+    out["hi"] = a["hi"] + b["hi"] + (out["lo"] < a["lo"])
+    return out
