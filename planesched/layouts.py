@@ -105,6 +105,7 @@ FIGURES = np.dtype(
         ("pending", "<u8", _PENDING),
         ("vina", "<u8", _PLANES),
         ("vina_set", "<u8", _PLANES),
+        ("idle_entries", "<u8", _PLANES),
         ("time_ns", WIDE, (4, MAX_PLANES)),
         ("suspended_ns", WIDE, _PLANES),
         ("latency_ns", WIDE, _PLANES),

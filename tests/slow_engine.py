@@ -14,6 +14,9 @@ from planesched.events import MASKS, Event, Flags, JobKind, Reason
 from planesched.policy import Call, Idle, Policy
 from planesched.reference import NOBODY, Outcome, Rules, Values
 
+# A plane that is brought in for these, and takes nothing, is entered for nothing.
+FETCHED = (Reason.INTERRUPT, Reason.RELAY, Reason.FORCE, Reason.USER)
+
 ZERO_TIME_STEPS = 1000  # at one instant, after which a vCPU is taken to be in a livelock
 
 
@@ -93,6 +96,7 @@ class SlowVcpu:
         self.responses: dict[int, list[int]] = defaultdict(list)  # to the first instruction
         self.sojourns: dict[tuple[int, JobKind], list[int]] = defaultdict(list)
         self.exits: Counter[Reason] = Counter()
+        self.idle_entries: Counter[int] = Counter()
         self.forwarded: list[int] = []  # the planes that jobs were passed on to
 
     def state(self, name: str) -> int:
@@ -161,6 +165,7 @@ class SlowVcpu:
         if self.steps_now > ZERO_TIME_STEPS:
             raise LivelockError(self.now, self.vcpu)
         was_user, irq = self.state("status") == 1, self.state("irq")
+        waited = self.state("runnable") | self.state("trap")
         self.values, out = reference.step(self.policy, self.values, event, plane)
         self.timeline.append((self.now, self.vcpu, event, plane, out))
         if event == Event.IRQ and not out.flags & Flags.COALESCED:
@@ -173,6 +178,9 @@ class SlowVcpu:
             cost = self.guests.costs.get(out.reason.name.lower(), 0)
             if out.now == self.policy.marker:
                 self.took_from = out.was
+            effects = Flags.INJECTED | Flags.NMI | Flags.VINA | Flags.USER
+            if out.reason in FETCHED and not (out.flags & effects or waited & 1 << out.now):
+                self.idle_entries[out.now] += 1
         if out.flags & Flags.USER and (not was_user or event == Event.ENTER):
             self.exits[out.reason] += 1
             cost += self.guests.costs.get("exit", 0)

@@ -79,17 +79,6 @@ static int is_unforced(const struct ps_policy *policy, const struct ps_state *af
            !ps_has(ps_above(policy, after->locked, act->plane), now);
 }
 
-/* An entry without effect: a plane that did not run and was not called is brought in, and takes
- * nothing (idle entries; OpenHCL's spurious_exits). */
-static int is_spurious(const struct ps_state *before, struct ps_outcome out)
-{
-    const unsigned reasons = 1u << PS_REASON_INTERRUPT | 1u << PS_REASON_RELAY |
-                             1u << PS_REASON_FORCE | 1u << PS_REASON_USER;
-    const unsigned effects = PS_FLAG_INJECTED | PS_FLAG_NMI | PS_FLAG_VINA | PS_FLAG_USER;
-    return out.flags & PS_FLAG_SWITCHED && reasons >> out.reason & 1u && !(out.flags & effects) &&
-           !ps_has((uint16_t)(before->runnable | before->trap), (unsigned)out.now);
-}
-
 unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *before,
                        const struct ps_world *after, const struct ps_act *act, unsigned stepped,
                        struct ps_outcome out)
@@ -101,7 +90,8 @@ unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *befor
         broken |= PS_BROKEN(FEASIBLE);
     if (is_unforced(ps_policy_of(sys, stepped), &after->vcpus[stepped], act, out))
         broken |= PS_BROKEN(FORCED);
-    if (is_spurious(&before->vcpus[stepped], out))
+    const struct ps_state *was = &before->vcpus[stepped];
+    if (ps_entry_idles(was->runnable | was->trap, out))
         broken |= PS_BROKEN(SPURIOUS);
     return broken;
 }

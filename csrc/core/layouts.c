@@ -35,8 +35,9 @@ static const struct ps_layout_field outcome_record_fields[] = {
 #define F(name) PS_LAYOUT_FIELD(ps_figures, name)
 static const struct ps_layout_field figures_fields[] = {
     F(steps), F(faults), F(entries), F(reasons), F(exits), F(coalesced), F(taken), F(dropped),
-    F(pending_before), F(pending), F(vina), F(vina_set), F(time_ns), F(suspended_ns),
-    F(latency_ns), F(latency_min_ns), F(latency_max_ns), F(longest_ns), F(age_ns), {0}
+    F(pending_before), F(pending), F(vina), F(vina_set), F(idle_entries), F(time_ns),
+    F(suspended_ns), F(latency_ns), F(latency_min_ns), F(latency_max_ns), F(longest_ns),
+    F(age_ns), {0}
 };
 #undef F
 

@@ -216,6 +216,7 @@ static inline void ps_count_steps(struct ps_figures *f, const struct ps_before *
     f->steps[event][plane] += n;
     f->entries[was][now] += entered;
     f->reasons[out.reason] += entered;
+    f->idle_entries[now] += n * ps_entry_idles(before->runnable | before->trap, out);
     /* In userspace nothing has a reason, so a reason beside the flag is an exit. */
     f->exits[out.reason] += n * (flags >> 5 & 1u);
     f->taken[PS_PENDING_IRQ][now] += n * (flags >> 1 & 1u);

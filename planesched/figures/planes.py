@@ -79,6 +79,10 @@ class Stats(Counts):
     dropped = PerPlane("Pending interrupts that went with the plane.", "dropped", Pending.IRQ)
     pending = PerPlane("Interrupts still pending at the end.", "pending", Pending.IRQ)
     vina = PerPlane("VINA notifications.")
+    idle_entries = PerPlane(
+        "Switches into the plane by an interrupt, a relay, a force or userspace, when it neither "
+        "ran before nor was called and took nothing: OpenHCL's spurious_exits."
+    )
     longest_ns = PerPlane("The longest interval that ended.")
     age_ns = PerPlane("The age of the oldest interval that had not ended.")
 
@@ -284,7 +288,7 @@ _BALANCED = ("pending_before", "coalesced", "taken", "dropped", "pending")
 _PER_PLANE = (
     "delivered", "injected", "coalesced", "pending", "dropped", "nmis", "intercepts", "vina",
     "running_ns", "blocked_ns", "userspace_ns", "transition_ns", "suspended_ns", "intervals",
-    "longest_ns", "age_ns",
+    "longest_ns", "age_ns", "idle_entries",
 )  # fmt: skip
 _OF_JOBS = (
     "arrived", "woken", "finished", "queued_before", "queued", "forwarded", "oldest_pending_ns",

@@ -177,11 +177,13 @@ def _budget(results: "list[Result]", columns: int | None) -> str:
         cells = [_percent(share) for share in (*planes, *([other] if other else []), *rest)]
         cells += ["100 %", _rate(per_second(result, result.stats.switches))]
         cells.append(_rate(per_second(result, result.stats.exits)))
+        cells.append(_rate(per_second(result, int(result.stats.idle_entries.sum()))))
         rows.append((result.label, *cells))
     header = ["vCPU time", *places]
-    if len(rows[0]) > len(header) + 6:
+    if len(rows[0]) > len(header) + 7:
         header.append("other planes")
     header += ["switching", "userspace", "blocked", "sum", "switches/s", "exits/s"]
+    header.append("idle entries/s")
     return fitted(header, rows, columns)
 
 

@@ -36,12 +36,23 @@ def _rows(result: "Result") -> list[dict[str, Any]]:
     for place, (kind, name, where) in enumerate(named):
         row = _row(result, kind, name, where)
         found: dict[str, float | int | None] = dict.fromkeys(
-            ("switches", "exits", "switches_hz", "exits_hz", *_SHARES, "starved_ns")
+            (
+                "switches",
+                "exits",
+                "idle_entries",
+                "switches_hz",
+                "exits_hz",
+                "idle_entries_hz",
+                *_SHARES,
+                "starved_ns",
+            )
         )
         if kind == "policy":
             found["switches"], found["exits"] = stats.switches, stats.exits
             found["switches_hz"] = per_second(result, stats.switches)
             found["exits_hz"] = per_second(result, stats.exits)
+            found["idle_entries"] = int(stats.idle_entries.sum())
+            found["idle_entries_hz"] = per_second(result, int(stats.idle_entries.sum()))
             found["running_share"] = sum(shares[f"plane {plane}"] for plane in planes)
             for share in ("switching", "userspace", "blocked"):
                 found[f"{share}_share"] = shares[share]
@@ -52,6 +63,7 @@ def _rows(result: "Result") -> list[dict[str, Any]]:
             found["userspace_share"] = stats.userspace_ns[plane] / whole
             found["blocked_share"] = stats.blocked_ns[plane] / whole
             found["starved_ns"] = int(result.jobs.starved_ns[plane])
+            found["idle_entries"] = int(stats.idle_entries[plane])
         out.append(row | found)
     assert len(out) == 1 + result.planes + n_sources
     return out

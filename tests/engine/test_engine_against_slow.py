@@ -62,6 +62,7 @@ def slow_figures(runs, planes):
         "time": [[sum(r.times[x, p] for p in range(planes)) for x in TIMES] for r in runs],
         **{f"{what}_ns": spent[what] for what in TIMES[:3]},
         "suspended_ns": [sum(r.suspended[p] for r in runs) for p in range(planes)],
+        "idle_entries": [sum(r.idle_entries[p] for r in runs) for p in range(planes)],
         "state": [run.values for run in runs],
     }
 
@@ -146,6 +147,7 @@ def engine_figures(engine, planes):
         "time": engine.time_ns().tolist(),
         **{f"{what}_ns": list(getattr(stats, f"{what}_ns")) for what in (*TIMES[:3], "suspended")},
         "forwarded": [int(count) for count in jobs.forwarded],
+        "idle_entries": [int(count) for count in stats.idle_entries],
         "state": [tuple(int(row[name]) for name in STATE.names) for row in engine.state],
     }
 

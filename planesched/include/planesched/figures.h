@@ -46,6 +46,7 @@ struct ps_figures {
     uint64_t pending[PS_N_PENDING][PS_MAX_PLANES];
     uint64_t vina[PS_MAX_PLANES];                    /* notifications */
     uint64_t vina_set[PS_MAX_PLANES];                /* of these, those that set a clear irq */
+    uint64_t idle_entries[PS_MAX_PLANES];            /* switches for nothing, by plane entered */
     struct ps_wide time_ns[4][PS_MAX_PLANES];        /* running, userspace, blocked; transition */
     struct ps_wide suspended_ns[PS_MAX_PLANES];      /* runnable, another plane is current */
     struct ps_wide latency_ns[PS_MAX_PLANES];        /* sums, delivery to injection */

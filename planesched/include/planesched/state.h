@@ -55,6 +55,18 @@ struct ps_outcome {
     uint8_t notes;
 };
 
+/* Whether a step brought a plane in for nothing (rules, section 6): by an interrupt, a relay, a
+ * force or userspace, when it neither ran before nor was called (`waiting`: the planes that were
+ * runnable or had an intercept) and takes nothing. OpenHCL counts these as spurious_exits. */
+static inline unsigned ps_entry_idles(unsigned waiting, struct ps_outcome out)
+{
+    const unsigned reasons = 1u << PS_REASON_INTERRUPT | 1u << PS_REASON_RELAY |
+                             1u << PS_REASON_FORCE | 1u << PS_REASON_USER;
+    const unsigned effects = PS_FLAG_INJECTED | PS_FLAG_NMI | PS_FLAG_VINA | PS_FLAG_USER;
+    return out.flags & PS_FLAG_SWITCHED && reasons >> out.reason & 1u && !(out.flags & effects) &&
+           !(waiting >> (unsigned)out.now & 1u);
+}
+
 /* Whether the vCPU left for userspace: nothing that happens there has a reason. */
 static inline int ps_exits(struct ps_outcome out)
 {
