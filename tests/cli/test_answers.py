@@ -20,7 +20,7 @@ def test_a_relay_is_an_entry_for_nothing(relayed):
     assert direct.stats.idle_entries.tolist() == [0, 0, 0]
     assert relay.stats.idle_entries.tolist() == [0, 0, 1001]
     assert relay.stats.entries_by_reason["relay"] == 1001
-    assert relay.stats.switches - direct.stats.switches == 1001
+    assert relay.stats.switches - direct.stats.switches == 1000  # the last one still runs
     row = relay.table()
     assert row["idle_entries"][:4] == [1001, 0, 0, 1001]
     assert row["idle_entries_hz"][0] == 1001
