@@ -6,7 +6,7 @@ gives the set of planes that have it; one that names a single plane gives its id
 Longer than 300 lines because it is one text: every rule of sections 3 and 4 stands here once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -817,6 +817,16 @@ class Reference:
     def user(self) -> bool:
         """Whether the vCPU is in userspace."""
         return self._rules.user
+
+    def mask(self, name: str) -> int:
+        """Return one mask of the state."""
+        value: int = getattr(self._rules, name)
+        return value
+
+    def set_masks(self, masks: Mapping[str, int]) -> None:
+        """Set some masks of the state, and nothing else."""
+        for name, value in masks.items():
+            setattr(self._rules, name, value)
 
     @property
     def state(self) -> Any:

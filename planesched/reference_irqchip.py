@@ -3,6 +3,7 @@
 Vectors are held as sets of ints. Written from the text, to be read beside it.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from .errors import Mistake
@@ -75,7 +76,7 @@ class ReferenceChip:
         policy: Policy | str,
         planes: int,
         controller: Controller | str = "lapic",
-        online: list[int] | None = None,
+        online: Iterable[int] | None = None,
     ) -> None:
         made = as_controller(controller)
         if made is None:
@@ -117,17 +118,16 @@ class ReferenceChip:
 
     def derive(self, *, event: int | None = None, plane: int = 0) -> None:
         """Write the derived bits; but not the one that the event under way is about to write."""
-        state = self.vcpu.state
+        masks: dict[str, int] = {}
         for p, apic in enumerate(self.apics):
             bits = {"irq": bool(apic.irr), "masked": self.masked(p)}
             if self.controller.mask_by == "tpr":
                 bits["noint"] = apic.interrupts_off or self.held_at_injection(p)
             if p == plane and event == Event.IRQ:
-                del bits["irq"]
+                bits["irq"] = bool(self.vcpu.mask("irq") & bit(p))
             for name, value in bits.items():
-                others = int(state[name]) & ~bit(p)
-                state[name] = others | (bit(p) if value else 0)
-        self.vcpu.state = state
+                masks[name] = masks.get(name, 0) | (bit(p) if value else 0)
+        self.vcpu.set_masks(masks)
 
     def priority(self, plane: int) -> tuple[bool, bool]:
         """Give what priority says of a plane: held back from entry, from injection."""
@@ -148,7 +148,7 @@ class ReferenceChip:
             raise Mistake("event", event, "tpr: the mask is the controller's own")
         self.ended, self.vector, self.notes = 0, 0, Notes(0)
         coalesced: bool | None = None
-        offline = plane is not None and not int(self.vcpu.state["online"]) & bit(plane)
+        offline = plane is not None and not self.vcpu.mask("online") & bit(plane)
         follows: int | None = number
         if number in set(ChipEvent) and offline:
             follows = Event.UNMASK  # which says that it is offline
@@ -157,11 +157,11 @@ class ReferenceChip:
         if follows is None:
             out = self.nothing()
         else:
-            before = self.vcpu.state
+            before = {name: self.vcpu.mask(name) for name in DERIVED}
             self.derive(event=follows, plane=0 if plane is None else plane)
             step = self.vcpu.step(follows, plane)
             if step.fault:
-                self.vcpu.state = before
+                self.vcpu.set_masks(before)
             out = ChipOutcome(*step, 0, 0, Notes(0))
         return self.settle(number, plane, out, coalesced)
 
@@ -271,23 +271,23 @@ class ReferenceChip:
                 apic.isr |= {self.vector}
         if flags & Flags.NMI and apic.nmi_in_progress:
             flags &= ~Flags.NMI  # entered for one that it cannot take yet
-            state = self.vcpu.state
-            state["nmi"] = int(state["nmi"]) | bit(out.now)
-            self.vcpu.state = state
+            self.vcpu.set_masks({"nmi": self.vcpu.mask("nmi") | bit(out.now)})
         elif flags & Flags.NMI:
             apic.nmi_in_progress = True
         self.derive()
         took = out.flags & (Flags.INJECTED | Flags.NMI | Flags.VINA)
-        if took and not (self.vcpu.user or self.vcpu.blocked) and self.ready(out.now):
+        # Blocked, it sleeps on a VINA vector that the step did not know yet.
+        if took and not self.vcpu.user and self.ready(out.now):
             self.notes |= Notes.MORE
         return out._replace(flags=flags, vector=self.vector, ended=self.ended, notes=self.notes)
 
     def ready(self, plane: int) -> bool:
         """Tell whether a plane could take an interrupt now."""
-        state = self.vcpu.state
-        able = int(state["irq"]) & ~int(state["masked"]) & ~int(state["noint"])
-        return bool(able & bit(plane))
+        held = self.vcpu.mask("masked") | self.vcpu.mask("noint") | self.vcpu.mask("unstarted")
+        return bool(self.vcpu.mask("irq") & ~held & bit(plane))
 
+
+DERIVED = ("irq", "masked", "noint")
 
 RESETS = {number for name, number in Event.__members__.items() if name in ("DISABLE", "INIT")}
 """Events that leave a plane's controller as after reset."""

@@ -92,6 +92,9 @@ struct ps_live_seen {
 int ps_machine_open(struct ps_machine *machine, int n_seats);
 void ps_machine_close(struct ps_machine *machine);
 
+/* Make a seat as it was when it was opened: 0, or PS_LIVE_FAILED. */
+int ps_machine_reset(struct ps_machine *machine, int seat);
+
 /* Post a vector into a seat's APIC by KVM_SIGNAL_MSI: 1 taken, 0 blocked, PS_LIVE_FAILED. May be
  * called from any thread. */
 int ps_machine_post(struct ps_machine *machine, int seat, unsigned vector);

@@ -16,6 +16,9 @@ enum {
     PS_LIVE_STACK_BYTES = 512
 };
 
+/* Where the APIC's registers stand in struct kvm_lapic_state; IRR and ISR are eight words each. */
+enum { APIC_TPR = 0x80, APIC_PPR = 0xa0, APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_STRIDE = 0x10 };
+
 enum { PS_PORT_VECTOR = 0x10, PS_PORT_CALL = 0x11, PS_PORT_RETURN = 0x12, PS_PORT_ASK = 0x20 };
 
 extern const uint8_t ps_live_guest[], ps_live_guest_end[];
@@ -25,6 +28,7 @@ void ps_live_load_guest(uint8_t *memory);
 
 /* Note what went wrong; return the negative code. */
 int ps_machine_fail(struct ps_machine *machine, const char *what, int error, uint64_t detail);
+int ps_machine_fail_call(struct ps_machine *machine, const char *what); /* by errno */
 
 /* Give the calling thread the timer: 0, or -1 with errno. */
 int ps_live_timer_open(struct ps_live_timer *timer);

@@ -69,7 +69,8 @@ def _of_words(text: str, policy: Policy, planes: int) -> NDArray[np.void]:
 
 
 def _of_case(text: str, planes: int) -> NDArray[np.void]:
-    from ..conformance.case import load, read_event
+    from ..conformance.case import load
+    from ..conformance.events import read_event
 
     path, _, rest = text.partition(".toml")
     path = f"{path}.toml"

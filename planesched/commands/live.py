@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..live import measure, probe
+from ..files import check_target
+from ..live import measure, probe, verify
+from ..presets import presets
 from ..report.progress import progress
-from .options import called, count, integer
+from .options import add_planes, called, count, integer
 from .out import add_printed, check_out, print_answer
 
 DESCRIPTION = """\
 Run planes on this host's KVM, one KVM vCPU for each, scheduled from userspace: see what the host
-is, and measure what planes cost on it. Needs Linux on x86-64 and a /dev/kvm that may be opened."""
+is, hold the core against it, and measure what planes cost there. Needs Linux on x86-64 and a
+/dev/kvm that may be opened."""
 EXAMPLE = "planesched live measure --out costs.toml"
 
 _OUT = (".toml", ".csv", ".json", ".parquet", ".arrow")
@@ -23,6 +26,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(metavar="PART", required=True, title="parts", dest="part")
     what = "say what this host is and what it can do"
     add_printed(parts.add_parser("probe", help=what, description=what))
+    what = (
+        "hold the core against planes that run: the plane that runs, the vectors taken, IRR, ISR, "
+        "TPR and PPR after each of many random acts; the exit status is 0 if all is equal, else 1"
+    )
+    verified = parts.add_parser("verify", help="hold the core against it", description=what)
+    verified.add_argument(
+        "--policy", action="append", default=[], metavar="POLICY", dest="policies",
+        help="a preset or a TOML file; repeatable (default: every preset)",
+    )  # fmt: skip
+    verified.add_argument(
+        "--scheduled", metavar="POLICY",
+        help="schedule the machine by this policy instead, to see whether a difference is found",
+    )  # fmt: skip
+    add_planes(verified, 3)
+    verified.add_argument(
+        "--acts", type=count, default=10_000, metavar="N", help="for each policy (default 10000)"
+    )
+    verified.add_argument("--seed", type=integer, default=1, metavar="N", help="of the acts")
+    verified.add_argument(
+        "--save", metavar="FILE.toml", help="write the first difference as a case, for conform"
+    )
+    add_printed(verified)
     what = "measure exits, switches, injections and wake-ups"
     measured = parts.add_parser("measure", help=what, description=what)
     measured.add_argument(
@@ -59,6 +84,22 @@ def _measure(args: argparse.Namespace) -> int:
     return 130 if found.partial else 0
 
 
+def _verify(args: argparse.Namespace) -> int:
+    if args.save is not None:
+        check_target(args.save)
+    for name in args.policies or list(presets()):
+        with called("--policy"), _ticking(f"verifying {name}") as told:
+            found = verify(
+                name, args.planes, args.acts, args.seed, scheduled=args.scheduled, **told
+            )
+        print_answer(args, found)
+        if found.difference is not None and args.save is not None:
+            found.save(args.save)
+        if found.status or found.partial:
+            return 130 if found.partial else found.status
+    return 0
+
+
 @contextmanager
 def _ticking(what: str) -> Iterator[dict[str, Any]]:
     with progress(what) as tick:
@@ -68,4 +109,4 @@ def _ticking(what: str) -> Iterator[dict[str, Any]]:
         yield told
 
 
-_PARTS = {"probe": _probe, "measure": _measure}
+_PARTS = {"probe": _probe, "verify": _verify, "measure": _measure}

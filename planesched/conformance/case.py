@@ -9,12 +9,15 @@ from typing import Any
 from .. import reference
 from ..checks import one_of, plane_count
 from ..errors import Mistake, TypeMistake, Words, unknown
-from ..events import MASKS, Fault, Flags, Reason, event_number, takes_plane
+from ..events import MASKS, Fault, Flags, Reason
 from ..files import Toml
+from ..irqchip import Controller
 from ..policy import Policy, Scheduler
 from ..presets import presets
+from .chips import chip_wants, read_chip_event, read_controller
+from .events import read_event
 
-__all__ = ["Case", "Step", "load", "read_event"]
+__all__ = ["Case", "Step", "load"]
 
 BASES = ("text", "code", "test", "model")
 FLAGS = tuple(str(flag.name).lower() for flag in Flags)
@@ -30,6 +33,7 @@ _KEYS = (
     "planes",
     "online",
     "current",
+    "controller",
     "steps",
     "basis",
     "source",
@@ -63,6 +67,9 @@ class Case:
         The planes that exist; all, unless given.
     current : int, optional
         The plane that runs instead of the boot plane, alone runnable.
+    controller : str or mapping, optional
+        How interrupt controllers are set up, if planes have them: ``"lapic"``, or the fields of a
+        `Controller` that differ. Steps name vectors then.
     masks : mapping of str to sequence of int
         Masks of the start state that differ from that, each a list of planes.
     file : str
@@ -84,6 +91,7 @@ class Case:
     policy: Mapping[str, Any] = field(default_factory=dict)
     online: Sequence[int] | None = None
     current: int | None = None
+    controller: str | Mapping[str, Any] | None = None
     masks: Mapping[str, Sequence[int]] = field(default_factory=dict)
     file: str = ""
 
@@ -93,6 +101,16 @@ class Case:
     def make_policy(self) -> Policy:
         """Return the policy that the case runs under."""
         return Policy.preset(self.preset, self.planes).replace(**self.policy)
+
+    def make_controller(self) -> Controller | None:
+        """Return how its controllers are set up; None where planes have none."""
+        return read_controller(self.controller)
+
+    def read(self, do: str) -> tuple[int, int | None, int | None]:
+        """Read what a step does: the event, its plane and its argument, if it takes them."""
+        if self.controller is not None:
+            return read_chip_event(self.make_policy(), self.planes, do)
+        return *read_event(self.make_policy(), self.planes, do), None
 
     def start(self) -> reference.Values:
         """Give the start state as plain values."""
@@ -144,18 +162,6 @@ def load(path: str | os.PathLike[str]) -> tuple[Case, ...]:
             raise file.error(told, mistake.expected, key, table, index) from None
         found[case.id] = case
     return tuple(found.values())
-
-
-def read_event(policy: Policy, planes: int, do: str) -> tuple[int, int | None]:
-    """Read ``"irq 1"``: the event's number, and its plane if it takes one."""
-    name, *words = do.split() or [""]
-    event = event_number(name)
-    needed = int(takes_plane(event, call_takes_plane=policy.hands_over))
-    numbers = [word for word in words if word.isdecimal() and int(word) < planes]
-    if len(words) != needed or numbers != words:
-        wanted = f"a plane in 0..{planes - 1} after it" if needed else "no plane after it"
-        raise Mistake("do", do, wanted)
-    return event, int(words[0]) if needed else None
 
 
 def _is_plane(value: Any, planes: int) -> bool:
@@ -215,10 +221,14 @@ def _check(case: Case) -> None:
         raise Mistake("online", case.online, f"the boot plane {policy.boot} in it")
     if case.current is not None and (isinstance(case.current, bool) or case.current not in online):
         raise Mistake("current", case.current, "a plane that is online")
+    if case.make_controller() is not None:
+        for key in ("irq", "masked"):
+            if key in case.masks:
+                raise Mistake(key, case.masks[key], "none: the controllers give it")
     if not case.steps:
         raise Mistake("steps", case.steps, "at least one step")
     for number, step in enumerate(case.steps, 1):
-        _check_step(f"steps[{number}].", policy, planes, step)
+        _check_step(f"steps[{number}].", case, step)
 
 
 def _policy(case: Case) -> Policy:
@@ -232,7 +242,8 @@ def _policy(case: Case) -> Policy:
     return policy
 
 
-def _check_step(place: str, policy: Policy, planes: int, step: Step) -> None:
+def _check_step(place: str, case: Case, step: Step) -> None:
+    planes = case.planes
     truth = ("true or false", lambda value: isinstance(value, bool))
     wanted: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "run": (f"a plane in 0..{planes - 1}", lambda value: _is_plane(value, planes)),
@@ -243,11 +254,12 @@ def _check_step(place: str, policy: Policy, planes: int, step: Step) -> None:
         "flags": _want_some(FLAGS),
         "not_flags": _want_some(FLAGS),
         **dict.fromkeys(MASKS, _want_planes(planes)),
+        **({} if case.controller is None else chip_wants(planes)),
     }
     _require(f"{place}do", step.do, ("a str", lambda value: isinstance(value, str)))
     try:
         if step.do != ANSWER:
-            read_event(policy, planes, step.do)
+            case.read(step.do)
     except Mistake as mistake:
         raise Mistake(f"{place}do", step.do, mistake.expected) from None
     _known(place, step.expect, ("do", *wanted))

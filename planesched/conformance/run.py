@@ -19,11 +19,25 @@ from ..files import replacing
 from ..layouts import STATE
 from ..policy import Policy
 from ..presets import presets
+from ..reference_irqchip import ReferenceChip
 from ..text import counted
-from .case import ANSWER, FAULTS, FLAGS, Case, Step, load, read_event
+from .case import ANSWER, FAULTS, FLAGS, Case, Step, load
+from .chips import CHIP_KEYS, found_in_chips
 from .kick import KICK_KEYS, KickCase, kick_models
 
-__all__ = ["Case", "Difference", "Report", "Step", "conform", "dump", "load", "nearest", "run"]
+__all__ = [
+    "Case",
+    "Difference",
+    "Report",
+    "Step",
+    "answer",
+    "as_toml",
+    "conform",
+    "dump",
+    "load",
+    "nearest",
+    "run",
+]
 
 Model = Literal["core", "reference"]
 
@@ -83,12 +97,16 @@ def run(case: Case, model: Model = "core") -> list[Difference]:
     differences = []
     for number, step in enumerate(case.steps, 1):
         if step.do == ANSWER:
-            outcome = _answer(case, vcpu)
+            outcome = answer(vcpu)
         else:
-            event, plane = read_event(case.make_policy(), case.planes, step.do)
-            outcome = vcpu.step(event, plane)
+            event, plane, argument = case.read(step.do)
+            given = () if argument is None else (argument,)
+            outcome = vcpu.step(event, plane, *given)
         for key, expected in step.expect.items():
-            found = _found(key, expected, outcome, state())
+            if key in CHIP_KEYS:
+                found = found_in_chips(key, [vcpu.chip(plane) for plane in range(case.planes)])
+            else:
+                found = _found(key, expected, outcome, state())
             if found != expected:
                 differences.append(Difference(case, number, key, expected, found))
     return differences
@@ -111,7 +129,7 @@ def conform(paths: Iterable[str | os.PathLike[str]], model: Model = "core") -> R
 def dump(cases: Iterable[Case], path: str | os.PathLike[str]) -> None:
     """Write a case file that `load` reads; it is written beside `path` and then renamed."""
     with replacing(path) as file:
-        file.write("\n".join(_toml(case) for case in cases))
+        file.write("\n".join(as_toml(case) for case in cases))
 
 
 def nearest(policy: Policy, planes: int) -> tuple[str, dict[str, Any]]:
@@ -137,6 +155,11 @@ def _vcpu(case: Case, model: Model) -> tuple[Any, Callable[[], Any]]:
     record = np.zeros((), STATE)
     for name, value in zip((*MASKS, "current", "status"), case.start(), strict=True):
         record[name] = value
+    controller = case.make_controller()
+    if model == "reference" and controller is not None:
+        chips = ReferenceChip(policy, planes, controller, case.online)
+        chips.vcpu.state = record
+        return chips, lambda: chips.vcpu.state
     if model == "reference":
         slow = reference.Reference(policy, planes, case.online)
         slow.state = record
@@ -145,24 +168,27 @@ def _vcpu(case: Case, model: Model) -> tuple[Any, Callable[[], Any]]:
         raise unknown("model", model, ("core", "reference"))
     from ..core import VM
 
-    vm = VM(policy, planes=planes, vcpus=1, online=case.online)
+    vm = VM(policy, planes=planes, vcpus=1, online=case.online, controller=controller)
     vm.state[0] = record
     return vm.vcpus[0], lambda: vm.state[0]
 
 
-def _answer(case: Case, vcpu: Any) -> Any:
-    """Have the default userspace scheduler answer; where it waits, nothing happens."""
-    if not isinstance(vcpu, reference.Reference):
+def answer(vcpu: Any) -> Any:
+    """Have the default userspace scheduler answer; where it waits, nothing happens.
+
+    It takes a vCPU of the core, or of either slow model.
+    """
+    slow = vcpu.vcpu if isinstance(vcpu, ReferenceChip) else vcpu
+    if not isinstance(slow, reference.Reference):
         outcome = vcpu.answer()
         return vcpu.step("resched") if outcome is None else outcome
-    policy = case.make_policy()
-    record = vcpu.state
+    record = slow.state
     values = tuple(int(record[name]) for name in (*MASKS, "current", "status"))
-    plane = reference.default_pick(policy, values)
+    plane = reference.default_pick(slow.policy, values)
     if plane is None:
         return vcpu.step("resched")
-    record["req_exit"] = reference.prepare(policy, values, plane)[MASKS.index("req_exit")]
-    vcpu.state = record
+    record["req_exit"] = reference.prepare(slow.policy, values, plane)[MASKS.index("req_exit")]
+    slow.state = record
     return vcpu.step("enter", plane)
 
 
@@ -170,6 +196,8 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
     """Give what the model shows for a key, in the words of the file."""
     if key == "run":
         return int(outcome.now)
+    if key == "vector":
+        return int(outcome.vector)
     if key == "reason":
         return Reason(outcome.reason).name.lower()
     if key == "fault":
@@ -184,10 +212,20 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
     return planes_of(state[key])
 
 
-def _toml(case: Case) -> str:
-    """Write one case as TOML."""
+def as_toml(case: Case) -> str:
+    """Return one case as TOML."""
     lines = ["[[case]]"]
-    for key in ("id", "title", "preset", "policy", "planes", "online", "current", *KICK_KEYS):
+    for key in (
+        "id",
+        "title",
+        "preset",
+        "policy",
+        "planes",
+        "online",
+        "current",
+        "controller",
+        *KICK_KEYS,
+    ):
         value = getattr(case, key, None)
         if value is not None and value not in ({}, ()):
             lines.append(f"{key} = {_value(value)}")

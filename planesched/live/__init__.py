@@ -7,5 +7,17 @@ from .faults import LiveError
 from .host import Host, probe
 from .measured import Measured, Sampled
 from .measuring import measure
+from .verified import Difference, Verified
+from .verifying import verify
 
-__all__ = ["Host", "LiveError", "Measured", "Sampled", "measure", "probe"]
+__all__ = [
+    "Difference",
+    "Host",
+    "LiveError",
+    "Measured",
+    "Sampled",
+    "Verified",
+    "measure",
+    "probe",
+    "verify",
+]

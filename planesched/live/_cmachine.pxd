@@ -58,6 +58,7 @@ cdef extern from "live/machine.h" nogil:
 
     int ps_machine_open(ps_machine *machine, int n_seats) noexcept
     void ps_machine_close(ps_machine *machine) noexcept
+    int ps_machine_reset(ps_machine *machine, int seat) noexcept
     int ps_machine_post(ps_machine *machine, int seat, unsigned vector) noexcept
     void ps_machine_give(
         ps_machine *machine, int seat, unsigned command, unsigned argument

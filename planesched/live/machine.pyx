@@ -90,6 +90,15 @@ cdef class Machine:
             raise self._fault()
         return returned
 
+    def reset(self):
+        """Make all planes as they were when the machine was made."""
+        cdef int seat, failed = 0
+        self._seat(0)
+        with nogil:
+            for seat in range(self.planes):
+                failed = failed or c.ps_machine_reset(&self.machine, seat)
+        self._did(failed)
+
     def post(self, plane, vector):
         """Post a vector into a plane's APIC; tell whether it was taken.
 

@@ -80,7 +80,7 @@ def test_every_driver_takes_the_cost_set(measured, tmp_path, capsys):
 
 def test_bad_input(kvm, tmp_path, capsys):
     for words, said in [
-        (["--out", str(tmp_path / "x.txt")], "expected .toml"),
+        (["--out", str(tmp_path / "x.txt")], "ends with .toml"),
         (["--samples", "0"], "expected 1 or more"),
         (["--samples", "3"], "--samples=3, expected a whole number in 10.."),
         (["--core", "99"], "--core=99, expected one of"),

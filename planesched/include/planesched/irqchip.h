@@ -258,7 +258,7 @@ enum ps_chip_event {
 /* ps_outcome.notes */
 #define PS_NOTE_DROPPED 1u       /* the vector that was posted is lost */
 #define PS_NOTE_REPOSTED 2u      /* a line that is up posted its vector: at line_up, or at eoi */
-#define PS_NOTE_MORE 4u          /* current could take another vector at once: give a resched */
+#define PS_NOTE_MORE 4u          /* current could take another vector at once: a resched */
 #define PS_NOTE_VINA_DROPPED 8u  /* as for a posting, for the VINA vector */
 #define PS_NOTE_VINA_PENDING 16u /* it was pending already: coalesced */
 
@@ -425,7 +425,8 @@ static inline void ps_chip_settle(const struct ps_chip_policy *chip, struct ps_s
     }
     ps_chip_put(&s->irq, plane, apic->irr_classes != 0);
     ps_chip_derive(chip, s, apic, plane);
-    if (!s->status && ps_has(ps_injectable(s), plane))
+    /* Halted, it was not woken for a VINA vector that the step did not know yet. */
+    if (!(s->status & PS_STATUS_USER) && ps_has(ps_injectable(s), plane))
         out->notes |= PS_NOTE_MORE;
 }
 
