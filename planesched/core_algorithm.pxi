@@ -65,12 +65,12 @@ cdef class Picker:
     cdef int raise_wrong(self) except -1:
         """Raise what the algorithm raised, or that its answer was no plane that it was offered."""
         error, self.error = self.error, None
+        asked = self.wrong
+        self.wrong.given = 0
         if error is not None:
             raise error
-        asked = self.wrong
         state = np.zeros((), dtype=STATE)
         memcpy(<void *><size_t>state.ctypes.data, &asked.state, sizeof(ps_state))
-        self.wrong.given = 0
         raise Mistake(
             f"answer of algorithm {self.algorithm}", asked.answer,
             f"a plane of base={planes_of(asked.base)} or pre={planes_of(asked.pre)}, asked at "

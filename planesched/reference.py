@@ -679,26 +679,30 @@ def record_of(values: Values) -> Any:
     return record
 
 
-def step(policy: Policy, state: Values, event: int, plane: int = NOBODY) -> tuple[Values, Outcome]:
+def step(
+    policy: Policy, state: Values, event: int, plane: int = NOBODY, own: Own | None = None
+) -> tuple[Values, Outcome]:
     """Do one step of a vCPU as a pure function (rules, section 5).
 
     Parameters
     ----------
     policy : Policy
-        How the planes are scheduled. The memory of an algorithm of one's own is as at the start.
+        How the planes are scheduled.
     state : tuple of int
         The masks in the order of `planesched.events.MASKS`, then ``current`` and ``status``.
     event : int
         An `Event`.
     plane : int
         The plane that the event names, -1 where it names none; not checked.
+    own : Own, optional
+        The policy's algorithm, with the memory that it has by now; a new one by default.
 
     Returns
     -------
     state, outcome : tuple of int, Outcome
         The state after the step, and what it did.
     """
-    rules = Rules(policy, own_of(policy))
+    rules = Rules(policy, own or own_of(policy))
     rules.load(state)
     rules.step(event, plane)
     return rules.values(), rules.outcome()

@@ -69,6 +69,7 @@ class Guests:
     main: int | None = None
     costs: Mapping[str, int] = field(default_factory=dict)
     initial: Values | None = None
+    slice_ns: int | None = None
 
 
 class SlowVcpu:
@@ -78,7 +79,10 @@ class SlowVcpu:
         self.policy, self.vcpu, self.guests = policy, vcpu, guests
         self.values: Values = guests.initial or reference.boot_state(policy, planes)
         mine = [it for it in guests.arrivals if it.vcpu == vcpu]
-        self.arrivals = deque(sorted(mine, key=lambda it: (it.time, it.plane, it.source)))
+        mine.sort(key=lambda it: (it.time, it.event is None, it.plane, it.source))
+        self.arrivals = deque(mine)
+        self.own = reference.own_of(policy)
+        self.ran = 0  # since the current plane was entered, or its last slice ended
         self.calls = defaultdict(deque, {p: deque(at) for p, at in guests.calls.items()})
         highest = self.state("online").bit_length() - 1
         self.main = highest if guests.main is None else guests.main
@@ -138,6 +142,8 @@ class SlowVcpu:
             after.append(
                 self.calls[self.current][0].running_ns - self.times["running", self.current]
             )
+        if self.guests.slice_ns is not None:
+            after.append(self.guests.slice_ns - self.ran)
         return [self.now + gap for gap in after]
 
     def pass_time(self, until: int) -> None:
@@ -152,8 +158,10 @@ class SlowVcpu:
         for plane in self.queues:
             if plane != self.current and self.state("runnable") & 1 << plane:
                 self.suspended[plane] += gone
-        if self.what() == "running" and (job := self.head(self.current)):
-            job.left -= gone
+        if self.what() == "running":
+            self.ran += gone
+            if job := self.head(self.current):
+                job.left -= gone
 
     # Steps and transitions
 
@@ -166,7 +174,7 @@ class SlowVcpu:
             raise LivelockError(self.now, self.vcpu)
         was_user, irq = self.state("status") == 1, self.state("irq")
         waited = self.state("runnable") | self.state("trap")
-        self.values, out = reference.step(self.policy, self.values, event, plane)
+        self.values, out = reference.step(self.policy, self.values, event, plane, self.own)
         self.timeline.append((self.now, self.vcpu, event, plane, out))
         if event == Event.IRQ and not out.flags & Flags.COALESCED:
             self.pending_since[plane] = self.now if arrival is None else arrival
@@ -176,6 +184,7 @@ class SlowVcpu:
         cost = 0
         if out.flags & Flags.SWITCHED:
             cost = self.guests.costs.get(out.reason.name.lower(), 0)
+            self.ran = 0
             if out.now == self.policy.marker:
                 self.took_from = out.was
             effects = Flags.INJECTED | Flags.NMI | Flags.VINA | Flags.USER
@@ -201,8 +210,16 @@ class SlowVcpu:
             elif self.what() == "userspace":
                 if not self.enter():
                     return
-            elif self.what() != "running" or not self.act_in_guest():
+            elif self.what() != "running" or not (self.act_in_guest() or self.end_slice()):
                 return
+
+    def end_slice(self) -> bool:
+        """Let a slice end that is over, when the plane has done what takes no time."""
+        if self.guests.slice_ns is None or self.ran < self.guests.slice_ns:
+            return False
+        self.ran = 0
+        self.do(Event.RESCHED)
+        return True
 
     def enter(self) -> bool:
         """Let the default userspace scheduler enter a plane, if it finds one."""

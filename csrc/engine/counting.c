@@ -78,6 +78,8 @@ static void count_waiting(const struct ps_engine *engine, const struct ps_guest 
         const struct ps_node *node = &engine->pool.nodes[i];
         if (node->arrival_ns > guest->now_ns)
             return;
+        if (node->kind == PS_JOB_TOLD)
+            continue;
         const uint32_t row = ps_input_row(engine, node);
         rows[row].arrived++;
         rows[row].queued++;
@@ -182,4 +184,15 @@ void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_v
     out->livelock_ns = guest->livelock_ns;
     out->livelocks = guest->livelocks;
     out->livelock_planes = guest->livelock_planes;
+}
+
+uint32_t ps_engine_n_rows(const struct ps_engine *engine)
+{
+    return ps_n_rows(engine);
+}
+
+unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row)
+{
+    assert(row < ps_n_rows(engine));
+    return engine->row_planes[row];
 }

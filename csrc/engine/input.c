@@ -1,4 +1,4 @@
-/* What an engine is fed: jobs, checked before any is taken in. */
+/* What an engine is fed, jobs and events: checked before any is taken in. */
 #include "engine/parts.h"
 
 static struct ps_fed fed_key(const struct ps_job *job)
@@ -25,6 +25,36 @@ static enum ps_job_mistake job_mistake(const struct ps_engine *engine, const str
     return job->kind == PS_JOB_INTERRUPT ? PS_JOB_FINE : PS_JOB_BAD_KIND;
 }
 
+/* Whether one comes before another; of two that were told for one time, the first one told. */
+static int comes_first(const struct ps_node *a, const struct ps_node *b)
+{
+    const int told = a->kind == PS_JOB_TOLD;
+    if (a->arrival_ns != b->arrival_ns)
+        return a->arrival_ns < b->arrival_ns;
+    if (told || b->kind == PS_JOB_TOLD)
+        return told && b->kind != PS_JOB_TOLD;
+    return a->plane != b->plane ? a->plane < b->plane : a->source < b->source;
+}
+
+void ps_input_insert(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
+{
+    struct ps_node *nodes = engine->pool.nodes;
+    struct ps_queue *input = &engine->guests[vcpu].input;
+    uint32_t before = PS_NIL;
+    for (uint32_t i = input->head; i != PS_NIL; before = i, i = nodes[i].next)
+        if (comes_first(&nodes[index], &nodes[i]))
+            break;
+    if (before == PS_NIL) {
+        ps_queue_push_front(&engine->pool, input, index);
+    } else {
+        nodes[index].next = nodes[before].next;
+        nodes[before].next = index;
+        if (input->tail == before)
+            input->tail = index;
+    }
+    ps_vcpu_find_arrival(engine, vcpu);
+}
+
 static void take_in(struct ps_engine *engine, const struct ps_job *job)
 {
     struct ps_guest *guest = &engine->guests[job->vcpu];
@@ -35,8 +65,13 @@ static void take_in(struct ps_engine *engine, const struct ps_job *job)
     node->source = job->source;
     node->plane = job->plane;
     node->kind = PS_JOB_INTERRUPT;
-    ps_queue_push(&engine->pool, &guest->input, index);
     guest->fed = fed_key(job);
+    if (guest->input.head != PS_NIL &&
+        engine->pool.nodes[guest->input.tail].kind == PS_JOB_TOLD) {
+        ps_input_insert(engine, job->vcpu, index);
+        return;
+    }
+    ps_queue_push(&engine->pool, &guest->input, index);
     if (guest->input.head == index)
         ps_vcpu_find_arrival(engine, job->vcpu);
 }
@@ -59,5 +94,28 @@ int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t
         return PS_ENGINE_NO_MEMORY;
     for (uint64_t i = 0; i < n; i++)
         take_in(engine, &jobs[i]);
+    return 0;
+}
+
+int ps_engine_at(struct ps_engine *engine, int64_t time_ns, uint32_t vcpu, unsigned event,
+                 unsigned plane)
+{
+    if (vcpu >= engine->n_vcpus || event >= PS_N_EVENTS || !ps_among(PS_TOLD, event))
+        return PS_ENGINE_BAD_EVENT;
+    const unsigned takes = ps_takes_plane(&engine->policy, event);
+    if (takes && plane >= engine->config.n_planes)
+        return PS_ENGINE_BAD_EVENT;
+    if (time_ns < engine->guests[vcpu].now_ns || time_ns == PS_NEVER_NS)
+        return PS_ENGINE_BAD_TIME;
+    if (ps_pool_reserve(&engine->pool, 1))
+        return PS_ENGINE_NO_MEMORY;
+    const uint32_t index = ps_pool_take(&engine->pool);
+    struct ps_node *node = &engine->pool.nodes[index];
+    node->arrival_ns = time_ns;
+    node->left_ns = node->service_ns = 0;
+    node->source = (uint16_t)event;
+    node->plane = (uint8_t)(takes ? plane : 0u);
+    node->kind = PS_JOB_TOLD;
+    ps_input_insert(engine, vcpu, index);
     return 0;
 }

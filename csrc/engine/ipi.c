@@ -44,31 +44,6 @@ static uint32_t choose_target(const struct ps_engine *engine, const struct ps_so
     return other < sender ? other : other + 1u;
 }
 
-/* Put a job into the input, which is in order of (time, plane, source). */
-static void insert_sent(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
-{
-    struct ps_node *nodes = engine->pool.nodes;
-    struct ps_queue *input = &engine->guests[vcpu].input;
-    const struct ps_node *job = &nodes[index];
-    uint32_t before = PS_NIL;
-    for (uint32_t i = input->head; i != PS_NIL; before = i, i = nodes[i].next)
-        if (nodes[i].arrival_ns > job->arrival_ns ||
-            (nodes[i].arrival_ns == job->arrival_ns &&
-             (nodes[i].plane > job->plane ||
-              (nodes[i].plane == job->plane && nodes[i].source > job->source))))
-            break;
-    if (before == PS_NIL) {
-        ps_queue_push_front(&engine->pool, input, index);
-    } else {
-        nodes[index].next = nodes[before].next;
-        nodes[before].next = index;
-        if (input->tail == before)
-            input->tail = index;
-    }
-    ps_vcpu_find_arrival(engine, vcpu);
-    replay_matches(engine, vcpu);
-}
-
 static void send_one(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
 {
     const struct ps_source *source = &engine->sources[number];
@@ -90,7 +65,8 @@ static void send_one(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
     node->source = (uint16_t)number;
     node->plane = source->plane;
     node->kind = PS_JOB_IPI;
-    insert_sent(engine, target, index);
+    ps_input_insert(engine, target, index);
+    replay_matches(engine, target);
 }
 
 /* What the end of a job of a source sends. */

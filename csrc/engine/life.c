@@ -26,7 +26,8 @@ static int config_valid(const struct ps_engine_config *config)
     const struct ps_policy *policy = config->policy;
     if (!policy || !ps_policy_valid(policy) || config->n_planes < 1 ||
         config->n_planes > PS_MAX_PLANES || config->n_vcpus < 1 || config->start_ns < 0 ||
-        config->start_ns == PS_NEVER_NS || config->forward_ns < 0 || look_at_costs(config) < 0)
+        config->start_ns == PS_NEVER_NS || config->forward_ns < 0 || config->slice_ns < 0 ||
+        look_at_costs(config) < 0)
         return 0;
     const uint32_t all = (2u << (config->n_planes - 1u)) - 1u;
     const uint16_t online = config->initial ? config->initial->online : config->online;
@@ -87,7 +88,8 @@ static int take_workload(struct ps_engine *engine)
     }
     engine->costly = look_at_costs(&engine->config);
     engine->plain = !engine->costly && !engine->callers && !engine->talks &&
-                    !engine->config.busy && engine->config.route == PS_ROUTE_OWN;
+                    !engine->config.busy && engine->config.route == PS_ROUTE_OWN &&
+                    !engine->config.slice_ns;
     return 0;
 }
 
@@ -109,9 +111,7 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     engine->pool.free = engine->ended.head = PS_NIL;
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
-    engine->automaton = ps_automaton_create(&engine->policy, NULL, config->n_planes,
-                                            PS_ENGINE_EVENTS, PS_AUTOMATON_BYTES);
-    if (!engine->automaton || take_workload(engine) ||
+    if (ps_engine_take_algorithm(engine) || take_workload(engine) ||
         ps_engine_grow(engine, config->n_vcpus)) {
         ps_engine_destroy(engine);
         return PS_ENGINE_NO_MEMORY;
@@ -125,6 +125,8 @@ void ps_engine_destroy(struct ps_engine *engine)
     if (!engine)
         return;
     ps_automaton_destroy(engine->automaton);
+    free(engine->first_memory);
+    free(engine->memories);
     free(engine->states);
     free(engine->guests);
     free(engine->clocks);
@@ -166,6 +168,7 @@ static void begin_vcpu(struct ps_engine *engine, uint32_t vcpu)
     guest->input.head = PS_NIL;
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
         guest->queues[plane].head = PS_NIL;
+    ps_engine_begin_memory(engine, vcpu);
     engine->states[vcpu] = engine->boot;
     guest->current = (uint8_t)engine->boot.current;
     guest->status = engine->boot.status;
@@ -198,6 +201,7 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
 {
     void *states = engine->states, *guests = engine->guests, *clocks = engine->clocks;
     void *streams = engine->streams, *tree = engine->tree;
+    void *memories = engine->memories;
     const uint32_t before = engine->n_vcpus;
     if (n_vcpus <= before)
         return 0;
@@ -208,12 +212,14 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
                        give_room(&guests, n_vcpus, sizeof *engine->guests) ||
                        give_room(&clocks, n_vcpus, slots * sizeof *engine->clocks) ||
                        give_room(&streams, n_vcpus, engine->n_streams * sizeof *engine->streams) ||
-                       give_room(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0);
+                       give_room(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0) ||
+                       give_room(&memories, n_vcpus, engine->algorithm.size);
     engine->states = (struct ps_state *)states;
     engine->guests = (struct ps_guest *)guests;
     engine->clocks = engine->ledger.clocks = (int64_t *)clocks;
     engine->streams = (struct ps_stream *)streams;
     engine->tree = (uint32_t *)tree;
+    engine->memories = (char *)memories;
     if (failed)
         return PS_ENGINE_NO_MEMORY;
     engine->n_vcpus = n_vcpus;
@@ -252,6 +258,8 @@ int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patie
         engine->stopped = 0;
         if (engine->failed)
             return PS_ENGINE_NO_MEMORY;
+        if (engine->wrong)
+            return PS_ENGINE_WRONG_ANSWER;
         if (stopped || more)
             return stopped ? PS_ENGINE_STOPPED : 1;
         engine->now_ns = to_ns;
@@ -280,17 +288,6 @@ int64_t ps_engine_now_ns(const struct ps_engine *engine)
 uint32_t ps_engine_n_vcpus(const struct ps_engine *engine)
 {
     return engine->n_vcpus;
-}
-
-uint32_t ps_engine_n_rows(const struct ps_engine *engine)
-{
-    return ps_n_rows(engine);
-}
-
-unsigned ps_engine_row_plane(const struct ps_engine *engine, uint32_t row)
-{
-    assert(row < ps_n_rows(engine));
-    return engine->row_planes[row];
 }
 
 const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu)

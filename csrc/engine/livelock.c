@@ -14,7 +14,7 @@ static void note_livelock(struct ps_guest *guest)
 /* A step without progress. If the same state comes again before anything arrives, works or ends,
  * then it comes for ever: what follows depends on nothing else. Where the circle takes no time
  * either, the vCPU stays in it until something arrives. */
-void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s)
+void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s, unsigned least)
 {
     if (guest->idle_steps == PS_NOTED || ++guest->idle_steps < PS_PATIENT_STEPS)
         return;
@@ -22,7 +22,8 @@ void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s)
         guest->lap = PS_PATIENT_STEPS;
     } else {
         guest->seen_planes = (uint16_t)(guest->seen_planes | ps_bit((unsigned)s->current));
-        if (guest->left == guest->seen_left && !memcmp(&guest->seen, s, sizeof *s)) {
+        if (guest->idle_steps >= least && guest->left == guest->seen_left &&
+            !memcmp(&guest->seen, s, sizeof *s)) {
             note_livelock(guest);
             return;
         }

@@ -1,6 +1,6 @@
 /* The engine's insides, shared by its files. Each calls only those above it:
  *
- *     queue (nodes of jobs), log, livelock
+ *     queue (nodes of jobs), log, livelock, picking (the algorithm)
  *     vcpu_step.h and .c (one step, its count and its cost)
  *     vcpu_jobs.h, vcpu.c (what happens on one vCPU, in order of time)
  *     ipi (vCPUs in one order), input (what is fed)
@@ -39,6 +39,7 @@ struct ps_guest {
     uint8_t left;           /* the plane that the marker last took the vCPU from */
     uint8_t exit_reason;    /* of the last exit to userspace */
     uint8_t stuck;          /* runs in circles in no time until something arrives */
+    int64_t ran_ns;         /* of this slice */
     struct ps_queue queues[PS_MAX_PLANES];
     struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
     int64_t time_ns[4];     /* as in ps_vcpu_report */
@@ -60,13 +61,15 @@ struct ps_guest {
     int64_t livelock_ns;
 };
 
-/* What an engine does to its vCPUs. */
+/* What an engine does to its vCPUs, beside what it is told; at the end of a slice, a resched. */
 #define PS_ENGINE_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
 /* How much memory an engine's table of transitions may take. */
 #define PS_AUTOMATON_BYTES (UINT64_C(16) << 20)
 
 /* So many steps without progress are nothing to worry about; then a circle is looked for. */
 #define PS_PATIENT_STEPS 64u
+/* An algorithm with memory may get out of a circle of states, but not after so many steps. */
+#define PS_ALGORITHM_STEPS 65536u
 #define PS_NOTED UINT32_MAX
 
 struct ps_engine {
@@ -96,6 +99,11 @@ struct ps_engine {
     int plain;               /* see struct ps_vcpu */
     int failed;              /* no memory for a job */
     int stopped;             /* the userspace scheduler gave no plane */
+    int wrong;               /* the algorithm gave none that it was offered: nothing steps */
+    int looks_up;            /* the automaton has states: there is no algorithm, or a pure one */
+    struct ps_algorithm algorithm; /* of each vCPU: see ps_vcpu_algorithm */
+    char *first_memory;      /* what each begins with, if it has a size, */
+    char *memories;          /* and what they have */
 
     const struct ps_source *sources;
     uint32_t n_sources;
@@ -124,6 +132,7 @@ struct ps_vcpu {
     struct ps_stream *streams;
     uint32_t number;
     int plain;
+    int sliced; /* planes run by slices: never in an engine that is plain */
 };
 
 static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
@@ -173,7 +182,8 @@ static inline int ps_vcpu_calls(const struct ps_vcpu v)
 static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu, int plain)
 {
     const struct ps_vcpu v = {engine, &engine->guests[vcpu], ps_clock(&engine->ledger, vcpu),
-                              ps_streams(engine, vcpu), vcpu, plain};
+                              ps_streams(engine, vcpu), vcpu, plain,
+                              !plain && engine->config.slice_ns};
     return v;
 }
 
@@ -196,8 +206,9 @@ static inline uint32_t ps_plane_row(const struct ps_engine *engine, unsigned pla
     return engine->n_sources + plane;
 }
 
-/* In the input, an IPI stands beside what was fed. */
+/* In the input, IPIs and events that were told stand beside what was fed. */
 #define PS_JOB_IPI PS_N_JOB_KINDS
+#define PS_JOB_TOLD (PS_N_JOB_KINDS + 1)
 
 /* The row of a job in the input; where it has arrived, its node's `source` says. */
 static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct ps_node *node)
@@ -205,8 +216,16 @@ static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct
     return node->kind == PS_JOB_IPI ? node->source : ps_plane_row(engine, node->plane);
 }
 
-/* Take note of a step without progress. */
-void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s);
+/* Take over what picks, and make the automaton for it. Returns 0 or PS_ENGINE_NO_MEMORY. */
+int ps_engine_take_algorithm(struct ps_engine *engine);
+/* A vCPU begins with the memory that it has at first. */
+void ps_engine_begin_memory(struct ps_engine *engine, uint32_t vcpu);
+/* What picks on one vCPU. */
+struct ps_algorithm ps_vcpu_algorithm(const struct ps_engine *engine, uint32_t vcpu);
+/* Take note of a step without progress. A circle is one only after so many steps. */
+void ps_guest_watch(struct ps_guest *guest, const struct ps_state *s, unsigned least);
+/* Put a job into the input, which is in order of (time, plane, source), told events first. */
+void ps_input_insert(struct ps_engine *engine, uint32_t vcpu, uint32_t index);
 /* Find what arrives next. */
 void ps_vcpu_find_arrival(struct ps_engine *engine, uint32_t vcpu);
 /* Let a vCPU do what takes no time: end jobs, give up, be entered. */
@@ -236,6 +255,8 @@ void ps_engine_log_step(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                         struct ps_outcome out, uint8_t before);
 /* What this step logged takes time. */
 void ps_engine_log_took(struct ps_engine *engine, int64_t took_ns);
+/* Take a vCPU out of the automaton; its state stands in `states` then. */
+void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu);
 /* Give a vCPU another state than a step would. */
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
 /* Figures begin from zero. What was counted per transition goes to the figures. */

@@ -26,6 +26,8 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(uint64_t, latency, buckets);
     PS_COPY(uint64_t, response, buckets);
     PS_COPY(uint64_t, sojourn, buckets);
+    PS_COPY(char, memories, n * engine->algorithm.size);
+    PS_COPY(char, first_memory, engine->algorithm.size);
 #undef PS_COPY
     copy->automaton = ps_automaton_clone(engine->automaton);
     failed += !copy->automaton;

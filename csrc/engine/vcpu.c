@@ -77,7 +77,8 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
         }
         /* What ps_guest_watch begins with, without the call. */
         if (PS_RARELY(guest->idle_steps >= PS_PATIENT_STEPS - 1u))
-            ps_guest_watch(guest, ps_vcpu_state(v.engine, v.number));
+            ps_guest_watch(guest, ps_vcpu_state(v.engine, v.number),
+                           v.engine->looks_up ? 0 : PS_ALGORITHM_STEPS);
         else
             guest->idle_steps++;
     }
@@ -109,6 +110,23 @@ static inline int64_t time_to_call(const struct ps_vcpu v, uint32_t *number)
     return *number == v.engine->n_sources ? PS_NEVER_NS : v.streams[*number].next_ns;
 }
 
+/* How long until the current plane's slice ends if it runs on, or never. */
+static inline int64_t time_to_slice(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    if (!v.sliced || guest->status || guest->stuck)
+        return PS_NEVER_NS;
+    return v.engine->config.slice_ns - guest->ran_ns;
+}
+
+/* A slice ends: whoever picks may choose otherwise. */
+static void end_slice(const struct ps_vcpu v)
+{
+    v.guest->ran_ns = 0;
+    note_progress(v.guest);
+    ps_vcpu_act(v, PS_EVENT_RESCHED, 0, 0, 0);
+}
+
 /* The end of a transition: what arrived during it happens now, unless it begins another one. */
 static void end_transition(const struct ps_vcpu v)
 {
@@ -133,13 +151,17 @@ PS_INLINE int do_next_event(const struct ps_vcpu v, struct ps_node **job, int64_
         const int64_t end = *job ? (*job)->left_ns : PS_NEVER_NS;
         const int64_t calls = time_to_call(v, &number);
         const int64_t own = end <= calls ? end : calls;
+        const int64_t slice = time_to_slice(v);
         const int64_t arrival = guest->arrival_ns - now_ns;
-        const int64_t next = own <= arrival ? own : arrival;
+        const int64_t mine = own <= slice ? own : slice;
+        const int64_t next = mine <= arrival ? mine : arrival;
         if (next > until_ns - now_ns)
             return 0;
         pass_time(v, *job, now_ns + next);
-        if (own > arrival)
+        if (mine > arrival)
             let_arrive(v);
+        else if (own > slice)
+            end_slice(v);
         else if (end > calls)
             make_call(v, number);
         else
@@ -172,8 +194,19 @@ PS_INLINE int advance_one(const struct ps_vcpu v, int64_t until_ns, uint64_t *pa
 
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
 {
-    return engine->plain ? advance_one(ps_vcpu_of(engine, vcpu, 1), until_ns, patience)
-                         : advance_one(ps_vcpu_of(engine, vcpu, 0), until_ns, patience);
+    struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    /* A loop each, in which what its engine never does is not looked for. */
+    if (engine->plain) {
+        v.plain = 1;
+        v.sliced = 0;
+        return advance_one(v, until_ns, patience);
+    }
+    if (!v.sliced) {
+        v.sliced = 0;
+        return advance_one(v, until_ns, patience);
+    }
+    v.sliced = 1;
+    return advance_one(v, until_ns, patience);
 }
 
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank)
@@ -189,6 +222,8 @@ int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned 
     const int64_t end = job ? job->left_ns : PS_NEVER_NS;
     const int64_t calls = time_to_call(v, &number);
     const int64_t own = ps_later(guest->now_ns, end <= calls ? end : calls);
-    *rank = own <= guest->arrival_ns ? 1 : 2;
-    return own <= guest->arrival_ns ? own : guest->arrival_ns;
+    const int64_t slice = ps_later(guest->now_ns, time_to_slice(v));
+    const int64_t mine = own <= slice ? own : slice;
+    *rank = mine > guest->arrival_ns ? 3 : own <= slice ? 1 : 2;
+    return mine <= guest->arrival_ns ? mine : guest->arrival_ns;
 }

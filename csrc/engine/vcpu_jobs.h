@@ -50,6 +50,8 @@ PS_INLINE void pass_time(const struct ps_vcpu v, struct ps_node *job, int64_t to
         pass_transition(engine, guest, length);
     } else {
         guest->time_ns[guest->status] += length;
+        if (v.sliced)
+            guest->ran_ns += guest->status ? 0 : length;
         if (job)
             job->left_ns -= length;
         if (ps_vcpu_calls(v) && ps_vcpu_computes(v))
@@ -73,6 +75,13 @@ static inline void mark_queued(struct ps_guest *guest, unsigned plane, int64_t s
     guest->work = (uint16_t)(guest->work | ps_bit(plane));
 }
 
+/* Whether it is an event that was told, and not a job, that comes next. */
+static inline int ps_told_next(const struct ps_engine *engine, const struct ps_guest *guest)
+{
+    return guest->arrival == engine->n_sources &&
+           engine->pool.nodes[guest->input.head].kind == PS_JOB_TOLD;
+}
+
 /* Find what arrives next. Sources stand by plane, so at equal times the first is the right one. */
 PS_INLINE void find_arrival(const struct ps_vcpu v)
 {
@@ -90,7 +99,8 @@ PS_INLINE void find_arrival(const struct ps_vcpu v)
     if (PS_RARELY(guest->input.head != PS_NIL)) {
         const struct ps_node *node = &engine->pool.nodes[guest->input.head];
         if (node->arrival_ns < first_ns ||
-            (node->arrival_ns == first_ns && node->plane < engine->sources[first].plane)) {
+            (node->arrival_ns == first_ns && (node->kind == PS_JOB_TOLD ||
+                                              node->plane < engine->sources[first].plane))) {
             first_ns = node->arrival_ns;
             first = engine->n_sources;
         }
@@ -135,11 +145,29 @@ static inline int has_room(struct ps_engine *engine)
     return !engine->failed;
 }
 
+/* An event that was told happens. The automaton does not know it: it is stepped without. */
+static void let_be_told(const struct ps_vcpu v)
+{
+    struct ps_engine *engine = v.engine;
+    const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
+    const struct ps_node told = engine->pool.nodes[index];
+    ps_pool_give(&engine->pool, index);
+    note_progress(v.guest);
+    ps_vcpu_leave_automaton(engine, v.number);
+    ps_vcpu_act(v, told.source, told.plane, v.guest->now_ns, 0);
+    ps_vcpu_set_state(engine, v.number, ps_vcpu_state(engine, v.number));
+    ps_vcpu_find_arrival(engine, v.number);
+}
+
 /* The job that comes next arrives. */
 PS_INLINE void let_arrive(const struct ps_vcpu v)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
+    if (PS_RARELY(guest->arrival == engine->n_sources) && ps_told_next(engine, guest)) {
+        let_be_told(v);
+        return;
+    }
     if (!has_room(engine))
         return;
     const uint32_t index = take_arrival(v);

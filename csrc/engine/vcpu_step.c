@@ -2,10 +2,12 @@
 #include "engine/vcpu_step.h"
 
 /* From now on the state stands in `states`, and spells of time are counted as figures.h does. */
-static void leave_automaton(struct ps_engine *engine, uint32_t vcpu)
+void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu)
 {
     int64_t *clock = ps_clock(&engine->ledger, vcpu);
     const uint32_t row = (uint32_t)clock[PS_CLOCK_ROW];
+    if (row == PS_NO_STATE)
+        return;
     const uint64_t now_ns = (uint64_t)engine->guests[vcpu].now_ns;
     engine->states[vcpu] = *ps_automaton_state(engine->automaton, row);
     ps_automaton_leave(engine->automaton, row, now_ns);
@@ -13,15 +15,28 @@ static void leave_automaton(struct ps_engine *engine, uint32_t vcpu)
     clock[PS_CLOCK_ROW] = PS_NO_STATE;
 }
 
+/* No step: the algorithm's answer was wrong, and this is the end of the engine. */
+static struct ps_done give_in(const struct ps_vcpu v)
+{
+    const struct ps_done nothing = {v.guest->current, 0, 0};
+    v.engine->wrong = 1;
+    v.guest->stuck = 1;
+    return nothing;
+}
+
 struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                    unsigned plane, int64_t posted_ns, uint32_t row)
 {
     const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
-    if ((uint32_t)v.clock[PS_CLOCK_ROW] != PS_NO_STATE)
-        leave_automaton(engine, vcpu);
+    ps_vcpu_leave_automaton(engine, vcpu);
     struct ps_state *s = &engine->states[vcpu];
     const struct ps_before before = ps_look(s);
-    const struct ps_outcome out = ps_step(&engine->policy, s, event, plane);
+    const struct ps_algorithm algorithm = ps_vcpu_algorithm(engine, vcpu);
+    struct ps_outcome out = {0, 0, 0, PS_NO_ANSWER, 0, 0, 0, 0};
+    if (!engine->wrong)
+        out = ps_step_with(&engine->policy, &algorithm, s, event, plane);
+    if (out.fault == PS_NO_ANSWER)
+        return give_in(v);
     const struct ps_mark mark = ps_count_step(&engine->figures, &before, s, out, event, plane,
                                               PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns,
                                               v.clock);
@@ -37,12 +52,12 @@ void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_
     int64_t *clock = ps_clock(&engine->ledger, vcpu);
     const struct ps_state wanted = *s; /* it may stand in the automaton, which may move */
     const int64_t now_ns = engine->guests[vcpu].now_ns;
-    if ((uint32_t)clock[PS_CLOCK_ROW] != PS_NO_STATE)
-        leave_automaton(engine, vcpu);
+    ps_vcpu_leave_automaton(engine, vcpu);
     ps_figures_end_time(&engine->ledger, &engine->states[vcpu], 1, now_ns);
     engine->states[vcpu] = wanted;
     ps_figures_begin_time(&engine->ledger, &wanted, 1, now_ns);
-    const uint32_t row = ps_automaton_row(engine->automaton, &wanted);
+    const uint32_t row =
+        engine->looks_up ? ps_automaton_row(engine->automaton, &wanted) : PS_NO_STATE;
     if (row == PS_NO_STATE)
         return;
     ps_figures_end_time(&engine->ledger, &wanted, 1, now_ns);

@@ -140,6 +140,8 @@ PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned 
         ps_row_respond(engine, guest->posted[slot],
                        (uint64_t)(guest->ready_ns - v.clock[slot]));
     }
+    if (v.sliced && done.bits & PS_MARK_SWITCHED)
+        guest->ran_ns = 0;
     if (PS_RARELY(done.bits & PS_MARK_EXIT))
         guest->exit_reason = done.reason;
     if (done.bits & PS_MARK_CHANGED) {

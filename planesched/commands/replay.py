@@ -83,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="the marker's work to pass one on",
     )
+    add("--slice", type=duration, metavar="TIME", help="after which a running plane is resched")
     add("--main", type=integer, metavar="PLANE", help="the guest OS's plane where one hands over")
     add("--skip-bad", action="store_true", help="count malformed lines and go on")
     add(
@@ -116,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
         service=service, costs=costs, forward_ns=args.forward,
         in_userspace=args.in_userspace, route=args.route, main=args.main, skip_bad=args.skip_bad,
         arrivals=args.arrivals, vm=args.vm,
-        log=0 if args.timeline is None else LOG_ROOM,
+        log=0 if args.timeline is None else LOG_ROOM, slice_ns=args.slice,
     )  # fmt: skip
     _check_matches(args, results[0])
     write_out(args.out, results)

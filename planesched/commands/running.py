@@ -9,6 +9,7 @@ from typing import Any
 from ..policytext import as_policies
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
+from ..simulation.run import slice_of
 from .options import add_costs, called, count, duration, factor, integer, typed_costs
 
 __all__ = ["add_running", "arguments", "policies", "ticking"]
@@ -24,6 +25,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=integer, metavar="N", help="of all random numbers")
     add("--vcpus", type=count, metavar="N", help="how many vCPUs")
     add("--threads", type=count, metavar="N", help="how many (default: as there are processors)")
+    add("--slice", type=duration, metavar="TIME", help="after which a running plane is resched")
     add("--scale", type=factor, metavar="X", help="X times as many interrupts and calls a second")
     add_costs(parser)
 
@@ -42,6 +44,9 @@ def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
     for name in ("duration", "warmup", "jobs", "seed", "vcpus", "threads"):
         if getattr(args, name) is not None:
             out[name] = getattr(args, name)
+    if args.slice is not None:
+        with called("--slice"):
+            out["slice_ns"] = slice_of(args.slice)
     if args.jobs is not None and args.duration is None:
         out.pop("duration", None)
     if args.scale is not None:

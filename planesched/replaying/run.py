@@ -19,9 +19,10 @@ from ..figures.result import Result
 from ..figures.results import Results
 from ..figures.trace import TraceSummary
 from ..layouts import OUTCOME, TIMED
-from ..policy import Call, Policy, Scheduler
+from ..policy import Call, Policy, Scheduler, check_userspace
 from ..policytext import Several, as_policies
 from ..simulation.engine import Engine
+from ..simulation.run import slice_of
 from ..text import duration_ns
 from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
@@ -50,6 +51,7 @@ def replay(
     vm: int | Iterable[int] | None = None,
     log: int = 0,
     progress: Callable[[float, int], object] | None = None,
+    slice_ns: str | int | None = None,
 ) -> Results:
     """Replay a trace under several policies, in one pass and bounded memory.
 
@@ -96,6 +98,9 @@ def replay(
     progress : callable, optional
         Called after every chunk with the part that is done, 0..1 (0 where that is not known), and
         the jobs replayed so far.
+    slice_ns : str or int, optional
+        After so much running time since a plane was entered, or since its last slice ended, it
+        gets a resched, at which the policy's algorithm may choose another. Never by default.
 
     Returns
     -------
@@ -118,6 +123,9 @@ def replay(
     n_planes = plane_count(plane_map.n_planes if planes is None else planes)
     found = Costs.of(costs)
     forward = duration_ns(forward_ns, "forward_ns")
+    slice_length = slice_of(slice_ns)
+    labelled = list(_labelled(policies, n_planes, in_userspace))
+    check_userspace(userspace, [policy for _, policy in labelled])
     runs = [
         _Run(
             label,
@@ -129,10 +137,11 @@ def replay(
             forward_ns=forward,
             route=route,
             main=main,
-            userspace=userspace,
+            userspace=userspace if policy.exits else None,
             log=log,
+            slice_ns=slice_length,
         )
-        for label, policy in _labelled(policies, n_planes, in_userspace)
+        for label, policy in labelled
     ]
     named = trace
     reader = _reader(trace, skip_bad, vm)
@@ -185,6 +194,7 @@ def replay(
         "service_ns": times,
         "costs": str(found),
         "costs_ns": found.as_dict(),
+        **({} if slice_length is None else {"slice_ns": slice_length}),
     }
     return Results([run.result(shown, summary, given, partial=partial) for run in runs], partial)
 
@@ -236,6 +246,7 @@ class _Run:
         main: int | None,
         userspace: object,
         log: int,
+        slice_ns: int | None,
     ) -> None:
         self.label = label
         self.table = plane_map.planes(policy, n_planes, main=main)
@@ -251,6 +262,7 @@ class _Run:
             forward_ns=forward_ns,
             main=main,
             userspace=userspace,
+            slice_ns=slice_ns,
         )
         self.fed = 0
         self.log = np.zeros(log, OUTCOME)

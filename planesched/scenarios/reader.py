@@ -23,7 +23,10 @@ from .values import length_ns, plane_map, time_ns, vcpu_set
 
 __all__ = ["read_scenario"]
 
-_TOP = ("title", "origin", "planes", "vcpus", "policies", "duration", "jobs", "warmup", "seed")
+_TOP = (
+    *("title", "origin", "planes", "vcpus", "policies", "duration", "jobs", "warmup", "seed"),
+    "slice",
+)
 _TABLES = ("costs", "workload", "source")
 _WORK = ("busy", "route", "forward", "main")
 _RECORDED = ("kind", "trace", "map", "service", "name")
@@ -58,10 +61,12 @@ class _Reader:
         readers: dict[str, Callable[[Any], int]] = {
             "duration": length_ns, "warmup": time_ns, "vcpus": vcpu_count,
             "jobs": lambda value: whole("jobs", value, 1), "seed": seed_number,
+            "slice": length_ns,
         }  # fmt: skip
         for key, read in readers.items():
             if key in top:
-                arguments[key] = self.file.read(read, top[key], key=key)
+                name = "slice_ns" if key == "slice" else key
+                arguments[name] = self.file.read(read, top[key], key=key)
         arguments["workload"] = self.workload()
         arguments["costs"] = self.costs()
         policies = self.policies(planes)

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched._cfigures cimport ps_figures
 from planesched.userspace cimport ps_userspace
-from planesched.csched cimport ps_policy, ps_state
+from planesched.csched cimport ps_algorithm, ps_policy, ps_state
 
 cdef extern from "planesched/records.h" nogil:
     struct ps_outcome_record:
@@ -69,6 +69,8 @@ cdef extern from "planesched/engine.h" nogil:
         PS_ENGINE_BAD_JOB
         PS_ENGINE_BAD_TIME
         PS_ENGINE_STOPPED
+        PS_ENGINE_WRONG_ANSWER
+        PS_TOLD
 
     struct ps_costs:
         int64_t switch_ns[12][16][16]
@@ -87,6 +89,8 @@ cdef extern from "planesched/engine.h" nogil:
         const ps_costs *costs
         const ps_workload *workload
         ps_userspace userspace
+        ps_algorithm algorithm
+        int64_t slice_ns
 
     enum ps_job_mistake:
         PS_JOB_FINE
@@ -110,6 +114,9 @@ cdef extern from "planesched/engine.h" nogil:
     int ps_engine_grow(ps_engine *engine, uint32_t n_vcpus) noexcept
     int ps_engine_feed(
         ps_engine *engine, const ps_job *jobs, uint64_t n, uint64_t *index, ps_job_mistake *mistake
+    ) noexcept
+    int ps_engine_at(
+        ps_engine *engine, int64_t time_ns, uint32_t vcpu, unsigned event, unsigned plane
     ) noexcept
     void ps_engine_destroy(ps_engine *engine) noexcept
     int ps_engine_clone(const ps_engine *engine, ps_engine **out) noexcept

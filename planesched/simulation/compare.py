@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from ..checks import plane_count
 from ..figures.result import Result
 from ..figures.results import Results
-from ..policy import Policy, Scheduler
+from ..policy import Policy, Scheduler, check_userspace
 from ..policytext import Several, as_policies
 from ..scenarios import Scenario
 from ..workload import Workload
@@ -36,6 +36,7 @@ def compare(
     until_precision: float | None = None,
     in_userspace: bool = False,
     userspace: object = None,
+    slice_ns: str | int | None = None,
 ) -> Results:
     """Simulate several policies on the same arrivals and service times.
 
@@ -47,7 +48,7 @@ def compare(
         One or several, each as `simulate` takes it. A mapping gives labels. The first is what
         others are compared with. Of a scenario, all of its policies; what else it says holds where
         nothing is given here.
-    planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, userspace
+    planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, userspace, slice_ns
         As in `simulate`. With ``jobs`` and ``until_precision``, policies may stop at different
         times; differences are of the batches that both have.
     progress : callable, optional
@@ -79,7 +80,7 @@ def compare(
     if isinstance(policies, Scenario):
         settings = settings_of(
             policies, planes=planes, vcpus=vcpus, workload=workload, costs=costs,
-            duration=duration, jobs=jobs, warmup=warmup, seed=seed,
+            duration=duration, jobs=jobs, warmup=warmup, seed=seed, slice_ns=slice_ns,
         )  # fmt: skip
         return compare(
             policies.policies, threads=threads, progress=progress, in_userspace=in_userspace,
@@ -91,14 +92,15 @@ def compare(
         chosen[label] = policy
         if in_userspace and policy.scheduler != Scheduler.user:
             chosen[f"{label} (userspace)"] = policy.replace(scheduler="user")
+    check_userspace(userspace, chosen.values())
     stop = threading.Event()
     told = _Told(progress, len(chosen))
     runs = [
         prepare(
             label, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
             duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads,
-            progress=told.of(number), until_precision=until_precision, userspace=userspace,
-            stop=stop,
+            progress=told.of(number), until_precision=until_precision, slice_ns=slice_ns,
+            userspace=userspace if policy.exits else None, stop=stop,
         )
         for number, (label, policy) in enumerate(chosen.items())
     ]  # fmt: skip

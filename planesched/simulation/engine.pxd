@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint32_t
 from planesched.simulation._cengine cimport (
     ps_costs, ps_engine, ps_source, ps_spread, ps_workload,
 )
+from planesched.core cimport Picker
 from planesched.userspace cimport UserScheduler
 
 
@@ -29,6 +30,8 @@ cdef class Engine:
     cdef readonly unsigned planes
     cdef object _policy, _start_ns, _costs, _guests, _began_ns, _log
     cdef UserScheduler _userspace
+    cdef Picker _picker
     cdef bint busy
     cdef bint _advance(self, int64_t until, stop) except *
     cdef int _share(self, Engine other) except -1
+    cdef int _check_picks(self) except -1

@@ -19,7 +19,7 @@ from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
 from planesched._clayouts cimport (
     hold_enums, hold_layouts, ps_engine_layouts, ps_engine_numbers,
 )
-from planesched.core cimport fill_policy
+from planesched.core cimport fill_algorithm
 from planesched.csched cimport PS_MAX_PLANES, PS_NO_PLANE, ps_policy, ps_state
 
 from ..userspace import as_user_scheduler
@@ -27,6 +27,7 @@ from ..errors import Mistake, Words
 from ..layouts import FIGURES, JOB, ROW, STATE, TOTALS
 from ..figures.distribution import by_plane
 from ..checks import (
+    LAST_NS,
     job_mistake,
     log_array,
     online_mask,
@@ -35,9 +36,11 @@ from ..checks import (
     plane_mask,
     record_array,
     vcpu_count,
+    whole,
     whole_ns,
 )
-from ..policy import job_route
+from ..events import Event, event_number, takes_plane
+from ..policy import check_userspace, job_route
 from ..policytext import as_policy
 from ..figures.planes import JobStats, Stats
 from ..text import counted
@@ -88,11 +91,15 @@ cdef class Engine:
         What guests do of themselves; its sources begin at `start_ns`. It is for no fewer vCPUs.
     userspace : UserScheduler, or what that takes, optional
         Answers exits to userspace; the default userspace scheduler unless given.
+    slice_ns : int, optional
+        After so much running time since a plane was entered, or since its last slice ended, it
+        gets a resched, at which the policy's algorithm may choose another. Never by default.
 
     Raises
     ------
     ValueError
-        If a number or name is out of range, or the policy lacks what `route` needs.
+        If a number or name is out of range, the policy lacks what `route` needs, or no vCPU ever
+        leaves for `userspace`.
     TypeError
         If an argument is of the wrong type.
     MemoryError
@@ -105,6 +112,7 @@ cdef class Engine:
     def __init__(
         self, policy, planes=2, vcpus=1, *, online=None, costs=None, route="own", forward_ns=0,
         main=None, busy=(), initial=None, start_ns=0, Guests guests=None, userspace=None,
+        slice_ns=None,
     ):
         if self.c is not NULL:
             raise TypeError("an Engine is initialised once")
@@ -113,7 +121,7 @@ cdef class Engine:
         cdef engine.ps_engine_config config
         planes = plane_count(planes)
         policy = as_policy(policy, planes)
-        fill_policy(&c_policy, policy)
+        self._picker = fill_algorithm(&c_policy, policy)
         self._policy = policy
         self.planes = planes
         config.policy = &c_policy
@@ -147,8 +155,13 @@ cdef class Engine:
         self._guests = guests
         self._began_ns = start_ns
         config.workload = NULL if guests is None else &guests.c
+        check_userspace(userspace, [policy])
         self._userspace = as_user_scheduler(userspace)
         config.userspace = self._userspace.c
+        config.algorithm = self._picker.c
+        config.slice_ns = 0
+        if slice_ns is not None:
+            config.slice_ns = whole("slice_ns", slice_ns, 1, LAST_NS)
         cdef int error
         with nogil:
             error = engine.ps_engine_create(&config, &self.c)
@@ -156,6 +169,13 @@ cdef class Engine:
             raise MemoryError(f"no memory for vcpus={vcpus}")
         if error:
             raise Mistake("initial", initial, f"the state of a vCPU with {planes} planes")
+        self._check_picks()
+
+    cdef int _check_picks(self) except -1:
+        """Raise what an algorithm got wrong, or raised."""
+        if self._picker.wrong.given:
+            self._picker.raise_wrong()
+        return 0
 
     def __dealloc__(self):
         engine.ps_engine_destroy(self.c)
@@ -163,8 +183,8 @@ cdef class Engine:
     def copy(self):
         """Give an engine that goes on exactly as this one would: a snapshot, or a way not taken.
 
-        It shares nothing that changes but the userspace scheduler, which is asked by both, and it
-        writes to no log.
+        It shares nothing that changes but the userspace scheduler and the algorithm's function,
+        which are asked by both, and it writes to no log. The algorithm's memory is copied.
 
         Returns
         -------
@@ -212,6 +232,7 @@ cdef class Engine:
         self._guests = other._guests
         self._began_ns = other._began_ns
         self._userspace = other._userspace
+        self._picker = other._picker
         self._log = None
         return 0
 
@@ -277,6 +298,7 @@ cdef class Engine:
         check_guests(self._guests, count)
         with Turn(self):
             code = engine.ps_engine_grow(self.c, count)
+        self._check_picks()
         if code == engine.PS_ENGINE_BAD_TIME:
             raise ValueError(
                 f"vcpus={vcpus}: the vCPUs send each other interrupts and are at {self.now_ns} ns, "
@@ -317,6 +339,53 @@ cdef class Engine:
         if error:
             raise job_mistake(f"jobs[{bad}]", mistake, jobs[bad])
 
+    def at(self, time_ns, vcpu, event, plane=None):
+        """Have an event happen to a vCPU at a time: a plane is held, released, forced in, stopped.
+
+        At equal times it comes before the jobs that arrive, after what was told earlier; during a
+        transition it waits as jobs do. What the policy refuses is a fault in the figures.
+
+        Parameters
+        ----------
+        time_ns : int
+            Not before the vCPU's present.
+        vcpu : int
+            Which.
+        event : str or int
+            One that a guest does not do itself, brings no job, and leaves planes online as they
+            are: ``hold``, ``release``, ``force``, ``start``, ``stop``, ``init``, ``lock``,
+            ``resched``, ``nmi``, ``intercept``, and those of masks and VINA.
+        plane : int, optional
+            The plane that the event names.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of range or the time past, or it is not such an event.
+        TypeError
+            If an argument is of the wrong type.
+        MemoryError
+            If there is no memory for it.
+        """
+        cdef int64_t at_ns = whole_ns("time_ns", time_ns)
+        cdef uint32_t index = whole("vcpu", vcpu, 0, self.vcpus - 1)
+        cdef unsigned number = event_number(event), target = 0
+        cdef int error
+        name = Event(number).name.lower()
+        if not engine.PS_TOLD >> number & 1:
+            able = [each.name.lower() for each in Event if engine.PS_TOLD >> each & 1]
+            raise Mistake("event", name, f"one of {', '.join(able)}")
+        if takes_plane(number, call_takes_plane=self._policy.hands_over):
+            target = plane_id("plane", plane, self.planes)
+        elif plane is not None:
+            raise Mistake("plane", plane, f"None: {name} takes no plane")
+        with Turn(self):
+            error = engine.ps_engine_at(self.c, at_ns, index, number, target)
+        if error == engine.PS_ENGINE_BAD_TIME:
+            raise Mistake("time_ns", time_ns, "a time that is not past, nor the end of time")
+        if error:
+            raise MemoryError("no memory for one more event")
+
     def advance(self, until_ns, stop=None):
         """Let everything up to and including `until_ns` happen.
 
@@ -340,6 +409,7 @@ cdef class Engine:
             If there is no memory for the jobs in queues; an engine is of no use after that.
         Exception
             What a userspace scheduler raised, or ValueError where it answered with no plane.
+            Likewise an algorithm; the engine then stays as it is.
         KeyboardInterrupt
             On Ctrl-C in the main thread; a later call goes on where this one stopped.
         RuntimeError
@@ -365,6 +435,9 @@ cdef class Engine:
             PyErr_CheckSignals()
             if more > 0 and stop is not None and stop():
                 return False
+        if more == engine.PS_ENGINE_WRONG_ANSWER:
+            self._check_picks()
+            raise RuntimeError(f"{self!r} stopped at a wrong answer of its algorithm")
         if more == engine.PS_ENGINE_STOPPED:
             self._userspace.raise_stop()
         if more < 0:

@@ -11,9 +11,10 @@ from ..checks import log_array, plane_count, thread_count, vcpu_count, whole
 from ..errors import Mistake, TypeMistake
 from ..figures.result import Result
 from ..layouts import OUTCOME
-from ..policy import Policy, Scheduler
+from ..policy import Policy, Scheduler, check_userspace
 from ..policytext import Given, as_policy
 from ..scenarios import Scenario
+from ..text import duration_ns
 from ..workload import Costs, Workload
 from ..workload.costs import Given as GivenCosts
 from ..workload.numbered import Resolved, groups
@@ -22,7 +23,7 @@ from .group import Cell
 from .rounds import Rounds
 from .stopping import Plan
 
-__all__ = ["prepare", "settings_of", "simulate"]
+__all__ = ["prepare", "settings_of", "simulate", "slice_of"]
 
 _MOST_IN_A_CELL = 4096
 
@@ -44,6 +45,7 @@ def simulate(
     until_precision: float | None = None,
     in_userspace: bool = False,
     userspace: object = None,
+    slice_ns: str | int | None = None,
     label: str | None = None,
 ) -> Result:
     """Simulate guests under a policy.
@@ -92,6 +94,9 @@ def simulate(
     userspace : UserScheduler, or what that takes, optional
         Answers exits to userspace, in several threads at once where there are several; the default
         userspace scheduler unless given.
+    slice_ns : str or int, optional
+        After so much running time since a plane was entered, or since its last slice ended, it
+        gets a resched, at which the policy's algorithm may choose another. Never by default.
     label : str, optional
         What the result is called; what `policy` is given as by default.
 
@@ -122,7 +127,7 @@ def simulate(
         label = label or (None if in_userspace else first)
         settings = settings_of(
             policy, planes=planes, vcpus=vcpus, workload=workload, costs=costs, duration=duration,
-            jobs=jobs, warmup=warmup, seed=seed,
+            jobs=jobs, warmup=warmup, seed=seed, slice_ns=slice_ns,
         )  # fmt: skip
         return simulate(
             scheduled, threads=threads, log=log, progress=progress, label=label or first,
@@ -138,6 +143,7 @@ def simulate(
         name, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
         duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads, log=log,
         progress=progress, until_precision=until_precision, userspace=userspace,
+        slice_ns=slice_ns,
     )  # fmt: skip
     result = run.result()
     if log is not None:
@@ -170,13 +176,15 @@ def prepare(
     progress: Callable[[float, int], object] | None,
     until_precision: float | None,
     userspace: object,
+    slice_ns: str | int | None,
     log: NDArray[np.void] | None = None,
     stop: threading.Event | None = None,
 ) -> Rounds:
     """Return a simulation that is ready to go."""
     if not isinstance(workload, Workload):
         raise TypeMistake("workload", workload, "a Workload")
-    resolved = Resolved(workload, policy, planes, Costs.of(costs), seed)
+    check_userspace(userspace, [policy])
+    resolved = Resolved(workload, policy, planes, Costs.of(costs), seed, slice_of(slice_ns))
     ids = _ids(vcpus)
     plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
     workers = thread_count(threads)
@@ -189,6 +197,16 @@ def prepare(
         for group, part in zip(together, logs, strict=True)
     ]
     return Rounds(name, resolved, cells, workers, plan, progress, stop)
+
+
+def slice_of(given: str | int | None) -> int | None:
+    """Return the length of a slice in ns, if there are slices."""
+    if given is None:
+        return None
+    length = duration_ns(given, "slice_ns")
+    if length < 1:
+        raise Mistake("slice_ns", given, "a time above 0")
+    return length
 
 
 def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:

@@ -31,7 +31,10 @@ __all__ = ["SCHEMA", "Sweep", "sweep"]
 SCHEMA = "planesched.sweep/1"
 """Changes when what `Sweep.as_dict` gives changes its form."""
 
-_PLAIN = ("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs")
+_PLAIN = (
+    *("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs"),
+    "slice_ns",
+)
 _FIELDS = ("policy.FIELD", "costs.REASON", "workload.FIELD", "workload.SOURCE.FIELD")
 _SETTINGS = ("policy", *_FIELDS, "workload.scale", *_PLAIN)
 
@@ -355,7 +358,7 @@ def _column(name: str, values: list[Any]) -> str:
                 read(value)
         except ValueError:
             continue
-        return f"{plain}_{unit}"
+        return f"{plain.removesuffix('_ns')}_{unit}"
     return plain
 
 

@@ -45,6 +45,7 @@ class Resolved:
     planes: int
     costs: Costs
     seed: int
+    slice_ns: int | None = None
 
     def __post_init__(self) -> None:
         for target in self.workload.busy:
@@ -75,6 +76,7 @@ class Resolved:
             "costs": str(self.costs),
             "costs_ns": self.costs.as_dict(),
             "seed": self.seed,
+            **({} if self.slice_ns is None else {"slice_ns": self.slice_ns}),
             "workload": text,
             "digest": sha256(text.encode()).hexdigest()[:16],
         }
@@ -160,6 +162,7 @@ class Resolved:
             "forward_ns": self.workload.forward,
             "main": self.workload.main,
             "busy": [self._plane(target) for target in self.workload.busy],
+            "slice_ns": self.slice_ns,
         }
 
 

@@ -68,6 +68,9 @@ struct ps_engine_config {
     const struct ps_costs *costs;    /* NULL: switches and exits take no time */
     const struct ps_workload *workload; /* what guests do of themselves (workload.h), or NULL */
     struct ps_userspace userspace;   /* answers exits; zeroed: the default userspace scheduler */
+    struct ps_algorithm algorithm;   /* picks; zeroed: the first plane by rank. What is not pure
+                                        costs more: nothing is looked up then */
+    int64_t slice_ns;                /* running time after which a plane gets a resched; 0: never */
 };
 
 enum ps_engine_error {
@@ -75,7 +78,10 @@ enum ps_engine_error {
     PS_ENGINE_BAD_CONFIG = -2,
     PS_ENGINE_BAD_JOB = -3,
     PS_ENGINE_BAD_TIME = -4,
-    PS_ENGINE_STOPPED = -5 /* the userspace scheduler gave no plane; the engine has got that far */
+    PS_ENGINE_STOPPED = -5, /* the userspace scheduler gave no plane; the engine has got that far */
+    PS_ENGINE_WRONG_ANSWER = -6, /* the algorithm gave none that it was offered: the vCPU stays so,
+                                    `algorithm.wrong` says what was asked */
+    PS_ENGINE_BAD_EVENT = -7
 };
 
 /* What is wrong with a job; the order is that in which the fields are looked at. */
@@ -92,7 +98,8 @@ enum ps_job_mistake {
 struct ps_engine;
 
 /* Make an engine in `*out`, which the caller destroys. `config` and its policy and initial state
- * are copied; costs, a workload, and what the userspace scheduler's `user` leads to, stay the
+ * are copied, and so is the algorithm's memory, for every vCPU, if it has a `size`; costs, a
+ * workload, and what the userspace scheduler's `user` or the algorithm leads to otherwise, stay the
  * caller's and have to outlive the engine and its clones. Returns 0; or PS_ENGINE_BAD_CONFIG or
  * PS_ENGINE_NO_MEMORY, and leaves `*out` alone. */
 int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out);
@@ -111,6 +118,20 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus);
 int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t n,
                    uint64_t *index, enum ps_job_mistake *mistake);
 
+/* What can be told: the events that a guest does not do itself, that bring no job and leave planes
+ * online as they are. */
+#define PS_TOLD \
+    (PS_E(RESCHED) | PS_E(NMI) | PS_E(INTERCEPT) | PS_E(MASK) | PS_E(UNMASK) | PS_E(CLI) | \
+     PS_E(STI) | PS_E(START) | PS_E(STOP) | PS_E(LOCK) | PS_E(FORCE) | PS_E(HOLD) | \
+     PS_E(RELEASE) | PS_E(VINA_ON) | PS_E(VINA_OFF) | PS_E(VINA_CLEAR) | PS_E(INIT))
+
+/* Have an event happen to a vCPU at a time that is not past; before the jobs that arrive then, and
+ * after what was told earlier for that time. During a transition it waits as jobs do. A fault is
+ * counted. `plane` is looked at where the event takes one. Returns 0, PS_ENGINE_BAD_TIME,
+ * PS_ENGINE_BAD_EVENT (also for a vCPU or plane that there is not) or PS_ENGINE_NO_MEMORY. */
+int ps_engine_at(struct ps_engine *engine, int64_t time_ns, uint32_t vcpu, unsigned event,
+                 unsigned plane);
+
 /* Make another engine in `*out` that goes on as this one would: a snapshot, or a way not taken. The
  * caller destroys it; it shares nothing but what the caller owns, and has no log. Returns 0 or
  * PS_ENGINE_NO_MEMORY. */
@@ -122,8 +143,8 @@ int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot
 
 /* Let everything up to and including `until_ns` happen, or at least `patience` events of it.
  * Returns 0 when that time is reached, 1 when patience ended first (call again),
- * PS_ENGINE_STOPPED, PS_ENGINE_BAD_TIME, or PS_ENGINE_NO_MEMORY, after which it can only be
- * destroyed. */
+ * PS_ENGINE_STOPPED, PS_ENGINE_BAD_TIME, PS_ENGINE_WRONG_ANSWER (for ever, once it has), or
+ * PS_ENGINE_NO_MEMORY, after which it can only be destroyed. */
 int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience);
 
 /* Return when something happens next of itself or by what was fed; PS_NEVER_NS: never. */
