@@ -6,13 +6,15 @@ from ..figures.written import ENDINGS
 from .out import (
     add_plot,
     add_printed,
+    add_steps,
     check_drawings,
     check_out,
     print_answer,
+    stepped,
     write_out,
     write_plot,
 )
-from .running import add_running, arguments, policies, ticking
+from .running import add_running, arguments, policies, ticking, varied
 
 DESCRIPTION = """\
 Simulate the guests of a scenario file under several policies, on the same arrivals and service
@@ -33,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-userspace", action="store_true", help="also with each policy run by userspace"
     )
+    parser.add_argument(
+        "--ab", metavar="FIELD=VALUE,VALUE",
+        help="one policy with one field at each of these: preempt=target,relay",
+    )  # fmt: skip
+    add_steps(parser)
     add_printed(parser)
     parser.add_argument("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
@@ -46,8 +53,11 @@ def run(args: argparse.Namespace) -> int:
     check_drawings(args.plot)
     scenario, options = arguments(args)
     chosen = policies(scenario, args.policies)
+    if args.ab is not None:
+        chosen = varied(chosen, args.ab)
     with ticking("comparing") as told:
         found = compare(chosen, in_userspace=args.in_userspace, **options, **told)
+    found = stepped(args, found, lambda between: compare(between, **options))
     write_out(args.out, found)
     print_answer(args, found)
     write_plot(args, found)

@@ -4,7 +4,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Mistake, Words
+from ..figures.results import Results
 from ..figures.written import csv_text, markdown
 from ..files import check_target
 from ..layouts import OUTCOME
@@ -21,11 +22,13 @@ __all__ = [
     "LOG_ROOM",
     "add_plot",
     "add_printed",
+    "add_steps",
     "add_timeline",
     "check_drawings",
     "check_out",
     "new_log",
     "print_answer",
+    "stepped",
     "write_out",
     "write_plot",
     "write_timelines",
@@ -145,8 +148,33 @@ def add_printed(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_const", const="json", dest="format", help="as --format json"
     )
     parser.add_argument(
+        "--cite", action="store_true",
+        help="print the block for a mail alone: 72 columns, and what makes it again",
+    )  # fmt: skip
+    parser.add_argument(
         "--wide", action="store_true", help="tables as wide as they are, not as the terminal is"
     )
+
+
+def add_steps(parser: argparse.ArgumentParser) -> None:
+    """Take ``--no-steps``."""
+    parser.add_argument(
+        "--no-steps", action="store_true",
+        help="where policies differ in more than one field, leave out what each does alone",
+    )  # fmt: skip
+
+
+def stepped(args: argparse.Namespace, found: Results, run: Callable[..., Results]) -> Results:
+    """Return results with the steps between policies, if they are whole; Ctrl-C leaves these out.
+
+    Standard input is read once: a trace that came from there has no steps.
+    """
+    if args.no_steps or found.partial or getattr(args, "trace", None) == "-":
+        return found
+    try:
+        return found.stepped(run)
+    except KeyboardInterrupt:
+        return found
 
 
 def print_answer(args: argparse.Namespace, answer: Any) -> None:
@@ -160,5 +188,7 @@ def print_answer(args: argparse.Namespace, answer: Any) -> None:
         print(csv_text(answer.table()), end="")
     elif args.format == "md":
         print(markdown(answer.table()))
+    elif args.cite:
+        print(answer.cited(shlex.join(["planesched", *sys.argv[1:]])))
     else:
         print(answer.text(None) if args.wide else answer)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import Mistake, Words
@@ -29,10 +30,12 @@ from .out import (
     LOG_ROOM,
     add_plot,
     add_printed,
+    add_steps,
     add_timeline,
     check_drawings,
     check_out,
     print_answer,
+    stepped,
     write_out,
     write_plot,
     write_timelines,
@@ -94,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm", type=threads, metavar="PID",
         help="of several VMs the one with this process, or with these threads: 6101,6102",
     )  # fmt: skip
+    add_steps(parser)
     add_printed(parser)
     add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
@@ -112,14 +116,15 @@ def run(args: argparse.Namespace) -> int:
     service = _service(args.service)
     with called("--policy"):
         policies = as_policies(args.policies, planes)
-    results = replay_trace(
-        args.trace, policies, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
-        service=service, costs=costs, forward_ns=args.forward,
-        in_userspace=args.in_userspace, route=args.route, main=args.main, skip_bad=args.skip_bad,
-        arrivals=args.arrivals, vm=args.vm,
-        log=0 if args.timeline is None else LOG_ROOM, slice_ns=args.slice,
+    run_all = partial(
+        replay_trace, args.trace, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
+        service=service, costs=costs, forward_ns=args.forward, route=args.route, main=args.main,
+        skip_bad=args.skip_bad, arrivals=args.arrivals, vm=args.vm, slice_ns=args.slice,
     )  # fmt: skip
+    log = 0 if args.timeline is None else LOG_ROOM
+    results = run_all(policies, in_userspace=args.in_userspace, log=log)
     _check_matches(args, results[0])
+    results = stepped(args, results, run_all)
     write_out(args.out, results)
     print_answer(args, results)
     write_plot(args, results)

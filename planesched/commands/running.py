@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..policytext import as_policies
+from ..errors import Mistake
+from ..policytext import as_policies, field_value
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
 from ..simulation.run import slice_of
 from .options import add_costs, called, count, duration, factor, integer, typed_costs
 
-__all__ = ["add_running", "arguments", "policies", "ticking"]
+__all__ = ["add_running", "arguments", "policies", "ticking", "varied"]
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,21 @@ def policies(scenario: Scenario, texts: list[str]) -> dict[str, Any]:
     planes = scenario.arguments["planes"]
     with called("--policy"):
         return as_policies(texts, planes) if texts else scenario.policies
+
+
+def varied(chosen: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return one policy with a field at several values: what ``--ab`` takes."""
+    field, equals, values = (part.strip() for part in text.partition("="))
+    if not equals or "," not in values:
+        raise Mistake("--ab", text, "FIELD=VALUE,VALUE, as preempt=target,relay")
+    label, policy = next(iter(chosen.items()))
+    with called("--ab"):
+        return {
+            f"{label}{',' if '=' in label else ':'}{field}={value.strip()}": policy.replace(
+                **{field: field_value(field, value)}
+            )
+            for value in values.split(",")
+        }
 
 
 def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:

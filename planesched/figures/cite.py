@@ -6,9 +6,11 @@ from ..text import fill, format_ns, listed, table
 from .budget import per_second
 from .likeness import likeness
 from .notes import starved, warnings
+from .steps import foremost, steps_said
 from .written import written_by
 
 if TYPE_CHECKING:
+    from .result import Result
     from .results import Results
 
 __all__ = ["CITED", "cited", "verdict"]
@@ -21,18 +23,41 @@ _MOST = 6
 
 def verdict(results: "Results") -> str:
     """Return what the figures say of each policy beside the first, in one sentence or two."""
-    first = results[0]
+    first, name = results[0], foremost(results)
     base = per_second(first, first.stats.switches)
     out = []
     for result in results[1:]:
         rate = per_second(result, result.stats.switches)
         more = f" ({rate / base - 1:+.0%})" if base else ""
+        instead = f"{_answered(result, name)}, with {first.label} {_answered(first, name)}"
         out.append(
-            f"{result.label} makes {rate:,.0f} switches/s a vCPU{more} and "
+            f"{result.label} makes {rate:,.0f} switches/s a vCPU{more}"
+            f"{steps_said(results, result.label)} and "
             f"{per_second(result, result.stats.exits):,.0f} exits/s, where {first.label} makes "
             f"{base:,.0f} and {per_second(first, first.stats.exits):,.0f}"
+            + (f"; p99 response of {name} {instead}" if name else "")
         )
-    return ". ".join(out) + "." if out else f"{first.label} makes {base:,.0f} switches/s a vCPU."
+    if out:
+        return ". ".join(out) + "."
+    ran = first.stats.running_ns[first.levels.get("level0", 0)] / (int(first.time_ns.sum()) or 1)
+    said = f"; p99 response of {name} {_answered(first, name)}" if name else ""
+    return (
+        f"{first.label} makes {base:,.0f} switches/s a vCPU and "
+        f"{per_second(first, first.stats.exits):,.0f} exits/s, and the guest OS runs "
+        f"{100 * ran:.1f} % of the time{said}."
+    )
+
+
+def _answered(result: "Result", name: str | None) -> str:
+    """Say how long a source waits for its first instruction."""
+    if name is None:
+        return ""
+    if starved(result, result.plane_of(name)):
+        return "starved"
+    found = result.response[name]
+    if not found.count:
+        return "nothing injected"
+    return format_ns(found.quantile_ns(0.99))
 
 
 def cited(results: "Results", command: str, sentence: str | None = None) -> str:
@@ -48,9 +73,7 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
     """
     first = results[0]
     dead = [f"WARNING: {each.label}: {note}" for each in results for note in warnings(each)]
-    names = results.sources
-    most = max(names, key=lambda name: (first.plane_of(name), name)) if names else None
-    middle = "level1" if "level1" in names else most
+    middle = foremost(results)
     header = ["policy", "switches/s", "exits/s", "guest OS"]
     header += [f"p99 {middle}", "undone"] if middle is not None else ["undone"]
     base = per_second(first, first.stats.switches)

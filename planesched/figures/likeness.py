@@ -9,7 +9,7 @@ from ..policy import Policy
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["likeness", "steps", "unlike"]
+__all__ = ["changes", "likeness", "steps", "unlike"]
 
 
 def unlike(one: Policy, other: Policy) -> dict[str, tuple[Any, Any]]:
@@ -18,6 +18,12 @@ def unlike(one: Policy, other: Policy) -> dict[str, tuple[Any, Any]]:
         policy.as_dict() | {"algorithm": policy.algorithm} for policy in (one, other)
     )
     return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+
+def changes(one: Policy, other: Policy) -> str:
+    """Return what has to be typed to change one policy into the other: ``ret=resume``."""
+    found = unlike(one, other)
+    return ", ".join(f"{name}={_word(theirs)}" for name, (_, theirs) in found.items())
 
 
 def steps(label: str, one: Policy, other: Policy) -> dict[str, Policy]:

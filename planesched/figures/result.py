@@ -323,6 +323,12 @@ class Result(Alike):
 
         return result_text(self, columns)
 
+    def cited(self, command: str) -> str:
+        """Return the block for a mail, 72 columns wide; `command` is what makes it again."""
+        from .results import Results
+
+        return Results([self]).cited(command)
+
     def __str__(self) -> str:
         return self.text()
 

@@ -3,12 +3,14 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from ..errors import Mistake, unknown
+from ..policy import Policy
 from .equal import Alike
 from .interval import Interval
+from .likeness import steps
 from .result import Result, difference
 from .table import result_columns
 from .written import html, write, written_by
@@ -33,6 +35,8 @@ class Results(Sequence[Result], Alike):
         One a policy; the first one is what the others are compared with.
     partial : bool
         Whether it was stopped: results may be partial, and policies be missing.
+    between : mapping of str to sequence of Result, optional
+        By label, the policies on the way there from the first, a field changed at each (`stepped`).
 
     Examples
     --------
@@ -44,9 +48,15 @@ class Results(Sequence[Result], Alike):
     (('vsm', 'vsm:scheduler=user'), 2000, 2.0)
     """
 
-    def __init__(self, results: Iterable[Result], partial: bool = False) -> None:
+    def __init__(
+        self,
+        results: Iterable[Result],
+        partial: bool = False,
+        between: Mapping[str, Sequence[Result]] | None = None,
+    ) -> None:
         self.results = tuple(results)
         self.partial = partial
+        self.between = {label: tuple(found) for label, found in (between or {}).items()}
 
     @overload
     def __getitem__(self, which: int | str) -> Result: ...
@@ -54,7 +64,7 @@ class Results(Sequence[Result], Alike):
     def __getitem__(self, which: slice) -> "Results": ...
     def __getitem__(self, which: int | str | slice) -> "Result | Results":
         if isinstance(which, slice):
-            return Results(self.results[which], self.partial)
+            return Results(self.results[which], self.partial, self.between)
         if isinstance(which, str):
             if which not in self.labels:
                 raise unknown("label", which, self.labels)
@@ -110,6 +120,21 @@ class Results(Sequence[Result], Alike):
         other = self.results[0] if against is None else self[against]
         return difference(one, other, metric, where, confidence)
 
+    def stepped(self, run: "Callable[[dict[str, Policy]], Results]") -> "Results":
+        """Return the same with the steps between: like for like, what each field does alone.
+
+        Parameters
+        ----------
+        run : callable
+            Gives the results of policies by label, on the same input as these.
+        """
+        between = {}
+        for result in self.results[1:]:
+            wanted = steps(self.labels[0], self.results[0].policy, result.policy)
+            if wanted:
+                between[result.label] = run(wanted).results
+        return Results(self.results, self.partial, between)
+
     @property
     def notes(self) -> list[str]:
         """What a reader must know, by policy."""
@@ -137,6 +162,10 @@ class Results(Sequence[Result], Alike):
             "partial": self.partial,
             "given": self.results[0].given if self.results else {},
             "results": [result.as_dict() for result in self],
+            "steps": {
+                label: [result.as_dict() for result in found]
+                for label, found in self.between.items()
+            },
             "differences": [
                 {"policy": label, "against": self.labels[0], "metric": metric, "where": where}
                 | _numbers(self.difference(metric, where, label=label))
@@ -156,6 +185,12 @@ class Results(Sequence[Result], Alike):
         from .show import results_text
 
         return results_text(self, columns)
+
+    def cited(self, command: str) -> str:
+        """Return the block for a mail, 72 columns wide; `command` is what makes it again."""
+        from .cite import cited
+
+        return cited(self, command)
 
     def __str__(self) -> str:
         return self.text()

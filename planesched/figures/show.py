@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 from ..text import counted, fill, fitted, format_ns, width
 from .budget import budget, per_second
+from .cite import verdict
 from .distribution import Distribution
 from .interval import Interval
 from .likeness import likeness
 from .notes import notes, starved, warnings
+from .rests import rests_on, trace_text
+from .steps import steps_text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .result import Result
     from .results import Results
 
-__all__ = ["costs_text", "levels_text", "result_text", "results_text"]
+__all__ = ["result_text", "results_text"]
 
 _TITLES = (
     "", "jobs", "left", "injected", "response p50", "p99", "max", "latency p99", "sojourn mean",
@@ -28,7 +34,9 @@ def result_text(result: "Result", columns: int | None = 0) -> str:
     columns = width() if columns == 0 else columns
     if _says_nothing(result):
         return "\n".join(_filled([trace_text(result)], columns))
-    whole = warnings(result)
+    from .results import Results
+
+    whole, said = warnings(result), verdict(Results([result]))
     head = (
         f"{result.label}: {_run(result)}, "
         f"{counted(int(result.rows['finished'].sum()), 'job')}, "
@@ -38,10 +46,15 @@ def result_text(result: "Result", columns: int | None = 0) -> str:
     rest = [note for note in notes(result) if note not in whole]
     read = [text for text in [trace_text(result)] if text]
     parts = [
-        "\n".join(_filled([*(f"WARNING: {note}" for note in whole), *read, head], columns)),
+        "\n".join(
+            _filled(
+                [*(f"WARNING: {note}" for note in whole), said, *read, head],
+                columns,
+            )
+        ),
         _sources(result, columns),
         _budget([result], columns),
-        "\n".join(_filled([*rest, *_foot([result])], columns)),
+        "\n".join(_filled([*rest, *rests_on([result])], columns)),
     ]
     return "\n\n".join(parts)
 
@@ -65,11 +78,12 @@ def results_text(results: "Results", columns: int | None = 0) -> str:
     ]
     read = [text for text in [trace_text(first)] if text]
     parts = [
-        "\n".join(_filled([*whole, *read, head], columns)),
+        "\n".join(_filled([*whole, verdict(results), *read, head], columns)),
         "\n".join(_filled(likeness(results), columns)),
+        *([steps_text(results, columns)] if results.between else []),
         fitted(("", *results.labels), _compared(results), columns),
         _budget(list(results), columns),
-        "\n".join(_filled([*rest, *_foot(list(results))], columns)),
+        "\n".join(_filled([*rest, *rests_on(list(results))], columns)),
     ]
     return "\n\n".join(parts)
 
@@ -90,34 +104,6 @@ def _run(result: "Result") -> str:
         f"{counted(result.vcpus, 'vCPU')} with {counted(result.planes, 'plane')}, "
         f"{format_ns(result.elapsed_ns)}{warm}{seed}"
     )
-
-
-def trace_text(result: "Result") -> str:
-    """Say what was read of a trace; busy periods that no interrupt began are jobs of level 0."""
-    trace = result.trace
-    if trace is None:
-        return ""
-    named = result.given.get("trace", {}).get("path", "trace")
-    parts = [
-        f"{named}: {trace.producer}, {format_ns(result.elapsed_ns)}, "
-        f"{counted(trace.vcpus, 'vCPU')}, {counted(trace.arrivals, 'interrupt')}"
-    ]
-    if trace.wakes:
-        parts.append(
-            f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of level0, not "
-            "interrupts"
-        )
-    if trace.bad:
-        parts.append(
-            f"{counted(trace.bad, 'malformed line')} skipped (first: {trace.bad_lines[0]})"
-        )
-    if trace.lost:
-        parts.append(f"{counted(trace.lost, 'event')} lost by the producer")
-    if trace.cuts:
-        parts.append(f"{counted(trace.cuts, 'long busy period')} cut in two")
-    notes = [f"note: {note}" for note in trace.notes]
-    none = [] if trace.arrivals else ["no interrupt, so no table"]
-    return ". ".join(["; ".join(parts), *notes, *none])
 
 
 def _partial(partial: bool) -> str:
@@ -150,7 +136,7 @@ def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
         title,
         str(int(counts["finished"].sum())),
         str(left),
-        str(injected),
+        _of(counts) if injected or dead else "0",
         *(["starved"] * len(shown) if dead else shown),
         format_ns(sojourn.mean_ns if sojourn.count else None),
         format_ns(sojourn.quantile_ns(0.99)),
@@ -222,9 +208,9 @@ def _compared(results: "Results") -> list[tuple[str, ...]]:
         left = [int(rows_of["queued"].sum()) for rows_of in counts]
         if any(left):
             rows.append((f"jobs left, {where}", *map(str, left)))
-        taken = [int(rows_of["injected"].sum()) for rows_of in counts]
-        if len(set(taken)) > 1:
-            rows.append((f"injected, {where}", *map(str, taken)))
+        taken = [_of(rows_of) for rows_of in counts]
+        if any(int(rows_of["injected"].sum()) for rows_of in counts):
+            rows.append((f"injected of arrived, {where}", *taken))
     return rows
 
 
@@ -250,6 +236,11 @@ def _row(
     return (title, *cells)
 
 
+def _of(rows: "NDArray[np.void]") -> str:
+    """Say how many were injected of those that arrived: what quantiles are of."""
+    return f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum())}"
+
+
 def _starved(found: Distribution, result: "Result", where: str) -> str:
     came = int(result.rows[result.rows_of(where)]["arrived"].sum())
     return f"starved: {found.count} of {came}"
@@ -263,33 +254,3 @@ def _apart(apart: Interval, write: Callable[[float], str]) -> str:
     sign = "-" if apart.value < 0 else "+"
     half = "" if math.isinf(apart.half) or apart.half == 0 else f" +- {write(apart.half)}"
     return f"[{sign}{write(abs(apart.value))}{half}]"
-
-
-# ---- What it rests on ----
-
-
-def _foot(results: "list[Result]") -> list[str]:
-    first = results[0]
-    return [levels_text(results), costs_text(str(first.given.get("costs", "")))]
-
-
-def levels_text(results: "Sequence[Result]") -> str:
-    """Say which plane is whose: level by level, where policies differ for each."""
-    found: dict[str, list[str]] = {}
-    for result in results:
-        planes = ", ".join(f"{level} = plane {n}" for level, n in sorted(result.levels.items()))
-        found.setdefault(planes, []).append(result.label)
-    if len(found) == 1:
-        return f"levels: {next(iter(found)) or 'not known'} (level0 is the guest OS)"
-    parts = [f"{', '.join(labels)}: {planes}" for planes, labels in found.items()]
-    return f"levels (level0 is the guest OS): {'; '.join(parts)}"
-
-
-def costs_text(costs: str) -> str:
-    """Say what switches and exits were taken to cost, and so what response is."""
-    if not costs:
-        return (
-            "costs: none, switches and exits take no time here, so response is latency "
-            "(--cost sets them)"
-        )
-    return f"costs: {costs}; response is to the plane's first instruction, latency to the injection"

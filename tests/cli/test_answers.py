@@ -2,7 +2,8 @@
 
 import pytest
 
-from planesched import Workload, compare
+from planesched import Scenario, Workload, compare, simulate
+from planesched.cli import main
 from planesched.workload import Periodic
 
 TIMER = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
@@ -11,8 +12,8 @@ TIMER = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
 @pytest.fixture(scope="module")
 def relayed():
     """Direct entry and relaying, with all else alike."""
-    direct = "vsm:marker=2"
-    return compare([direct, f"{direct},preempt=relay"], 3, 1, TIMER, duration="1 s", costs="any=1us")
+    both = ["vsm:marker=2", "vsm:marker=2,preempt=relay"]
+    return compare(both, 3, 1, TIMER, duration="1 s", costs="any=1us")
 
 
 def test_a_relay_is_an_entry_for_nothing(relayed):
@@ -25,3 +26,106 @@ def test_a_relay_is_an_entry_for_nothing(relayed):
     assert row["idle_entries"][:4] == [1001, 0, 0, 1001]
     assert row["idle_entries_hz"][0] == 1001
     assert "idle entries/s" in str(relayed)
+
+
+# A mix in which the highest plane dominates: the shipped presets alone would say that relaying
+# saves switches.
+HIGH = """
+title = "the highest plane dominates"
+policies = ["vsm", "vsm_relay"]
+planes = 3
+duration = "200 ms"
+seed = 1
+costs = { any = "1 us" }
+[[source]]
+kind = "poisson"
+name = "middle"
+plane = "level1"
+rate = "2 kHz"
+service = "20 us"
+[[source]]
+kind = "poisson"
+name = "highest"
+plane = "level2"
+rate = "40 kHz"
+service = "5 us"
+"""
+
+
+@pytest.fixture
+def high(tmp_path):
+    path = tmp_path / "hi.toml"
+    path.write_text(HIGH)
+    return str(path)
+
+
+def told(capsys, *words):
+    assert main([*words]) == 0
+    return capsys.readouterr().out
+
+
+def test_no_line_says_that_relaying_saves_switches(high, capsys):
+    """Where more than one field differs, each one's own part is said at once, and never hidden."""
+    policies = ("--policy", "vsm", "--policy", "vsm:ret=resume,marker=2,preempt=relay")
+    out = told(capsys, "compare", high, *policies)
+    first = " ".join(out.split("\n\n")[0].split())
+    assert "field by field: marker=2 +0.0%, preempt=relay +" in first
+    assert ", ret=resume -" in first
+    lines = out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("preempt=relay"))
+    assert lines[at - 1].startswith("marker=2 ")
+    assert lines[at + 1].startswith("ret=resume")
+    assert max(map(len, lines)) <= 80
+    assert "steps from" not in told(capsys, "compare", high, *policies, "--no-steps")
+
+
+def test_steps_are_what_those_policies_do(high):
+    scenario = Scenario.load(high)
+    found = compare(scenario).stepped(lambda between: compare(between, **scenario.arguments))
+    [step] = found.between["vsm_relay"]
+    alone = simulate("vsm:marker=2", **scenario.arguments)
+    assert step.label == "vsm:marker=2"
+    assert step.stats == alone.stats
+    assert found.as_dict()["steps"]["vsm_relay"][0]["stats"] == alone.stats.as_dict()
+
+
+def test_one_field_of_one_policy_varies(high, capsys):
+    """--ab names the policies by the field, and they differ in it alone."""
+    words = ("compare", high, "--policy", "vsm:marker=2", "--ab", "preempt=target,relay")
+    out = told(capsys, *words)
+    assert "vsm:marker=2,preempt=relay differs from vsm:marker=2,preempt=target in" in out
+    assert "preempt target -> relay alone" in " ".join(out.split())
+    assert "steps from" not in out
+    assert main(["compare", high, "--ab", "preempt=relay"]) == 2
+    assert "--ab='preempt=relay', expected FIELD=VALUE,VALUE" in capsys.readouterr().err
+    assert main(["compare", high, "--ab", "preempt=target,relai"]) == 2
+    assert "did you mean relay?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "design-question", "--duration", "20ms"),
+        ("compare", "design-question", "--duration", "20ms", "--no-steps"),
+        ("replay", ":demo", "--map", "0x26-0x27=level1", "--policy", "vsm", "--policy", "tdx"),
+    ],
+)
+def test_a_block_to_cite(words, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["planesched", *words, "--cite"])
+    lines = told(capsys, *words, "--cite").splitlines()
+    assert max(map(len, lines)) <= 72
+    assert "switches/s a vCPU" in lines[0] + lines[1] or lines[0].startswith("WARNING")
+    assert " ".join(lines).endswith("--cite")
+    assert any(line.startswith("planesched 0") for line in lines)
+    assert "sha256" in "".join(lines) or "input " in "".join(lines)
+
+
+def test_what_quantiles_are_of_stands_beside_them(relayed):
+    """Injected of arrived, for each source, in one result and in several."""
+    assert "injected of arrived, timer  1001 of 1001" in relayed.text(None)
+    assert "1000 of 1001" in relayed[1].text(None)
+
+
+def test_the_verdict_comes_first(relayed):
+    assert str(relayed).startswith("vsm:marker=2,preempt=relay makes 3,001 switches/s a vCPU (+")
+    assert str(relayed[0]).startswith("vsm:marker=2 makes 2,001 switches/s a vCPU and 0 exits/s")

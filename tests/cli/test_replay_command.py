@@ -14,7 +14,7 @@ import planesched
 from planesched import cli
 from planesched.commands import replay as command
 from planesched.figures.budget import per_second
-from planesched.figures.show import costs_text
+from planesched.figures.rests import costs_text
 from planesched.traces import PlaneMap
 from planesched.workload import Costs
 
@@ -38,7 +38,8 @@ def demo(root):
 
 
 def test_the_text_is_that_of_the_public_call(run, demo):
-    status, printed, said = run(str(demo), *MAPPED, "--policy", "vsm", "--policy", "kvm_user")
+    both = ("--policy", "vsm", "--policy", "kvm_user", "--no-steps")
+    status, printed, said = run(str(demo), *MAPPED, *both)
     assert (status, said) == (0, "")
     plane_map = PlaneMap.parse(RULES)
     expected = planesched.replay(demo, ["vsm", "kvm_user"], plane_map=plane_map, planes=3)
@@ -67,7 +68,15 @@ def test_json_and_out(run, demo, tmp_path):
     found = json.loads(printed)
     assert found.pop("command").startswith("planesched ")
     assert json.loads((tmp_path / "x.json").read_text()) == found
-    assert list(found) == ["schema", "version", "partial", "given", "results", "differences"]
+    assert list(found) == [
+        "schema",
+        "version",
+        "partial",
+        "given",
+        "results",
+        "steps",
+        "differences",
+    ]
     assert found["schema"] == "planesched.results/1"
     given = found["given"]
     assert given["costs_ns"] == {"exit": 30_000, "interrupt": 1_000}

@@ -167,7 +167,10 @@ def test_the_commands_print_and_write(tmp_path, capsys):
     assert main(["simulate", "no-such"]) == 2
     assert "one of design-question" in capsys.readouterr().err
     assert main(["simulate", *common, "--out", "x.odd"]) == 2
-    assert "expected .csv, .json, .parquet, .arrow, .npz" in capsys.readouterr().err
+    assert (
+        "expected a name that ends with .csv, .json, .parquet, .arrow, .npz"
+        in capsys.readouterr().err
+    )
 
 
 def test_cost_sets_say_what_is_not_known():

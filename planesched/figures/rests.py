@@ -1,0 +1,67 @@
+"""What results rest on: the trace that was read, which plane is whose, and what switches cost."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..text import counted, format_ns
+
+if TYPE_CHECKING:
+    from .result import Result
+
+__all__ = ["costs_text", "levels_text", "rests_on", "trace_text"]
+
+
+def trace_text(result: "Result") -> str:
+    """Say what was read of a trace; busy periods that no interrupt began are jobs of level 0."""
+    trace = result.trace
+    if trace is None:
+        return ""
+    named = result.given.get("trace", {}).get("path", "trace")
+    parts = [
+        f"{named}: {trace.producer}, {format_ns(result.elapsed_ns)}, "
+        f"{counted(trace.vcpus, 'vCPU')}, {counted(trace.arrivals, 'interrupt')}"
+    ]
+    if trace.wakes:
+        parts.append(
+            f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of level0, not "
+            "interrupts"
+        )
+    if trace.bad:
+        parts.append(
+            f"{counted(trace.bad, 'malformed line')} skipped (first: {trace.bad_lines[0]})"
+        )
+    if trace.lost:
+        parts.append(f"{counted(trace.lost, 'event')} lost by the producer")
+    if trace.cuts:
+        parts.append(f"{counted(trace.cuts, 'long busy period')} cut in two")
+    notes = [f"note: {note}" for note in trace.notes]
+    none = [] if trace.arrivals else ["no interrupt, so no table"]
+    return ". ".join(["; ".join(parts), *notes, *none])
+
+
+def rests_on(results: "Sequence[Result]") -> list[str]:
+    """Say which plane is whose, and what switches cost."""
+    first = results[0]
+    return [levels_text(results), costs_text(str(first.given.get("costs", "")))]
+
+
+def levels_text(results: "Sequence[Result]") -> str:
+    """Say which plane is whose: level by level, where policies differ for each."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        planes = ", ".join(f"{level} = plane {n}" for level, n in sorted(result.levels.items()))
+        found.setdefault(planes, []).append(result.label)
+    if len(found) == 1:
+        return f"levels: {next(iter(found)) or 'not known'} (level0 is the guest OS)"
+    parts = [f"{', '.join(labels)}: {planes}" for planes, labels in found.items()]
+    return f"levels (level0 is the guest OS): {'; '.join(parts)}"
+
+
+def costs_text(costs: str) -> str:
+    """Say what switches and exits were taken to cost, and so what response is."""
+    if not costs:
+        return (
+            "costs: none, switches and exits take no time here, so response is latency "
+            "(--cost sets them)"
+        )
+    return f"costs: {costs}; response is to the plane's first instruction, latency to the injection"

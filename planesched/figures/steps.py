@@ -1,0 +1,76 @@
+"""Like for like: what each field does alone, on the way from one policy to another."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ..text import fill, fitted, format_ns
+from .budget import per_second
+from .likeness import changes
+from .notes import starved
+
+if TYPE_CHECKING:
+    from .result import Result
+    from .results import Results
+
+__all__ = ["foremost", "steps_said", "steps_text"]
+
+
+def foremost(results: "Results") -> str | None:
+    """Return the source, or level, of which a sentence tells: of level1, or of the highest."""
+    names, first = results.sources, results[0]
+    level1 = first.levels.get("level1")
+    of_level1 = [n for n in names if first.plane_of(n) == level1 and first.response[n].count]
+    if of_level1:
+        return of_level1[0]
+    return max(names, key=lambda name: (first.plane_of(name), name), default=None)
+
+
+def _way(results: "Results", label: str) -> "list[tuple[str, Result, Result]]":
+    """Return the steps to a policy: what changes, and the results before and after."""
+    on_the_way = [results[0], *results.between[label], results[label]]
+    return [(changes(one.policy, other.policy), one, other) for one, other in pairwise(on_the_way)]
+
+
+def _more(one: "Result", other: "Result") -> str:
+    before, after = (per_second(each, each.stats.switches) for each in (one, other))
+    return f"{after / before - 1:+.1%}" if before else f"{after:+,.0f}/s"
+
+
+def steps_said(results: "Results", label: str) -> str:
+    """Say what each field alone does to the switches, where more than one differs."""
+    if label not in results.between:
+        return ""
+    parts = [f"{change} {_more(one, other)}" for change, one, other in _way(results, label)]
+    return f" (field by field: {', '.join(parts)})"
+
+
+def steps_text(results: "Results", columns: int | None) -> str:
+    """Return a table for each policy that differs in more than one field: a row a field."""
+    return "\n\n".join(_table(results, label, columns) for label in results.between)
+
+
+def _table(results: "Results", label: str, columns: int | None) -> str:
+    name = foremost(results)
+    title = (
+        f"steps from {results[0].label} to {label}, one field at a time; changes are from the row "
+        "above:"
+    )
+    header = ["field", "switches/s", "exits/s", "guest OS", *([f"p99 {name}"] if name else [])]
+    rows = [_row("", results[0].label, None, results[0], name)]
+    rows += [_row(change, change, one, other, name) for change, one, other in _way(results, label)]
+    return "\n".join([*fill(title, columns, hang=2), fitted(header, rows, columns)])
+
+
+def _row(
+    change: str, title: str, one: "Result | None", other: "Result", name: str | None
+) -> Sequence[str]:
+    guest = other.levels.get("level0", 0)
+    ran = other.stats.running_ns[guest] / (int(other.time_ns.sum()) or 1)
+    more = "" if one is None else f" {_more(one, other)}"
+    cells = [title, f"{per_second(other, other.stats.switches):,.0f}{more}"]
+    cells += [f"{per_second(other, other.stats.exits):,.0f}", f"{100 * ran:.1f} %"]
+    if name is not None:
+        dead = starved(other, other.plane_of(name))
+        cells.append("starved" if dead else format_ns(other.response[name].quantile_ns(0.99)))
+    return cells
