@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from planesched.checking.alphabet import guest_os
 from planesched.events import MASKS, Event, Fault, Flags, Reason
 from planesched.policy import Call, Force, Policy, Rank
-from planesched.reference import NOBODY, Rules, Values, boot_state, default_pick, prepare
+from planesched.reference import NOBODY, Rules, Values, boot_state, default_pick, own_of, prepare
 
 IRQ, NMI, TRAP = MASKS.index("irq"), MASKS.index("nmi"), MASKS.index("trap")
 OF_SELF = {"cli", "sti", "mask", "unmask"}
@@ -33,7 +33,7 @@ class SlowSearch:
         self.policy, self.planes, self.events = policy, planes, events
         self.unaided = unaided
         self.idlers = guest_os(policy, planes)
-        self.rules = Rules(policy)
+        self.rules = Rules(policy, own_of(policy))
         self.boot = boot_state(policy, planes)
 
     def acts(self, state: Values):
@@ -67,6 +67,8 @@ class SlowSearch:
             elif name == "enter":
                 if user:
                     yield from ((Event.ENTER, plane, True) for plane in range(self.planes))
+            elif name == "resched":
+                yield Event.RESCHED, NOBODY, False
             elif name == "arrival" and self.policy.call == Call.descend:
                 yield Event.IRQ, self.policy.marker, False
             elif name in ("hold os", "release os"):

@@ -91,6 +91,7 @@ enum { PS_EXPAND, PS_INSERT, PS_LIGHT, PS_SWEEP, PS_BEGIN, PS_END };
 
 struct ps_search {
     struct ps_system sys;
+    uint32_t mistakes; /* see there */
     const struct ps_act *acts;
     unsigned n_acts;
     unsigned wanted; /* properties to look at, as bits */

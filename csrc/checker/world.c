@@ -1,6 +1,8 @@
 /* Acts on several vCPUs, around ps_step. */
 #include "checker/world.h"
 
+#include "checker/atomics.h"
+
 static int waits_for_answer(const struct ps_world *world, unsigned vcpu, unsigned plane)
 {
     return world->asks[vcpu] && world->asks[vcpu] >> 3 == plane;
@@ -87,6 +89,22 @@ static void answer(const struct ps_system *sys, struct ps_world *world, unsigned
         }
 }
 
+/* A step of a vCPU, by its algorithm where there is one. Threads ask at once, and the first wrong
+ * answer is noted. */
+static struct ps_outcome step_one(const struct ps_system *sys, struct ps_world *world,
+                                  unsigned vcpu, unsigned event, unsigned plane)
+{
+    struct ps_algorithm algorithm = sys->algorithms[sys->lockstep ? vcpu : 0];
+    struct ps_wrong_answer *noted = algorithm.wrong;
+    struct ps_wrong_answer wrong;
+    algorithm.wrong = &wrong;
+    const struct ps_outcome out = ps_step_with(ps_policy_of(sys, vcpu), &algorithm,
+                                               &world->vcpus[vcpu], event, plane);
+    if (out.fault == PS_NO_ANSWER && ps_fetch_add(sys->mistakes) == 0)
+        *noted = wrong;
+    return out;
+}
+
 unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
                            const struct ps_act *act, unsigned plane, struct ps_outcome *out,
                            unsigned *stepped)
@@ -115,7 +133,9 @@ unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
         out->was = out->now = s->current;
         return act_on_lock(sys, world, act, plane);
     }
-    *out = ps_step(ps_policy_of(sys, vcpu), &world->vcpus[vcpu], event, plane);
+    *out = step_one(sys, world, vcpu, event, plane);
+    if (out->fault == PS_NO_ANSWER)
+        return 0;
     if (!sys->locks && !sys->asks)
         return 1u << vcpu;
     release_locks(sys, world, vcpu, event, *out);

@@ -8,7 +8,7 @@
 #ifndef PLANESCHED_WORLD_H
 #define PLANESCHED_WORLD_H
 
-#include "planesched/step.h"
+#include "core/step_with.h"
 
 #define PS_WORLD_VCPUS 5u /* vCPUs in one world at most */
 #define PS_KEY_WORDS 5u   /* 64-bit words of a packed world at most */
@@ -55,6 +55,9 @@ struct ps_world {
 
 struct ps_system {
     struct ps_policy policies[2];
+    struct ps_algorithm algorithms[2]; /* what picks under each: pure, or without a `pick` */
+    uint32_t *mistakes;                /* how often one's answer was wrong; the first is noted */
+    int picks;                         /* any has a `pick` */
     unsigned n_vcpus, n_planes;
     int lockstep; /* two vCPUs, one a policy, and every act happens to both */
     int locks;    /* TLB locks are part of the state */
@@ -99,6 +102,7 @@ static inline int ps_system_layout(struct ps_system *sys)
     }
     sys->vcpu_words = word + 1u;
     sys->words = sys->vcpu_words * sys->n_vcpus;
+    sys->picks = sys->algorithms[0].pick || sys->algorithms[1].pick;
     sys->planes = (uint16_t)((1ul << sys->n_planes) - 1u);
     return sys->n_vcpus <= PS_WORLD_VCPUS && sys->words <= PS_KEY_WORDS &&
                    (!sys->locks || sys->n_planes <= PS_LOCK_PLANES)
@@ -283,7 +287,7 @@ static inline unsigned ps_world_act(const struct ps_system *sys, struct ps_world
     if (!ps_can_happen(sys, world, act))
         return 0;
     const unsigned plane = act->how & PS_OF_SELF ? (unsigned)s->current : act->plane;
-    if (act->kind >= PS_N_EVENTS || sys->locks | sys->asks)
+    if (act->kind >= PS_N_EVENTS || sys->locks | sys->asks | sys->picks)
         return ps_world_act_rare(sys, world, act, plane, out, stepped);
     *stepped = act->vcpu;
     *out = ps_step(ps_policy_of(sys, act->vcpu), s, act->kind, plane);

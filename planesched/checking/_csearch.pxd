@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from planesched.csched cimport ps_outcome, ps_policy, ps_state
+from planesched.csched cimport ps_algorithm, ps_outcome, ps_policy, ps_state
 
 cdef extern from "checker/search.h" nogil:
     enum:
@@ -46,6 +46,8 @@ cdef extern from "checker/search.h" nogil:
 
     struct ps_system:
         ps_policy policies[2]
+        ps_algorithm algorithms[2]
+        uint32_t *mistakes
         unsigned n_vcpus, n_planes
         int lockstep, locks, asks
         unsigned words
@@ -64,6 +66,7 @@ cdef extern from "checker/search.h" nogil:
 
     struct ps_search:
         ps_system sys
+        uint32_t mistakes
         ps_shard shards[64]
         uint32_t (*levels)[64]
         unsigned n_levels

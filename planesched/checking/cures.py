@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..algorithm import NAMED
 from ..policy import ENUMS, Policy
 from .alphabet import Item
 from .alphabets import GUEST_OS
@@ -22,6 +23,7 @@ def single_fields(policy: Policy, planes: int) -> Iterator[tuple[str, Policy]]:
     values: dict[str, list[Any]] = {name: list(enum) for name, enum in ENUMS.items()}
     values["marker"] = [None, *range(planes)]
     values |= {name: [False, True] for name in _FLAGS}
+    values["algorithm"] = [NAMED[0]]
     for name, choices in values.items():
         for value in choices:
             if value == getattr(policy, name):

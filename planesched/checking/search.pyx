@@ -15,9 +15,10 @@ from libc.string cimport memcpy, memset
 from planesched._clayouts cimport hold_layouts, ps_checker_layouts
 from planesched.checking cimport _ckick as k
 from planesched.checking cimport _csearch as c
-from planesched.core cimport Outcome, fill_policy
-from planesched.csched cimport ps_boot, ps_outcome, ps_state
+from planesched.core cimport Outcome, Picker, fill_algorithm, fill_policy
+from planesched.csched cimport ps_boot, ps_outcome, ps_policy, ps_state
 
+from ..errors import Mistake, Words
 from ..layouts import ACT, STATE
 
 __all__ = ["KickSearch", "KickState", "Search"]
@@ -58,6 +59,7 @@ cdef class Search:
 
     cdef c.ps_search *search
     cdef object acts
+    cdef list pickers
 
     def __cinit__(self):
         self.search = <c.ps_search *>calloc(1, sizeof(c.ps_search))
@@ -73,9 +75,12 @@ cdef class Search:
                  bint locks=False, bint asks=False):
         if self.acts is not None:
             raise ValueError("a search is made once")
+        self.pickers = []
         cdef c.ps_system *system = &self.search.sys
         for i, policy in enumerate(policies):
-            fill_policy(&system.policies[i], policy)
+            self.pickers.append(picker_for(&system.policies[i], policy))
+            system.algorithms[i] = (<Picker>self.pickers[i]).c
+        system.mistakes = &self.search.mistakes
         system.lockstep = len(policies) == 2
         system.n_planes = planes
         system.n_vcpus = vcpus
@@ -135,6 +140,17 @@ cdef class Search:
         cdef c.ps_seen seen = c.ps_search_look(self.search)
         load = seen.states / <double>seen.slots if seen.slots else 0.0
         return seen.states, seen.transitions, seen.depth, load, bool(seen.sweeping)
+
+    @property
+    def mistaken(self):
+        """Whether an algorithm gave a wrong answer, after which no answer of this counts."""
+        return self.search.mistakes != 0
+
+    def raise_mistake(self):
+        """Raise what an algorithm got wrong, or raised."""
+        for picker in self.pickers:
+            if (<Picker>picker).wrong.given:
+                (<Picker>picker).raise_wrong()
 
     @property
     def failed(self):
@@ -297,6 +313,18 @@ cdef class Search:
                     locks, waits,
                 ))
         return rows
+
+
+cdef Picker picker_for(ps_policy *out, policy):
+    """Translate a policy whose algorithm can be searched."""
+    cdef Picker picker = fill_algorithm(out, policy)
+    if not picker.c.pure:
+        raise Mistake(
+            "algorithm", Words(f"algorithm={policy.algorithm}"),
+            "a pure one: a search asks about each state once, in any order. Algorithm(..., "
+            "pure=True) says that it answers by what it is asked alone",
+        )
+    return picker
 
 
 cdef c.ps_world world_of(states):

@@ -72,6 +72,8 @@ def drive(
                 done.get(timeout=WATCH_S)
                 busy -= 1
             except Empty:
+                if search.mistaken:
+                    search.stop()
                 if progress is not None:
                     progress(look())
     except KeyboardInterrupt:
@@ -80,6 +82,7 @@ def drive(
         search.stop()
         for thread in crew:
             thread.join()
+    search.raise_mistake()
     if search.failed:
         raise MemoryError(f"no memory for more than {search.states} states")
     if progress is not None:
