@@ -1,6 +1,7 @@
 """``planesched replay``: what each policy would have done with a recorded trace."""
 
 import argparse
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from ..figures.written import ENDINGS
 from ..policy import Policy
 from ..policytext import as_policies
 from ..replaying.run import replay
+from ..replaying.verify import verify
 from ..report.progress import progress
 from ..text import duration_ns
 from ..traces import PlaneMap
@@ -98,6 +100,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of several VMs the one with this process, or with these threads: 6101,6102",
     )  # fmt: skip
     add_steps(parser)
+    add(
+        "--verify", action="store_true",
+        help="hold each policy against the switches between planes that the trace recorded",
+    )  # fmt: skip
+    add(
+        "--online", type=plane_list, metavar="P,P",
+        help="with --verify: the planes that exist (default all; OpenHCL without guest VSM: 0,2)",
+    )  # fmt: skip
     add_printed(parser)
     add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
@@ -116,6 +126,10 @@ def run(args: argparse.Namespace) -> int:
     service = _service(args.service)
     with called("--policy"):
         policies = as_policies(args.policies, planes)
+    if args.verify:
+        return _verify(args, policies, plane_map, planes)
+    if args.online is not None:
+        raise Mistake("--online", args.online, "--verify beside it")
     run_all = partial(
         replay_trace, args.trace, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
         service=service, costs=costs, forward_ns=args.forward, route=args.route, main=args.main,
@@ -133,6 +147,32 @@ def run(args: argparse.Namespace) -> int:
     return 130 if results.partial else 0
 
 
+def _verify(
+    args: argparse.Namespace, policies: Mapping[str, Policy], plane_map: PlaneMap, planes: int
+) -> int:
+    """Print how far each policy agrees with the recorded switches; 1 if one does not."""
+    for name in ("service", "costs", "in_userspace", "forward", "slice", "out", "plot", "timeline"):
+        if getattr(args, name):
+            option = f"--{name.replace('costs', 'cost').replace('_', '-')}"
+            raise Mistake(
+                option, Words("given"), "none with --verify, which has no time of its own"
+            )
+    with progress("verifying") as tick:
+        told = None if tick is None else lambda part, n: tick(f"{n:,} switches", part or None)
+        found = verify(
+            args.trace, policies, plane_map=plane_map, planes=planes, online=args.online,
+            main=args.main, skip_bad=args.skip_bad, vm=args.vm, progress=told,
+        )  # fmt: skip
+    if args.format == "json":
+        document = {"schema": "planesched.verify/1", "policies": [each.as_dict() for each in found]}
+        print(json.dumps(document, indent=2))
+    elif args.format == "text":
+        print("\n".join(str(each) for each in found))
+    else:
+        raise Mistake("--format", args.format, "text or json with --verify")
+    return 0 if all(each.agrees for each in found) else 1
+
+
 def _check_matches(args: argparse.Namespace, result: Result) -> None:
     """Refuse what was typed and matches nothing; a file of rules may be meant for many traces."""
     trace = result.trace
@@ -146,6 +186,13 @@ def _check_matches(args: argparse.Namespace, result: Result) -> None:
         if equals and name != "level0" and not result.jobs.arrived[result.levels[name]]:
             expected = f"a level that an interrupt of {args.trace} is for"
             raise Mistake("--service", Words(text), expected)
+
+
+def plane_list(text: str) -> list[int]:
+    """Read what ``--online`` takes, for argparse."""
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of planes: 0,2")
+    return [int(part) for part in text.split(",")]
 
 
 def threads(text: str) -> list[int]:

@@ -3,9 +3,7 @@
 Longer than 300 lines by a few, for most of it says what one function takes.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +24,7 @@ from ..simulation.run import slice_of
 from ..text import duration_ns
 from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
+from .source import Source, digest_of, reader_of
 
 __all__ = ["replay"]
 
@@ -33,7 +32,7 @@ Route = Literal["own", "marker"]
 
 
 def replay(
-    trace: str | os.PathLike[str] | traces.Reader | NDArray[np.void] | Iterable[NDArray[np.void]],
+    trace: Source,
     policies: Several,
     *,
     plane_map: traces.PlaneMap | str | Iterable[str] | Mapping[str | int, str | int],
@@ -144,7 +143,7 @@ def replay(
         for label, policy in labelled
     ]
     named = trace
-    reader = _reader(trace, skip_bad, vm)
+    reader = reader_of(trace, skip_bad, vm)
     if reader.vm is not None:
         arrivals = "injected"
     times: int | dict[str, int]
@@ -189,7 +188,7 @@ def replay(
         unmatched=plane_map.unmatched(stream.seen()),
     )
     given = {
-        "trace": _digest(named),
+        "trace": digest_of(named),
         "map": [str(rule) for rule in plane_map.rules],
         "service_ns": times,
         "costs": str(found),
@@ -197,36 +196,6 @@ def replay(
         **({} if slice_length is None else {"slice_ns": slice_length}),
     }
     return Results([run.result(shown, summary, given, partial=partial) for run in runs], partial)
-
-
-def _digest(trace: object) -> dict[str, str]:
-    """Return which file it is, and the digest of its bytes, where it is one."""
-    from hashlib import sha256
-
-    if not isinstance(trace, str | os.PathLike):
-        return {}
-    path = Path(__file__).parents[1] / "data" / "demo.txt.xz" if trace == ":demo" else Path(trace)
-    if not path.is_file():
-        return {"path": os.fspath(trace)}
-    with path.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"path": path.name, "digest": digest.hexdigest()[:16]}
-
-
-def _reader(
-    trace: str | os.PathLike[str] | traces.Reader | NDArray[np.void] | Iterable[NDArray[np.void]],
-    skip_bad: bool,
-    vm: int | Iterable[int] | None,
-) -> traces.Reader | traces.Records:
-    if isinstance(trace, traces.Reader | traces.Records):
-        return trace
-    if isinstance(trace, str | os.PathLike):
-        if trace == ":demo":
-            trace = Path(__file__).parents[1] / "data" / "demo.txt.xz"
-        return traces.read(trace, skip_bad=skip_bad, vm=vm)
-    return traces.Records(trace)
 
 
 class _Run:
