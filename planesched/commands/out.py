@@ -28,6 +28,7 @@ __all__ = [
     "check_out",
     "new_log",
     "print_answer",
+    "say",
     "stepped",
     "write_out",
     "write_plot",
@@ -84,7 +85,7 @@ def write_plot(args: argparse.Namespace, results: Any) -> None:
         from ..report.plots import overview_plot, save_plot
 
         save_plot(overview_plot(results), args.plot)
-        _say(args, f"plot: {args.plot}")
+        say(args, f"plot: {args.plot}")
 
 
 def write_timelines(
@@ -102,10 +103,11 @@ def write_timelines(
         whole = all(len(log) < room for log in logs.values())
         write_timeline(args.timeline, logs, start_ns=start_ns, end_ns=end_ns if whole else None)
         only = "" if whole else f" (up to what was logged: there is room for {LOG_ROOM:,} changes)"
-        _say(args, f"timeline: {args.timeline}{only}")
+        say(args, f"timeline: {args.timeline}{only}")
 
 
-def _say(args: argparse.Namespace, text: str) -> None:
+def say(args: argparse.Namespace, text: str) -> None:
+    """Say what was done beside what is printed: on standard output where that is text."""
     print(text, file=sys.stdout if args.format == "text" else sys.stderr)
 
 

@@ -5,11 +5,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from ..errors import Mistake
+from ..errors import Mistake, Words
 from ..figures.written import ENDINGS
 from ..policytext import field_value
 from .options import called, count, factor, integer
-from .out import add_printed, check_out, print_answer, write_out
+from .out import add_printed, check_drawings, check_out, print_answer, say, write_out
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
@@ -25,13 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add_running(parser)
     parser.add_argument(
-        "--grid", action="append", required=True, metavar="SETTING=VALUE,...",
+        "--grid", action="append", default=[], metavar="SETTING=VALUE,...",
         help="policy=, policy.FIELD=, costs.REASON=, workload.scale=, workload.SOURCE.FIELD=, "
-        "vcpus=, seed=; repeatable",
+        "vcpus=, seed=; repeatable (default: the file's table [grid])",
     )  # fmt: skip
     parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes (1)")
     add_printed(parser)
     parser.add_argument("--out", metavar="FILE", help=f"write the rows: {', '.join(ENDINGS)}")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw curves into a .svg, .png or .pdf, crossovers marked"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,8 +42,11 @@ def run(args: argparse.Namespace) -> int:
     from ..simulation.sweep import sweep
 
     check_out(args.out, ENDINGS)
+    check_drawings(args.plot)
     scenario, options = arguments(args)
-    grid = dict(_setting(text) for text in args.grid)
+    grid = dict(_setting(text) for text in args.grid) or scenario.grid
+    if not grid:
+        raise Mistake("--grid", Words("none"), f"one or more: {scenario.name} has no table [grid]")
     if "policy" not in grid:
         options["label"], options["policy"] = next(iter(policies(scenario, []).items()))
     kept = args.out if args.out is not None and args.out.endswith(".parquet") else None
@@ -51,6 +57,12 @@ def run(args: argparse.Namespace) -> int:
     if kept is None:
         write_out(args.out, found)
     print_answer(args, found)
+    if args.plot is not None:
+        from ..report.plots import save_plot
+        from ..report.sweepplot import sweep_plot
+
+        save_plot(sweep_plot(found, scenario.title), args.plot)
+        say(args, f"plot: {args.plot}")
     return 130 if found.partial else 0
 
 

@@ -19,13 +19,25 @@ from ..figures.result import Result
 from ..files import check_target, replacing
 from ..text import format_ns
 
-__all__ = ["check_plot", "latency_plot", "overview_plot", "save_plot", "switch_plot"]
+__all__ = [
+    "COLOURS",
+    "FAINT",
+    "INK",
+    "NOUGHTS",
+    "check_plot",
+    "grid",
+    "latency_plot",
+    "new_figure",
+    "overview_plot",
+    "save_plot",
+    "switch_plot",
+]
 
 _ENDINGS = (".svg", ".png", ".pdf")
 # Okabe and Ito's colours, which all people tell apart: https://jfly.uni-koeln.de/color/
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_INK, _FAINT = "#333333", "#dddddd"
-_NOUGHTS = re.compile(r"\.0+\b")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+INK, FAINT = "#333333", "#dddddd"
+NOUGHTS = re.compile(r"\.0+\b")
 _POINTS = 241
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 3.2, 2.7
@@ -65,7 +77,7 @@ def latency_plot(results: Any) -> Any:
     """
     named = _named(results)
     panels = _panels(named)
-    figure = _new(len(panels), _HEIGHT)
+    figure = new_figure(len(panels), _HEIGHT)
     _draw_latency(figure, panels, list(named))
     return figure
 
@@ -77,7 +89,7 @@ def switch_plot(results: Any) -> Any:
     what `latency_plot` does.
     """
     named = _named(results)
-    figure = _new(len(named), _WIDTH)
+    figure = new_figure(len(named), _WIDTH)
     _draw_switches(figure, named, len(named))
     return figure
 
@@ -87,7 +99,7 @@ def overview_plot(results: Any) -> Any:
     named = _named(results)
     panels = _panels(named)
     columns = max(len(panels), len(named))
-    figure = _new(columns, 0)
+    figure = new_figure(columns, 0)
     heights = [_HEIGHT * _rows(len(panels)), _WIDTH * _rows(len(named))]
     figure.set_figheight(sum(heights))
     above, below = figure.subfigures(2, 1, height_ratios=heights)
@@ -197,19 +209,20 @@ def _rows(panels: int) -> int:
     return -(-max(panels, 1) // _COLUMNS)
 
 
-def _new(panels: int, height: float) -> Any:
+def new_figure(panels: int, height: float) -> Any:
+    """Return a figure with room for panels of so many inches."""
     size = (_WIDTH * max(2, min(panels, _COLUMNS)), height * _rows(panels) or 1)
     return _matplotlib().figure.Figure(figsize=size, layout="constrained")
 
 
-def _grid(figure: Any, panels: int, columns: int) -> list[Any]:
-    """Give so many axes, in rows of `columns`, or of four."""
+def grid(figure: Any, panels: int, columns: int) -> list[Any]:
+    """Return so many axes, in rows of `columns`, or of four."""
     columns = max(2, min(columns, _COLUMNS))
     axes: list[Any] = figure.subplots(_rows(panels), columns, squeeze=False).ravel().tolist()
     for unused in axes[max(panels, 1) :]:
         unused.remove()
     for ax in axes:
-        ax.tick_params(labelsize=8, colors=_INK)
+        ax.tick_params(labelsize=8, colors=INK)
     return axes[: max(panels, 1)]
 
 
@@ -217,7 +230,7 @@ def _draw_latency(
     figure: Any, panels: Mapping[str, Sequence[_Curve]], policies: Sequence[str]
 ) -> None:
     figure.suptitle("Response, delivery to the first instruction", x=0.01, ha="left", fontsize=10)
-    axes = _grid(figure, len(panels), len(panels))
+    axes = grid(figure, len(panels), len(panels))
     if not panels:
         axes[0].text(
             0.5, 0.5, "no interrupt was injected", ha="center", transform=axes[0].transAxes
@@ -226,11 +239,11 @@ def _draw_latency(
         return
     lines: dict[str, Any] = {}
     for ax, (name, curves) in zip(axes, panels.items(), strict=True):
-        ax.set_title(name, fontsize=9, color=_INK)
+        ax.set_title(name, fontsize=9, color=INK)
         for curve in curves:
             number = policies.index(curve.policy)
             lines[curve.policy] = _line(ax, curve, number, len(policies) - number)
-        ax.grid(color=_FAINT, linewidth=0.6)
+        ax.grid(color=FAINT, linewidth=0.6)
         ax.spines[["top", "right"]].set_visible(False)
     drawn = [line for ax in axes for line in ax.get_lines()]
     for ax in axes:
@@ -252,7 +265,7 @@ def _line(ax: Any, curve: _Curve, number: int, left: int) -> Any:
     x = np.geomspace(1, max(curve.injected, 2), _POINTS)
     quantiles = [*(1 - 1 / x[:-1]).tolist(), 1.0]
     y = [curve.quantile_ns(quantile) for quantile in quantiles]
-    colour, width = _COLOURS[number % len(_COLOURS)], 0.2 + 1.3 * min(left, 5)
+    colour, width = COLOURS[number % len(COLOURS)], 0.2 + 1.3 * min(left, 5)
     [line] = ax.plot(x, y, color=colour, linewidth=width, label=curve.policy)
     ax.plot(x[-1:], y[-1:], "o", color=colour, markersize=width + 2)
     return line
@@ -264,7 +277,7 @@ def _percent(ax: Any, most: float) -> None:
     ax.set_xlim(1, most * 1.15)
     ax.set_xticks([2, *nines], [f"{100 - 100 / x:.15g}%" for x in (2, *nines)])
     ax.minorticks_off()
-    ax.set_xlabel("of interrupts waited no longer", fontsize=8, color=_INK)
+    ax.set_xlabel("of interrupts waited no longer", fontsize=8, color=INK)
 
 
 def _times(ax: Any, values: Sequence[float]) -> None:
@@ -282,7 +295,7 @@ def _times(ax: Any, values: Sequence[float]) -> None:
         ticks = [0, *ticks]
     bottom, top = ax.get_ylim()
     ticks = [tick for tick in ticks if bottom <= tick <= top]
-    ax.set_yticks(ticks, [_NOUGHTS.sub("", format_ns(tick)) if tick else "0" for tick in ticks])
+    ax.set_yticks(ticks, [NOUGHTS.sub("", format_ns(tick)) if tick else "0" for tick in ticks])
     ax.minorticks_off()
 
 
@@ -290,22 +303,22 @@ def _draw_switches(figure: Any, results: Mapping[str, Any], columns: int) -> Non
     figure.suptitle("Switches, from plane to plane", x=0.01, ha="left", fontsize=10)
     most = max(int(_stats(result).entries.max()) for result in results.values())
     norm = _matplotlib().colors.LogNorm(1, max(most, 2))
-    axes = _grid(figure, len(results), columns)
+    axes = grid(figure, len(results), columns)
     for ax, (label, result) in zip(axes, results.items(), strict=True):
         stats = _stats(result)
         counts = np.ma.masked_equal(stats.entries, 0)
         image = ax.imshow(counts, cmap="Blues", norm=norm)
         bounces = f", {stats.bounces:,} bounces" if stats.bounces else ""
         heading = f"{stats.switches:,} switches{bounces}"
-        ax.set_title(f"{label}\n{heading}" if label else heading, fontsize=9, color=_INK)
+        ax.set_title(f"{label}\n{heading}" if label else heading, fontsize=9, color=INK)
         ax.set_xticks(range(stats.planes))
         ax.set_yticks(range(stats.planes))
-        ax.set_xlabel("to plane", fontsize=8, color=_INK)
-        ax.set_ylabel("from plane", fontsize=8, color=_INK)
+        ax.set_xlabel("to plane", fontsize=8, color=INK)
+        ax.set_ylabel("from plane", fontsize=8, color=INK)
         ax.tick_params(length=0)
-        ax.spines[:].set_color(_FAINT)
+        ax.spines[:].set_color(FAINT)
         for (was, now), count in np.ndenumerate(stats.entries):
             if count:
                 dark = image.norm(count) > 0.6
-                style = {"fontsize": min(9, 40 / stats.planes), "color": "white" if dark else _INK}
+                style = {"fontsize": min(9, 40 / stats.planes), "color": "white" if dark else INK}
                 ax.text(now, was, f"{count:,}", ha="center", va="center", **style)

@@ -1,7 +1,7 @@
 """Scenario files: a workload, its machine and some policies in TOML."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import unknown
@@ -25,6 +25,8 @@ class Scenario:
         By their names in the file; the first is what others are compared with.
     arguments : dict
         The other arguments of `planesched.simulate`.
+    grid : dict of str to list
+        What `planesched.sweep` goes over; empty where the file has no table ``[grid]``.
 
     Examples
     --------
@@ -39,6 +41,7 @@ class Scenario:
     origin: str
     policies: dict[str, Policy]
     arguments: dict[str, Any]
+    grid: dict[str, list[Any]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Scenario":

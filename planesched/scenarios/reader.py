@@ -27,7 +27,7 @@ _TOP = (
     *("title", "origin", "planes", "vcpus", "policies", "duration", "jobs", "warmup", "seed"),
     "slice",
 )
-_TABLES = ("costs", "workload", "source")
+_TABLES = ("costs", "workload", "source", "grid")
 _WORK = ("busy", "route", "forward", "main")
 _RECORDED = ("kind", "trace", "map", "service", "name")
 _MAY_LACK = ("vcpus", "to")
@@ -75,7 +75,16 @@ class _Reader:
         title, origin = (str(top.get(key, "")) for key in ("title", "origin"))
         return {
             "title": title, "origin": origin.strip(), "policies": policies, "arguments": arguments,
+            "grid": self.grid(),
         }  # fmt: skip
+
+    def grid(self) -> dict[str, list[Any]]:
+        """Return the settings of a sweep; what they are called and may be is `sweep`'s to say."""
+        table = self.file.subtable("grid")
+        for key, values in table.items():
+            if not isinstance(values, list) or not values:
+                raise self.file.error(f"{key} = {values!r}", "a list of values", key, "grid")
+        return table
 
     def policies(self, planes: int) -> dict[str, Policy]:
         given, folder = self.table["policies"], Path(self.file.path).parent

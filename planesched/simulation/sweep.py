@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Mistake, TypeMistake, Words, unknown
@@ -17,9 +18,10 @@ from ..figures.written import html, write, written_by
 from ..policy import Policy
 from ..policytext import Given, as_policy
 from ..scenarios import Scenario
-from ..text import counted, duration_ns, fitted, format_ns, rate_hz, width
+from ..text import counted, duration_ns, fill, fitted, format_ns, rate_hz, width
 from ..workload import Costs, Recorded, Workload
 from ..workload.costs import Given as GivenCosts
+from .curves import curves, findings
 from .run import settings_of, simulate
 from .store import Store
 
@@ -53,6 +55,14 @@ class Sweep(Alike):
         The columns that are settings.
     partial : bool
         Whether it was stopped before its end.
+    given : mapping, optional
+        What all points rest on: duration, costs, seed and the digest of the workload.
+
+    Examples
+    --------
+    >>> from planesched import Scenario
+    >>> print(sweep(Scenario.load("exit-cost"), duration="200 ms").findings()[0])
+    Of the guest OS's time, scheduler user costs 1% from ... us of exit cost on, ...
     """
 
     def __init__(
@@ -63,12 +73,14 @@ class Sweep(Alike):
         settings: tuple[str, ...] = (),
         *,
         partial: bool = False,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self.columns = dict(columns)
         self.ran = ran
         self.skipped = skipped
         self.settings = settings
         self.partial = partial
+        self.given = dict(given or {})
 
     def table(self) -> dict[str, list[Any]]:
         """Return the rows as columns."""
@@ -82,6 +94,30 @@ class Sweep(Alike):
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
 
+    def findings(self) -> list[str]:
+        """Return in words from where on a line loses the guest OS's time, and where lines cross.
+
+        Without a setting of numbers there is none.
+        """
+        try:
+            return findings(curves(self))
+        except Mistake:
+            return []
+
+    def cited(self, command: str) -> str:
+        """Return the block for a mail, 72 columns wide; `command` is what makes it again."""
+        from ..figures.cite import CITED
+
+        rests = [f"{name} {value}" for name, value in self.given.items() if value != ""]
+        foot = [f"planesched {written_by()['version']}", ", ".join(rests), command]
+        said = [line for text in self.findings() for line in fill(text, CITED)]
+        shown = [line for text in foot for line in fill(text, CITED, hang=2)]
+        try:
+            table = curves(self).text()
+        except Mistake:  # no setting is a number
+            table = _table(self, CITED)
+        return "\n".join([*said, "", table, "", *shown])
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the rows, as the name ends: .csv, .parquet, .arrow, .json."""
         write(path, self.columns, self.as_dict)
@@ -93,6 +129,8 @@ class Sweep(Alike):
             **written_by(),
             "partial": self.partial,
             "settings": list(self.settings),
+            "given": self.given,
+            "findings": self.findings(),
             "rows": self.rows(),
         }
 
@@ -117,7 +155,7 @@ class Sweep(Alike):
 
 
 def sweep(
-    grid: Mapping[str, Iterable[Any]],
+    grid: Mapping[str, Iterable[Any]] | Scenario,
     policy: Given | Scenario | None = None,
     planes: int | None = None,
     vcpus: int | range | Iterable[int] | None = None,
@@ -144,7 +182,8 @@ def sweep(
         Values by setting: an argument of `simulate` (``"policy"``, ``"costs"``, ``"planes"``,
         ``"vcpus"``, ``"seed"`` ...), ``"policy.FIELD"``, ``"costs.REASON"`` or ``"costs.exit"``,
         ``"workload.scale"`` (times as many jobs a second), ``"workload.FIELD"``, or
-        ``"workload.SOURCE.FIELD"``. Points come in the order of ``itertools.product``.
+        ``"workload.SOURCE.FIELD"``. Points come in the order of ``itertools.product``. A Scenario
+        has its own.
     policy, planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, until_precision
         As in `simulate`, where the grid does not say otherwise. For `policy` a Scenario does.
     in_userspace, label
@@ -180,6 +219,8 @@ def sweep(
     >>> [row["response_max_ns"] for row in found.rows() if row["name"] == "timer"]
     [1000, 3000]
     """
+    if isinstance(grid, Scenario):
+        policy, grid = grid if policy is None else policy, grid.grid
     if not isinstance(grid, Mapping):
         raise TypeMistake("grid", grid, "a mapping of settings to values")
     given = {
@@ -228,7 +269,18 @@ def sweep(
             store.join()
     if store is not None:
         columns = store.columns()
-    return Sweep(columns, ran, len(points) - len(left), settings, partial=partial)
+    return Sweep(
+        columns, ran, len(points) - len(left), settings, partial=partial, given=_given(base)
+    )
+
+
+def _given(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all points rest on, where the grid does not say otherwise."""
+    digest = sha256(repr(base.get("workload")).encode()).hexdigest()[:16]
+    length = {"duration": base["duration"]} if base.get("duration") is not None else {}
+    length = {name: format_ns(duration_ns(value)) for name, value in length.items()}
+    costs = str(Costs.of(base.get("costs"))) or "none"
+    return length | {"costs": costs, "seed": base.get("seed") or 0, "workload": digest}
 
 
 def _points(grid: Mapping[str, Iterable[Any]]) -> Iterator[dict[str, Any]]:
@@ -372,19 +424,27 @@ def _cell(column: str, value: Any) -> Any:
 
 
 def _text(swept: Sweep, columns: int | None) -> str:
+    partial = " (partial: stopped before its end)" if swept.partial else ""
+    count = sum(kind == "policy" for kind in swept.columns.get("kind", []))
+    head = f"{counted(count, 'point')}: {swept.ran} ran, {swept.skipped} were there{partial}"
+    said = [line for text in [*swept.findings(), head] for line in fill(text, columns)]
+    return "\n".join([*said, "", _table(swept, columns)]) if count else head
+
+
+def _table(swept: Sweep, columns: int | None) -> str:
     rows = swept.rows()
     points = [row for row in rows if row["kind"] == "policy"]
     sources = list(dict.fromkeys(row["name"] for row in rows if row["kind"] == "source"))
     several = len({row["policy"] for row in points}) > 1
-    header = [*swept.settings, *(["policy"] if several else []), "guest OS", "switching"]
-    header += ["userspace", "switches/s", "exits/s"]
+    first = [*swept.settings, *(["policy"] if several else [])]
+    header = [", ".join(first), "guest OS", "switching", "userspace", "switches/s", "exits/s"]
     header += [f"response p99, {source}" for source in sources]
     lines = []
     for point in points:
         mine = [row for row in rows if row["point"] == point["point"]]
         guest = [row for row in mine if row["kind"] == "plane" and row["level"] == "level0"]
-        cells = [_shown(name, point[name]) for name in swept.settings]
-        cells += [point["policy"]] if several else []
+        named = [_shown(name, point[name]) for name in swept.settings]
+        cells = [", ".join([*named, *([point["policy"]] if several else [])])]
         shares = [guest[0]["running_share"] if guest else None]
         shares += [point["switching_share"], point["userspace_share"]]
         cells += ["-" if share is None else f"{100 * share:.2f} %" for share in shares]
@@ -392,10 +452,10 @@ def _text(swept: Sweep, columns: int | None) -> str:
         for source in sources:
             cells += [format_ns(row["response_p99_ns"]) for row in mine if row["name"] == source]
         lines.append(cells)
-    partial = " (partial: stopped before its end)" if swept.partial else ""
-    head = f"{counted(len(points), 'point')}: {swept.ran} ran, {swept.skipped} were there{partial}"
-    return f"{head}\n\n{fitted(header, lines, columns)}" if lines else head
+    return fitted(header, lines, columns)
 
 
-def _shown(column: str, value: Any) -> str:
-    return format_ns(value) if column.endswith("_ns") else str(value)
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    return format_ns(value) if name.endswith("_ns") else str(value)

@@ -1,0 +1,102 @@
+"""A sweep as curves: the guest OS's share and how long each source waits, over one setting."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..simulation.curves import GUEST, Curves, crossings, curves, findings, lost
+from ..text import format_ns
+from .plots import COLOURS, FAINT, INK, NOUGHTS, grid, new_figure
+
+if TYPE_CHECKING:
+    from ..simulation.sweep import Sweep
+
+__all__ = ["sweep_plot"]
+
+_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def sweep_plot(swept: "Sweep", title: str = "") -> Any:
+    """Draw a sweep.
+
+    The x axis is the setting of numbers with the most values, the lines are the others; a panel
+    shows the guest OS's share of vCPU time, and one for each source its p99 response. Where a line
+    has lost 1 % and 5 % of the guest OS's time to the first, and where lines cross, is marked.
+
+    Parameters
+    ----------
+    swept : Sweep
+    title : str
+        What stands above, before what was found.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    Mistake
+        If matplotlib is missing, or no setting is a number with two values or more.
+    """
+    found = curves(swept)
+    figure = new_figure(len(found.facets), 3.2)
+    said = "\n".join([*([title] if title else []), *findings(found)])
+    figure.suptitle(said, x=0.01, ha="left", fontsize=9, wrap=True)
+    axes = grid(figure, len(found.facets), len(found.facets))
+    for ax, facet in zip(axes, found.facets, strict=True):
+        _panel(ax, facet, found)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+    figure.text(0.99, 0.005, _rests_on(swept), ha="right", fontsize=6, color=INK)
+    return figure
+
+
+def _panel(ax: Any, facet: str, found: Curves) -> None:
+    share = facet == GUEST
+    ax.set_title("guest OS, % of vCPU time" if share else facet, fontsize=9, color=INK)
+    for number, line in enumerate(found.lines):
+        points = found.facets[facet].get(line, [])
+        xs, ys = [x for x, _ in points], [y * 100 if share else y for _, y in points]
+        colour = COLOURS[number % len(COLOURS)]
+        ax.plot(xs, ys, color=colour, marker=_MARKS[number % len(_MARKS)], ms=3.5, label=line)
+    xs = sorted({x for points in found.facets[facet].values() for x, _ in points})
+    if xs[0] > 0 and xs[-1] / xs[0] > 20:
+        ax.set_xscale("log")
+    every = -(-len(xs) // 6)
+    times = found.x.endswith("_ns")
+    shown = xs[::-1][::every][::-1]
+    ax.set_xticks(shown, [_time(x) if times else f"{x:g}" for x in shown])
+    ax.minorticks_off()
+    ax.set_xlabel(found.x.removesuffix("_ns").replace("_", " "), fontsize=8, color=INK)
+    if not share:
+        _times(ax, [y for points in found.facets[facet].values() for _, y in points])
+    marks = lost(found) if share else []
+    for _, part, x in marks:
+        ax.axvline(x, color=INK, linewidth=0.8, linestyle=":")
+        words = f"-{part:.0%} at {_time(x) if times else f'{x:.3g}'}"
+        place = ax.get_xaxis_transform()
+        ax.text(x, 0.03, words, rotation=90, fontsize=7, ha="right", va="bottom", transform=place)
+    for where, _, x in crossings(found):
+        if where == facet:
+            ax.axvline(x, color=INK, linewidth=0.8, linestyle="--")
+    ax.grid(color=FAINT, linewidth=0.6)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _times(ax: Any, values: list[float]) -> None:
+    above = [value for value in values if value > 0]
+    if above and min(values) > 0 and max(above) / min(above) > 10:
+        ax.set_yscale("log")
+        steps = (1, 2, 5) if max(above) / min(above) < 200 else (1,)
+        ax.set_yticks([step * 10**n for n in range(10) for step in steps])
+        ax.set_ylim(min(above) / 1.3, max(above) * 1.3)
+        ax.minorticks_off()
+    bottom, top = ax.get_ylim()
+    ticks = [tick for tick in ax.get_yticks() if max(0, bottom) <= tick <= top]
+    ax.set_yticks(ticks, [_time(tick) if tick else "0" for tick in ticks])
+
+
+def _time(time_ns: float) -> str:
+    return NOUGHTS.sub("", format_ns(round(time_ns)))
+
+
+def _rests_on(swept: "Sweep") -> str:
+    return ", ".join(f"{name} {value}" for name, value in swept.given.items() if value != "")

@@ -1,0 +1,181 @@
+"""What a sweep shows: figures over a setting of numbers, line by line, and where they part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Mistake, Words
+from ..text import format_ns, table
+
+if TYPE_CHECKING:
+    from .sweep import Sweep
+
+__all__ = ["GUEST", "Curves", "crossings", "curves", "findings", "lost"]
+
+GUEST = "guest OS"
+"""The facet of the guest OS's share of vCPU time."""
+
+_LOST = (0.01, 0.05)
+_MOST = 6
+Points = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A sweep as curves.
+
+    Attributes
+    ----------
+    x : str
+        The column that is the x axis: the setting of numbers with the most values.
+    lines : tuple of str
+        What the other settings are, line by line; the first is what others are compared with.
+    facets : dict of str to dict of str to list of tuple
+        By what is shown (`GUEST`, then response p99 of each source in ns) and line: x and y.
+    """
+
+    x: str
+    lines: tuple[str, ...]
+    facets: dict[str, dict[str, Points]]
+
+    def text(self) -> str:
+        """Return a small table: some values of x, with the guest OS's share and a p99 by line."""
+        shown = [
+            facet for facet in dict.fromkeys((GUEST, [*self.facets][-1])) if facet in self.facets
+        ]
+        columns = [(facet, line) for facet in shown for line in self.lines]
+        points = [dict(self.facets[facet].get(line, [])) for facet, line in columns]
+        xs = sorted({x for known in points for x in known})
+        rows = []
+        for x in xs[:: -(-len(xs) // _MOST)]:
+            ys = [(facet, known.get(x)) for (facet, _), known in zip(columns, points, strict=True)]
+            rows.append([_value(self.x, x), *(_cell(facet, y) for facet, y in ys)])
+        heads = [[*facet.split(", "), *line.split(" ")] for facet, line in columns]
+        return table([_named(self.x), *heads], rows)
+
+
+def _cell(facet: str, y: float | None) -> str:
+    if y is None:
+        return "-"
+    return f"{100 * y:.1f} %" if facet == GUEST else format_ns(y)
+
+
+def curves(swept: "Sweep") -> Curves:
+    """Return the curves of a sweep.
+
+    Raises
+    ------
+    Mistake
+        If no setting is a number with two values or more.
+    """
+    rows = swept.rows()
+    values = {name: {row[name] for row in rows} for name in swept.settings}
+    numeric = {
+        name: len(found)
+        for name, found in values.items()
+        if len(found) > 1 and all(type(value) in (int, float) for value in found)
+    }
+    if not numeric:
+        expected = "a setting of numbers with two values or more, as costs.exit=1us,10us"
+        raise Mistake("grid", Words(", ".join(swept.settings) or "nothing"), expected)
+    x = max(numeric, key=lambda name: numeric[name])
+    others = [name for name in swept.settings if name != x and len(values[name]) > 1]
+    several = len({row["policy"] for row in rows}) > 1
+    facets: dict[str, dict[str, Points]] = {}
+    lines: dict[str, None] = {}
+    for row in rows:
+        facet, y = _shown(row)
+        if y is None:
+            continue
+        named = [f"{name.removeprefix('policy_')} {row[name]}" for name in others]
+        line = ", ".join([*([row["policy"]] if several else []), *named]) or row["policy"]
+        lines.setdefault(line)
+        facets.setdefault(facet, {}).setdefault(line, []).append((float(row[x]), float(y)))
+    for by_line in facets.values():
+        for points in by_line.values():
+            points.sort()
+    return Curves(x, tuple(lines), facets)
+
+
+def _shown(row: Mapping[str, Any]) -> tuple[str, Any]:
+    if row["kind"] == "plane" and row["level"] == "level0":
+        return GUEST, row["running_share"]
+    if row["kind"] == "source":
+        return f"p99 response, {row['name']}", row["response_p99_ns"]
+    return "", None
+
+
+def findings(found: Curves) -> list[str]:
+    """Say from where on a line loses the guest OS's time to the first, and where lines cross."""
+    out = []
+    for line in found.lines[1:]:
+        parts = [
+            f"{part:.0%} from {_value(found.x, x)}" for name, part, x in lost(found) if name == line
+        ]
+        if parts:
+            out.append(
+                f"Of the guest OS's time, {line} costs {' and '.join(parts)} of {_named(found.x)} "
+                f"on, beside {found.lines[0]}."
+            )
+        elif line in found.facets.get(GUEST, {}):
+            out.append(
+                f"{line} costs less than {min(_LOST):.0%} of the guest OS's time, beside "
+                f"{found.lines[0]}."
+            )
+    out += [
+        f"{facet}: {line} crosses {found.lines[0]} at {_value(found.x, x)}."
+        for facet, line, x in crossings(found)
+    ]
+    return out
+
+
+def crossings(found: Curves) -> list[tuple[str, str, float]]:
+    """Return where a line crosses the first: facet, line and x."""
+    out = []
+    for facet, by_line in found.facets.items():
+        base = by_line.get(found.lines[0], [])
+        for line in found.lines[1:]:
+            apart = [
+                (x, y - b) for (x, b), (_, y) in zip(base, by_line.get(line, []), strict=False)
+            ]
+            for one, other in pairwise(apart):
+                if one[1] * other[1] < 0:
+                    out.append((facet, line, _between(one, other)))
+    return out
+
+
+def lost(found: Curves) -> list[tuple[str, float, float]]:
+    """Return where a line has lost each part of the guest OS's time: line, part and x."""
+    base = found.facets.get(GUEST, {}).get(found.lines[0], [])
+    out = []
+    for line in found.lines[1:]:
+        mine = found.facets.get(GUEST, {}).get(line, [])
+        for part in _LOST:
+            pairs = zip(base, mine, strict=False)
+            at = _where([(x, y - (1 - part) * b) for (x, b), (_, y) in pairs])
+            if at is not None:
+                out.append((line, part, at))
+    return out
+
+
+def _where(apart: Sequence[tuple[float, float]]) -> float | None:
+    """Return the first x, between two points by a straight line, where what is above 0 is not."""
+    for one, other in pairwise(apart):
+        if one[1] >= 0 > other[1]:
+            return _between(one, other)
+    return None
+
+
+def _between(one: tuple[float, float], other: tuple[float, float]) -> float:
+    (x, y), (to_x, to_y) = one, other
+    return x + (to_x - x) * y / (y - to_y)
+
+
+def _value(column: str, value: float) -> str:
+    return format_ns(round(value)) if column.endswith("_ns") else f"{value:.3g}"
+
+
+def _named(column: str) -> str:
+    """Return what a column is, in words: ``exit cost``."""
+    return column.removesuffix("_ns").removesuffix("_hz").replace("_", " ")

@@ -1,0 +1,78 @@
+"""Sweeps as curves: what is found on them, the shipped one, and the picture."""
+
+import re
+
+from planesched import Scenario, sweep
+from planesched.cli import main
+from planesched.simulation.curves import GUEST, Curves, crossings, curves, findings, lost
+
+WORDS = ("sweep", "exit-cost")
+QUICK = (*WORDS, "--duration", "50ms", "--grid", "policy.scheduler=kernel,user")
+GRID = ("--grid", "costs.exit=1us,20us,100us")
+
+
+def test_what_is_found_is_between_the_points_that_show_it():
+    """By hand: b falls to 95 % of a half way from 2 to 4, and crosses it in the waiting at 3."""
+    a, b = [(2.0, 1.0), (4.0, 1.0)], [(2.0, 1.0), (4.0, 0.9)]
+    waits = {"a": [(2.0, 10.0), (4.0, 10.0)], "b": [(2.0, 5.0), (4.0, 15.0)]}
+    found = Curves("exit_cost_ns", ("a", "b"), {GUEST: {"a": a, "b": b}, "p99": waits})
+    assert [(line, part, round(x, 9)) for line, part, x in lost(found)] == [
+        ("b", 0.01, 2.2),
+        ("b", 0.05, 3.0),
+    ]
+    assert crossings(found) == [("p99", "b", 3.0)]
+    assert findings(found) == [
+        "Of the guest OS's time, b costs 1% from 2 ns and 5% from 3 ns of exit cost on, beside a.",
+        "p99: b crosses a at 3 ns.",
+    ]
+
+
+def test_lines_and_facets_choose_themselves():
+    found = curves(sweep(Scenario.load("exit-cost"), duration="20 ms"))
+    assert found.x == "exit_cost_ns"
+    assert found.lines == ("scheduler kernel", "scheduler user")
+    assert list(found.facets) == [
+        GUEST, "p99 response, guest timer", "p99 response, secure kernel"
+    ]  # fmt: skip
+    kernel, user = found.facets[GUEST].values()
+    assert [x for x, _ in user] == [1e3, 2e3, 5e3, 10e3, 20e3, 50e3, 100e3]
+    assert all(ours >= theirs for (_, ours), (_, theirs) in zip(kernel, user, strict=True))
+
+
+def test_the_page_shows_the_shipped_curve(root, capsys, monkeypatch):
+    page = (root / "docs" / "simulation.md").read_text()
+    [shown] = re.findall(
+        r"<!-- shows: planesched sweep exit-cost --cite -->\n```text\n(.*?)```", page, re.S
+    )
+    monkeypatch.setattr("sys.argv", ["planesched", *WORDS, "--cite"])
+    assert main([*WORDS, "--cite"]) == 0
+    printed = re.sub(r"planesched 0\.\S+\n", "planesched 0.1\n", capsys.readouterr().out)
+    assert printed == shown
+    assert max(map(len, printed.splitlines())) <= 72
+
+
+def test_the_text_begins_with_what_was_found(capsys):
+    assert main([*QUICK, *GRID]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Of the guest OS's time, scheduler user costs 1% from ")
+    assert "user, 100 us" in out
+
+
+def test_a_plot_marks_it(tmp_path, capsys):
+    path = tmp_path / "curve.svg"
+    assert main([*QUICK, *GRID, "--plot", str(path)]) == 0
+    svg = path.read_text()
+    for words in ("What an exit to userspace may cost", "5% from", "-5% at", "exit cost", "seed 1"):
+        assert words in svg
+    assert main([*QUICK, "--plot", str(tmp_path / "none.svg")]) == 2
+    assert "expected a setting of numbers with two values or more" in capsys.readouterr().err
+
+
+def test_a_grid_in_a_file(tmp_path, capsys):
+    path = tmp_path / "mine.toml"
+    text = 'title = "t"\npolicies = ["vsm"]\n'
+    path.write_text(f'{text}duration = "1 ms"\n[grid]\nseed = 3\n')
+    assert main(["sweep", str(path)]) == 2
+    assert "mine.toml:5: found seed = 3, expected a list of values" in capsys.readouterr().err
+    assert main(["sweep", "vsm-boot"]) == 2
+    assert "vsm-boot has no table [grid]" in capsys.readouterr().err
