@@ -63,6 +63,10 @@ def pick_lowest(state, now_ns, vcpu, reason):
     return 0
 
 
+def first_offered(state, base, pre, event):
+    return ((base | pre) & -(base | pre)).bit_length() - 1
+
+
 WORKLOAD = Workload(
     [
         Poisson(0, Uniform("1 us", "2 us"), rate="100 kHz", name="network"),
@@ -87,6 +91,7 @@ def replayed():
 OBJECTS = {
     "VM": lambda: VM("vsm", planes=3, vcpus=2),
     "VCPU": lambda: VM("vsm", planes=3, vcpus=2).vcpus[1],
+    "Algorithm": lambda: planesched.Algorithm(first_offered, pure=True),
     "Results": lambda: planesched.compare(["vsm", "openhcl"], **SETTINGS),
     "Costs": lambda: planesched.Costs({"any": "1 us"}, {(0, 1): Uniform(1, 2)}, exit="2 us"),
     "ChipEvent": lambda: planesched.ChipEvent.EOI,
