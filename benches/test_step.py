@@ -25,10 +25,13 @@ def events(request):
     return closed_loop("vsm", 4, 1, N) if request.param == "unpredictable" else repeated(N)
 
 
-@pytest.mark.parametrize("how", ["inlined", "called", "policy known to the compiler"])
+@pytest.mark.parametrize(
+    "how", ["inlined", "called", "policy known to the compiler", "by an algorithm"]
+)
 def test_step_from_c(benchmark, per, compile_peer, fixed_policy, events, how):
     fixed = ["-DFIXED", fixed_policy("vsm", 4)]
     flags = {"inlined": [], "called": ["-DCALLED"], "policy known to the compiler": fixed}
+    flags["by an algorithm"] = ["-DBY"]
     step_loop = compile_peer("step_loop", *flags[how]).step_loop
     step_loop.restype = ctypes.c_uint64
     words = capi.policy_words("vsm", planes=4)

@@ -82,7 +82,7 @@ static void answer(const struct ps_system *sys, struct ps_world *world, unsigned
     const unsigned asked = (unsigned)out.now << 3 | (1u + vcpu);
     if (!(out.flags & PS_FLAG_INJECTED))
         return;
-    for (unsigned other = 0; other < sys->n_vcpus; other++)
+    for (unsigned other = 0; other < sys->n_vcpus && other < PS_WORLD_VCPUS; other++)
         if (world->asks[other] == asked) {
             world->waits[other] = (uint16_t)(world->waits[other] & ~ps_bit((unsigned)out.now));
             world->asks[other] = 0;

@@ -1,5 +1,7 @@
 """Algorithms of one's own, slices and told events in the drivers with a clock, by hand."""
 
+import re
+
 import numpy as np
 import pytest
 from engine_by_hand import make_jobs
@@ -209,6 +211,15 @@ def test_compare_and_sweep_vary_it():
         ["tdx", "tdx:algorithm=round_robin"], 3, 1, slice_ns="100 us", **settings
     )
     assert "algorithm rank -> round_robin" in str(found)
+
+
+def test_the_page_runs_as_written(root, capsys):
+    page = (root / "docs" / "how-to" / "algorithms.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```\n", page, re.DOTALL)
+    names = {}
+    exec(compile(block, "algorithms.md", "exec"), names)
+    assert capsys.readouterr().out == "start 1\n"
+    assert "algorithm" in str(names["found"])
 
 
 def test_userspace_where_nobody_asks_it_is_refused():
