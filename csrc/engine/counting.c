@@ -156,7 +156,7 @@ static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
         read_starving(guest, totals->starved_ns);
     }
     /* Where nothing costs, a plane's first instruction is at the injection. */
-    for (uint32_t row = 0; row < n_rows && !engine->costly; row++) {
+    for (uint32_t row = 0; row < n_rows && !engine->costly && !engine->told; row++) {
         rows[row].response_ns = rows[row].latency_ns;
         rows[row].response_min_ns = rows[row].latency_min_ns;
         rows[row].response_max_ns = rows[row].latency_max_ns;
@@ -171,7 +171,8 @@ void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out)
         (size_t)ps_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
     read_counts(engine, out->figures, out->totals, out->rows);
     memcpy(out->latency, engine->latency, bytes);
-    memcpy(out->response, engine->costly ? engine->response : engine->latency, bytes);
+    memcpy(out->response, engine->costly || engine->told ? engine->response : engine->latency,
+           bytes);
     memcpy(out->sojourn, engine->sojourn, bytes);
 }
 

@@ -96,6 +96,7 @@ struct ps_engine {
         uint64_t left;
     } log;                   /* where outcomes worth it go */
     int costly;              /* any switch or exit costs */
+    int told;                /* responses come from who drives it in real time, not from costs */
     int plain;               /* see struct ps_vcpu */
     int failed;              /* no memory for a job */
     int stopped;             /* the userspace scheduler gave no plane */
@@ -230,6 +231,17 @@ void ps_input_insert(struct ps_engine *engine, uint32_t vcpu, uint32_t index);
 void ps_vcpu_find_arrival(struct ps_engine *engine, uint32_t vcpu);
 /* Let a vCPU do what takes no time: end jobs, give up, be entered. */
 void ps_vcpu_act_until_busy(struct ps_engine *engine, uint32_t vcpu);
+/* Parts of that, for who drives a vCPU in real time: the current plane has nothing to do; an exit
+ * is answered, 0 if it waits; the head of its queue ends; the next job arrives; it calls. */
+void ps_vcpu_give_up(struct ps_engine *engine, uint32_t vcpu);
+int ps_vcpu_answer_exit(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_finish_job(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_let_arrive(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_make_call(struct ps_engine *engine, uint32_t vcpu, uint32_t number);
+/* How long until the current plane calls if it runs on, and from which source; or never. */
+int64_t ps_vcpu_time_to_call(struct ps_engine *engine, uint32_t vcpu, uint32_t *number);
+/* A response that was measured. */
+void ps_engine_respond(struct ps_engine *engine, uint32_t row, uint64_t response_ns);
 /* Let time pass, and let the next event of a vCPU happen. */
 void ps_vcpu_pass_time(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
 void ps_vcpu_do_next_event(struct ps_engine *engine, uint32_t vcpu);

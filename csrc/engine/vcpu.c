@@ -127,6 +127,43 @@ static void end_slice(const struct ps_vcpu v)
     ps_vcpu_act(v, PS_EVENT_RESCHED, 0, 0, 0);
 }
 
+/* ---- One by one, in real time ---- */
+
+void ps_vcpu_give_up(struct ps_engine *engine, uint32_t vcpu)
+{
+    give_up(ps_vcpu_of(engine, vcpu, 0));
+}
+
+int ps_vcpu_answer_exit(struct ps_engine *engine, uint32_t vcpu)
+{
+    return answer_exit(ps_vcpu_of(engine, vcpu, 0));
+}
+
+void ps_vcpu_finish_job(struct ps_engine *engine, uint32_t vcpu)
+{
+    finish_job(ps_vcpu_of(engine, vcpu, 0));
+}
+
+void ps_vcpu_let_arrive(struct ps_engine *engine, uint32_t vcpu)
+{
+    let_arrive(ps_vcpu_of(engine, vcpu, 0));
+}
+
+void ps_vcpu_make_call(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
+{
+    make_call(ps_vcpu_of(engine, vcpu, 0), number);
+}
+
+int64_t ps_vcpu_time_to_call(struct ps_engine *engine, uint32_t vcpu, uint32_t *number)
+{
+    return time_to_call(ps_vcpu_of(engine, vcpu, 0), number);
+}
+
+void ps_engine_respond(struct ps_engine *engine, uint32_t row, uint64_t response_ns)
+{
+    ps_row_respond(engine, row, response_ns);
+}
+
 /* The end of a transition: what arrived during it happens now, unless it begins another one. */
 static void end_transition(const struct ps_vcpu v)
 {

@@ -34,6 +34,8 @@ int ps_machine_fail_call(struct ps_machine *machine, const char *what); /* by er
 int ps_live_timer_open(struct ps_live_timer *timer);
 void ps_live_timer_close(struct ps_live_timer *timer);
 /* After so long, have KVM_RUN of `run` in this thread return; 0 disarms. */
+void ps_live_timer_at(const struct ps_live_timer *timer, struct kvm_run *run, int64_t at_ns);
+void ps_live_timer_point(struct kvm_run *run); /* it stays as it is armed, for another run */
 void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, int64_t ns);
 
 #endif

@@ -60,14 +60,29 @@ void ps_live_timer_close(struct ps_live_timer *timer)
     timer->thread = 0;
 }
 
-void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, int64_t ns)
+static void set_timer(const struct ps_live_timer *timer, struct kvm_run *run, int flags, int64_t ns)
 {
     struct itimerspec when;
     memset(&when, 0, sizeof when);
     when.it_value.tv_sec = ns / 1000000000;
     when.it_value.tv_nsec = ns % 1000000000;
     armed = run;
-    timer_settime(timer->id, 0, &when, NULL);
+    timer_settime(timer->id, flags, &when, NULL);
+}
+
+void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, int64_t ns)
+{
+    set_timer(timer, run, 0, ns);
+}
+
+void ps_live_timer_at(const struct ps_live_timer *timer, struct kvm_run *run, int64_t at_ns)
+{
+    set_timer(timer, run, TIMER_ABSTIME, at_ns);
+}
+
+void ps_live_timer_point(struct kvm_run *run)
+{
+    armed = run;
 }
 
 #endif

@@ -5,17 +5,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..figures.written import ENDINGS
 from ..files import check_target
 from ..live import measure, probe, verify
+from ..live import run as run_live
 from ..presets import presets
 from ..report.progress import progress
-from .options import add_planes, called, count, integer
-from .out import add_printed, check_out, print_answer
+from ..workload import Costs
+from .options import add_costs, add_planes, called, count, duration, integer, typed_costs
+from .out import (
+    LOG_ROOM,
+    add_printed,
+    add_timeline,
+    check_drawings,
+    check_out,
+    new_log,
+    print_answer,
+    write_timelines,
+)
 
 DESCRIPTION = """\
 Run planes on this host's KVM, one KVM vCPU for each, scheduled from userspace: see what the host
-is, hold the core against it, and measure what planes cost there. Needs Linux on x86-64 and a
-/dev/kvm that may be opened."""
+is, hold the core against it, measure what planes cost there, and run a scenario's guests in real
+time. Needs Linux on x86-64 and a /dev/kvm that may be opened."""
 EXAMPLE = "planesched live measure --out costs.toml"
 
 _OUT = (".toml", ".csv", ".json", ".parquet", ".arrow")
@@ -61,6 +73,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     measured.add_argument("--core", type=integer, metavar="N", help="where the planes run")
     add_printed(measured)
+    what = "run a scenario's guests in real time, beside the simulation of the same"
+    ran = parts.add_parser("run", help=what, description=what)
+    add = ran.add_argument
+    add("scenario", metavar="SCENARIO", help="a .toml file, or a name (see planesched scenarios)")
+    add("--policy", metavar="POLICY", help="a preset or a TOML file (default: the file's first)")
+    add("--duration", type=duration, metavar="TIME", help="how long, instead of the file's")
+    add("--warmup", type=duration, metavar="TIME", help="before counting begins")
+    add("--seed", type=integer, metavar="N", help="of all random numbers")
+    add("--vcpus", type=count, metavar="N", help="how many vCPUs")
+    add_costs(ran)
+    add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
+    add_timeline(ran)
+    add_printed(ran)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,6 +125,27 @@ def _verify(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run(args: argparse.Namespace) -> int:
+    check_out(args.out, ENDINGS)
+    check_drawings(None, args.timeline)
+    log = new_log(args.timeline)
+    costs = typed_costs(args.costs, Costs()) if args.costs else None
+    with _ticking("running") as told:
+        ran = run_live(
+            args.scenario, args.policy, duration=args.duration, warmup=args.warmup,
+            vcpus=args.vcpus, seed=args.seed, costs=costs, log=log, **told,
+        )  # fmt: skip
+    if args.out is not None:
+        ran.write(args.out)
+    print_answer(args, ran)
+    if log is not None:
+        live = ran.live
+        end_ns = live.start_ns + live.elapsed_ns
+        written = {live.label: log[log["record"] == -1]}
+        write_timelines(args, written, live.start_ns, end_ns, room=LOG_ROOM // live.vcpus)
+    return 130 if ran.partial else 0
+
+
 @contextmanager
 def _ticking(what: str) -> Iterator[dict[str, Any]]:
     with progress(what) as tick:
@@ -109,4 +155,4 @@ def _ticking(what: str) -> Iterator[dict[str, Any]]:
         yield told
 
 
-_PARTS = {"probe": _probe, "verify": _verify, "measure": _measure}
+_PARTS = {"probe": _probe, "verify": _verify, "measure": _measure, "run": _run}

@@ -7,6 +7,8 @@ from .faults import LiveError
 from .host import Host, probe
 from .measured import Measured, Sampled
 from .measuring import measure
+from .ran import Ran
+from .running import run
 from .verified import Difference, Verified
 from .verifying import verify
 
@@ -15,9 +17,11 @@ __all__ = [
     "Host",
     "LiveError",
     "Measured",
+    "Ran",
     "Sampled",
     "Verified",
     "measure",
     "probe",
+    "run",
     "verify",
 ]

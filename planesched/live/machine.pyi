@@ -5,7 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__ = ["Machine"]
+from ..simulation.engine import Engine
+
+__all__ = ["LiveVcpu", "Machine"]
 
 MAX_SEATS: Final[int]
 MAX_ARGUMENT: Final[int]
@@ -49,3 +51,23 @@ class Machine:
         vector: int = 0x41,
         turns: int = 1,
     ) -> NDArray[np.int64]: ...
+
+@disjoint_base
+class LiveVcpu:
+    @property
+    def machine(self) -> Machine: ...
+    def __new__(
+        cls,
+        machine: Machine,
+        first: int,
+        planes: int,
+        *,
+        keeps_isr: bool,
+        turns_per_ns: float,
+        exit_ns: int,
+    ) -> Self: ...
+    @property
+    def switches(self) -> int: ...
+    @property
+    def exits(self) -> int: ...
+    def advance(self, engine: Engine, until_ns: int) -> bool: ...

@@ -9,12 +9,14 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 
 from planesched.live cimport _cmachine as c
+from planesched.live cimport _crun as r
+from planesched.simulation.engine cimport Engine
 
 from ..checks import whole
 from ..errors import Mistake, unknown
 from .faults import fault
 
-__all__ = ["Machine"]
+__all__ = ["LiveVcpu", "Machine"]
 
 MAX_SEATS = c.PS_LIVE_SEATS
 MAX_ARGUMENT = 0xffffff
@@ -265,3 +267,6 @@ cdef tuple _vectors(const c.uint32_t *words):
     return tuple([
         32 * i + bit for i in range(c.PS_LIVE_WORDS) for bit in range(32) if words[i] >> bit & 1
     ])
+
+
+include "machine_vcpu.pxi"

@@ -79,16 +79,24 @@ class Measured:
             raise Mistake("measured", sorted(self.samples), "an exit and a switch with registers")
         return min(found, key=lambda name: self.samples[name].quantile_ns(0.5))
 
-    def costs(self) -> Costs:
+    def costs(self, *, copied: bool = True) -> Costs:
         """Return the cost set: what an exit takes, and a switch of planes besides.
+
+        Parameters
+        ----------
+        copied : bool
+            With what planes share copied, as VSM has it; or without.
 
         Raises
         ------
         Mistake
             If it was stopped before these were measured.
         """
-        leave = round(self.samples["exit"].quantile_ns(0.5)) if self.copied else 0
-        whole_ns = round(self.samples[self.copied].quantile_ns(0.5))
+        how = self.copied if copied else "switch"
+        if how not in self.samples:
+            raise Mistake("measured", sorted(self.samples), "an exit and a switch")
+        leave = round(self.samples["exit"].quantile_ns(0.5))
+        whole_ns = round(self.samples[how].quantile_ns(0.5))
         return Costs({"any": max(0, whole_ns - leave)}, exit=leave)
 
     def table(self) -> dict[str, list[Any]]:

@@ -117,6 +117,10 @@ class Cell:
     def __len__(self) -> int:
         return len(self._batches)
 
+    def make_engine(self, *given: Any, **named: Any) -> Engine:
+        """Return the engine: whose `advance` may be that of another clock."""
+        return Engine(*given, **named)
+
     def run(
         self,
         ends: list[int],
@@ -187,7 +191,7 @@ class Cell:
             return self._engine
         resolved = self.resolved
         guests = Guests(**resolved.guests(self.ids))
-        engine = Engine(
+        engine = self.make_engine(
             resolved.policy,
             resolved.planes,
             len(self.ids),

@@ -1,0 +1,66 @@
+# A part of planesched.live.machine: a vCPU of an engine, in real time.
+
+
+cdef class LiveVcpu:
+    """One vCPU of an engine whose planes run on a machine.
+
+    Parameters
+    ----------
+    machine : Machine
+        Of which the planes from `first` on are this vCPU's.
+    first, planes : int
+        Which.
+    keeps_isr : bool
+        Whether a vector stays in service until its EOI.
+    turns_per_ns : float
+        How fast the guest's loop is.
+    exit_ns : int
+        What an exit takes.
+    """
+
+    cdef r.ps_live_vcpu live
+    cdef readonly Machine machine
+
+    def __cinit__(self, Machine machine, first, planes, *, keeps_isr, turns_per_ns, exit_ns):
+        self.machine = machine
+        self.live.machine = &machine.machine
+        self.live.first_seat = machine._seat(first)
+        self.live.n_planes = whole("planes", planes, 1, machine.planes - first)
+        self.live.keeps_isr = keeps_isr
+        self.live.turns_per_ns = turns_per_ns
+        self.live.exit_ns = exit_ns
+        self.live.last = -1
+        for seat in range(first, first + planes):
+            machine.settle(seat)
+
+    def __dealloc__(self):
+        r.ps_live_vcpu_close(&self.live)
+
+    @property
+    def switches(self):
+        """How often another plane than before was run."""
+        return self.live.switches
+
+    @property
+    def exits(self):
+        """How often KVM_RUN returned."""
+        return self.live.exits
+
+    def advance(self, Engine engine not None, until_ns):
+        """Bring an engine of one vCPU, for which nothing costs, to a time, in real time.
+
+        Returns
+        -------
+        bool
+            Whether it came there; False where a signal ended it.
+        """
+        cdef int64_t until = whole("until_ns", until_ns, 0, 2**62)
+        cdef int ended
+        if engine.vcpus != 1:
+            raise Mistake("engine.vcpus", engine.vcpus, "1")
+        self.machine._seat(0)
+        with nogil:
+            ended = r.ps_live_advance(&self.live, engine.c, until)
+        if ended < 0:
+            raise self.machine._fault()
+        return ended == 0

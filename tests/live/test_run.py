@@ -1,0 +1,134 @@
+"""Guests in real time: what the machine did beside what simulation says of the same arrivals."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from planesched import presets
+from planesched.cli import main
+from planesched.layouts import OUTCOME
+from planesched.live import LiveError, run
+
+SCENARIO = """\
+title = "A guest OS that computes, a secure kernel above it and a device on top"
+origin = "Made for the test."
+planes = 3
+vcpus = 1
+policies = ["vsm"]
+duration = "300 ms"
+seed = 3
+[workload]
+busy = ["level0"]
+[[source]]
+name = "secure kernel"
+kind = "poisson"
+plane = "level1"
+rate = "400 Hz"
+service = { exponential = "100 us" }
+[[source]]
+name = "device"
+kind = "poisson"
+plane = "level2"
+rate = "200 Hz"
+service = "100 us"
+"""
+CALLING = """
+[[source]]
+name = "vtl call"
+kind = "calls"
+plane = "level0"
+to = "level1"
+rate = "300 Hz"
+service = "50 us"
+"""
+COSTS = "any=1us,exit=8us"
+
+
+@pytest.fixture
+def live(kvm):
+    """`run`, where that can be done; elsewhere the refusal is looked at."""
+    if not kvm:
+        with pytest.raises(LiveError, match="/dev/kvm"):
+            run("design-question", duration="1 ms")
+        return None
+    return run
+
+
+@pytest.mark.parametrize("preset", sorted(presets()))
+def test_the_same_arrivals_and_all_their_work(live, scenario, preset):
+    """The simulation draws the same jobs; live, each is computed for as long as it is to take."""
+    if live is None:
+        return
+    ran = live(scenario(SCENARIO), preset, costs=COSTS)
+    assert ran.live.jobs.arrived.tolist() == ran.simulated.jobs.arrived.tolist()
+    finished = ran.live.jobs.finished.sum()
+    assert 0.9 * ran.live.jobs.arrived.sum() <= finished <= ran.live.jobs.arrived.sum()
+    assert ran.live.elapsed_ns == 300_000_000
+    assert ran.live.stats.exits > 0
+    # What a guest takes to report a vector cannot be less than an exit by far.
+    assert ran.live.response["device"].min_ns > 1000
+    predicted, measured = ran.switches_hz()
+    assert measured > 0.4 * predicted
+
+
+def test_a_guest_calls_another_plane(live, scenario):
+    if live is None:
+        return
+    ran = live(scenario(SCENARIO + CALLING), "vsm", costs=COSTS, vcpus=2)
+    for each in (ran.live, ran.simulated):
+        [row] = each.rows_of("vtl call")
+        assert int(each.rows[row]["finished"]) > 60
+    assert ran.live.stats.entries_by_reason["user"] > 60
+
+
+def test_what_is_logged_is_a_timeline(live, scenario):
+    if live is None:
+        return
+    log = np.zeros(10_000, OUTCOME)
+    ran = live(scenario(SCENARIO), costs=COSTS, log=log)
+    written = log[log["record"] == -1]
+    assert 100 < len(written) < len(log)
+    assert (np.diff(written["time_ns"]) >= 0).all()
+    assert 0 <= written["time_ns"].min() <= written["time_ns"].max() <= ran.live.elapsed_ns
+
+
+def test_it_takes_as_long_as_it_says(live, scenario):
+    if live is None:
+        return
+    began = time.monotonic()
+    live(scenario(SCENARIO), duration="500 ms", costs=COSTS)
+    assert 0.5 <= time.monotonic() - began < 3
+
+
+def test_the_command(kvm, scenario, tmp_path, capsys):
+    out, timeline = tmp_path / "ran.json", tmp_path / "ran.json.gz"
+    words = ["live", "run", str(scenario(SCENARIO)), "--policy", "openhcl", "--cost", COSTS]
+    more = ["--duration", "200ms", "--out", str(out), "--timeline", str(timeline)]
+    assert main([*words, *more]) == (0 if kvm else 2)
+    said = capsys.readouterr()
+    if not kvm:
+        assert "/dev/kvm" in said.err
+        assert not out.exists()
+        return
+    assert said.out.startswith("openhcl, live: 1 vCPU, 200 ms: ")
+    assert timeline.stat().st_size > 1000
+    found = json.loads(out.read_text())
+    assert found["schema"] == "planesched.ran/1"
+    assert {row["figure"] for row in found["responses"]} == {"p50", "p99"}
+
+
+def test_bad_input(kvm, scenario, tmp_path, capsys):
+    ipi = '\n[[source]]\nname = "ipi"\nkind = "ipis"\nafter = "device"\nplane = "level0"\n'
+    ipi += 'chance = 0.5\nservice = "1 us"\n'
+    (tmp_path / "ipi.toml").write_text(SCENARIO + ipi)
+    for words, said in [
+        (["nothing.toml"], "nothing.toml"),
+        ([str(scenario(SCENARIO)), "--policy", "vms"], "did you mean vsm"),
+        ([str(scenario(SCENARIO)), "--out", "x.svg"], "ends with"),
+        ([str(scenario(SCENARIO)), "--vcpus", "30"], "in 1..64" if kvm else "/dev/kvm"),
+        ([str(tmp_path / "ipi.toml"), "--vcpus", "2"], "no IPIs yet"),
+    ]:
+        assert main(["live", "run", *words]) == 2
+        assert said in capsys.readouterr().err
