@@ -23,6 +23,7 @@ COMMANDS = {
     "step": "let events happen to one vCPU and print each outcome",
     "check": "search every reachable state for what goes wrong",
     "diff": "find the shortest way to where two policies differ",
+    "export": "write a policy's rules as C for the kernel, C or Rust",
     "conform": "run case files and print what differs",
     "live": "run planes on this host's KVM, and measure what they cost",
 }

@@ -18,7 +18,8 @@ LAYERS = [
     | {"figures", "core_algorithm", "core_chip", "reference_irqchip", "reference_kick"},
     {"traces"},
     {"workload"},
-    {"simulation", "replaying", "scenarios", "checking", "conformance", "live", "contrib"},
+    {"simulation", "replaying", "scenarios", "checking", "conformance", "live", "contrib"}
+    | {"exporting"},
     {"report"},
     {"commands", "cli", "__main__", "__init__"},
 ]

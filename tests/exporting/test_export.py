@@ -1,0 +1,140 @@
+"""Exports: what is written compiles without a warning and gives what ps_step gives."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import planesched
+from planesched import presets
+from planesched.cli import main
+from planesched.errors import Mistake
+from planesched.exporting import STYLES, export
+
+INCLUDE = Path(planesched.__file__).parent / "include"
+COMPILE = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-DNDEBUG", f"-I{INCLUDE}"]
+SHORT = 60  # lines that are read in a mail
+
+
+def prove(made, folder, most, env, library=()):
+    """Compile the proof and run it; return its lines."""
+    source, program = folder / f"{made.name}_proof.c", folder / made.name
+    source.write_text(made.proof)
+    command = ["gcc", *COMPILE, "-o", str(program), str(source), *library]
+    built = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert (built.returncode, built.stderr) == (0, "")
+    run = subprocess.run([program, str(most)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    return run.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_pick_is_that_of_ps_step(name, tmp_path, tool_env):
+    said = prove(export(name, 3, style="kernel"), tmp_path, 1_000_000, tool_env)
+    assert said[0].startswith("1 planes: equal on all")
+    assert said[1].startswith("2 planes: equal on all")
+    assert said[3] == "3 planes: equal on 1000000 random states"
+
+
+@pytest.mark.parametrize("name", ["vsm", "kvm_planes", "tdx"])
+def test_a_whole_step_is_ps_step(name, tmp_path, tool_env):
+    said = prove(export(name, 16, whole_step=True), tmp_path, 50_000, tool_env)
+    assert said[0].startswith("1 planes: equal on all 49155 states")
+    assert said[3] == "16 planes: equal on 1000000 random states"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("style", ["c", "kernel"])
+@pytest.mark.parametrize("name", presets())
+def test_every_state_of_three_planes(name, style, tmp_path, tool_env):
+    said = prove(export(name, 3, style=style), tmp_path, 100_000_000, tool_env)
+    assert all("equal on all" in line for line in said[:3])
+    prove(export(name, 16, style=style), tmp_path, 1, tool_env)
+    prove(export(name, 3, style=style, whole_step=True), tmp_path, 5_000_000, tool_env)
+    prove(export(name, 16, style=style, whole_step=True), tmp_path, 1, tool_env)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="needs rustc")
+@pytest.mark.parametrize("whole_step", [False, True])
+@pytest.mark.parametrize("name", presets())
+def test_rust_is_ps_step(name, whole_step, tmp_path, tool_env):
+    made = export(name, 3, style="rust", whole_step=whole_step)
+    source, library = tmp_path / "made.rs", tmp_path / "libmade.a"
+    source.write_text(made.text)
+    command = ["rustc", "-O", "-Dwarnings", "--edition", "2021", "--crate-type", "staticlib"]
+    built = subprocess.run(
+        [*command, "-o", str(library), str(source)], capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    prove(made, tmp_path, 200_000, tool_env, [str(library), "-lpthread", "-ldl", "-lm"])
+
+
+def test_a_policy_of_fields_that_no_preset_has(tmp_path, tool_env):
+    fields = "kvm_vsm:rank=locked,trigger=edge,preempt=nearest,empty=user,unhalt=any,nmi=waits"
+    prove(export(fields, 3), tmp_path, 300_000, tool_env)
+    prove(export(fields, 3, whole_step=True), tmp_path, 20_000, tool_env)
+
+
+def test_a_wrong_export_is_found(tmp_path):
+    made = export("vsm", 2)
+    program = tmp_path / "wrong"
+    wrong = made.proof.replace("base | found", "found | 0", 1)
+    assert wrong != made.proof
+    (tmp_path / "wrong.c").write_text(wrong)
+    subprocess.run(["gcc", *COMPILE, "-o", program, tmp_path / "wrong.c"], check=True)
+    run = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "and ps_step gives" in run.stdout
+
+
+def test_which_picks_are_short():
+    lines = {(name, style): export(name, 3, style=style).n_lines
+             for name in presets() for style in STYLES}  # fmt: skip
+    longer = {key for key, n in lines.items() if n >= SHORT}
+    assert longer <= {
+        ("kvm_planes", "kernel"), ("snp", "kernel"), ("kvm_planes", "rust"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_only_the_fields_of_the_policy_are_left(style):
+    text = export("vsm", 3, style=style).text
+    assert "edge" not in text.partition("*/")[2].partition("//!")[0] or style == "rust"
+    assert "SPDX-License-Identifier: MIT" in text
+    assert "3.3" in text
+    assert all(len(line.expandtabs(8)) <= 100 for line in text.splitlines())
+
+
+def test_the_command_writes_both_files(tmp_path, capsys):
+    out = tmp_path / "pick.c"
+    assert main(["export", "whp", "--planes", "3", "--proof", "-o", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"written: {out}", f"written: {tmp_path / 'pick_proof.c'}",
+    ]  # fmt: skip
+    assert re.search(r"^unsigned whp_pick\(", out.read_text(), re.MULTILINE)
+    assert main(["export", "whp", "--planes", "3"]) == 0
+    assert capsys.readouterr().out == out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--style", "ada"], "style='ada', expected one of kernel, c, rust"),
+        (["--name", "two words"], "name='two words', expected letters"),
+        (["--proof"], "--proof=True, expected -o FILE"),
+    ],
+)
+def test_wrong_words(words, said, capsys):
+    assert main(["export", "vsm", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_no_compiler(monkeypatch):
+    from planesched.exporting import source
+
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Mistake, match="there is no C compiler"):
+        source.compiler()
