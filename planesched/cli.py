@@ -65,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or what the command means by another; 2 for wrong input; 130 after
         Ctrl-C; 141 where the reader of a pipe is gone.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
     words = _joined(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser(words).parse_args(words)
@@ -81,6 +83,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"planesched: error: {_one_line(error)}", file=sys.stderr)
         return 2
     return status
+
+
+def _complete() -> None:
+    """Answer a shell that asks what a word may become, and exit; nothing without argcomplete.
+
+    ``eval "$(register-python-argcomplete planesched)"`` makes bash and zsh ask.
+    """
+    try:
+        import argcomplete
+    except ImportError:
+        raise SystemExit(0) from None
+    parser = _parser(os.environ.get("COMP_LINE", "").split()[1:])
+    argcomplete.autocomplete(parser, always_complete_options="long")
+
+
+def _names(of: str) -> list[str]:
+    """Return what may be typed where a policy or a scenario is asked for, besides a file."""
+    from .presets import presets
+    from .scenarios import scenarios
+
+    return list(scenarios() if of == "scenario" else presets())
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -116,6 +139,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
+        for action in command._actions:  # argcomplete's way: an attribute of what argparse made
+            if action.dest in ("policy", "policies", "scenario"):
+                vars(action)["completer"] = lambda of=action.dest, **_: _names(of)
         command.set_defaults(run=module.run)
     return parser
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import Mistake, Words
 from ..figures.results import Results
 from ..figures.written import csv_text, markdown
-from ..files import check_target
+from ..files import check_target, replacing
 from ..layouts import OUTCOME
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "add_timeline",
     "check_drawings",
     "check_out",
+    "document",
     "new_log",
     "print_answer",
     "say",
@@ -134,9 +135,15 @@ def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
         raise Mistake("--out", Words(f"a {ending} file needs a package"), expected)
 
 
-def write_out(out: str | None, answer: Any) -> None:
-    """Write an answer, or with .npz all of it."""
-    if out is not None:
+def write_out(args: argparse.Namespace, answer: Any) -> None:
+    """Write an answer where ``--out`` says, or with .npz all of it."""
+    out = args.out
+    if out is None:
+        return
+    if out.endswith(".json"):
+        with replacing(out) as file:
+            file.write(json.dumps(document(args, answer), indent=2) + "\n")
+    else:
         (answer.save if out.endswith(".npz") else answer.write)(out)
 
 
@@ -179,18 +186,27 @@ def stepped(args: argparse.Namespace, found: Results, run: Callable[..., Results
         return found
 
 
+def typed(args: argparse.Namespace) -> str:
+    """Return the command that makes an answer again: with --again, that of then."""
+    return str(getattr(args, "command", None) or shlex.join(["planesched", *sys.argv[1:]]))
+
+
+def document(args: argparse.Namespace, answer: Any) -> dict[str, Any]:
+    """Return an answer as JSON holds it, with the command that makes it again."""
+    found: dict[str, Any] = answer.as_dict()
+    first = {"schema": found.pop("schema", "planesched.result/1"), "command": typed(args)}
+    return first | found
+
+
 def print_answer(args: argparse.Namespace, answer: Any) -> None:
     """Print an answer as ``--format`` says; JSON says by which command too."""
     if args.format == "json":
-        words = ["planesched", *sys.argv[1:]]
-        document = answer.as_dict()
-        first = {"schema": document.pop("schema", "planesched.result/1")}
-        print(json.dumps(first | {"command": shlex.join(words)} | document, indent=2))
+        print(json.dumps(document(args, answer), indent=2))
     elif args.format == "csv":
         print(csv_text(answer.table()), end="")
     elif args.format == "md":
         print(markdown(answer.table()))
     elif args.cite:
-        print(answer.cited(shlex.join(["planesched", *sys.argv[1:]])))
+        print(answer.cited(typed(args)))
     else:
         print(answer.text(None) if args.wide else answer)

@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     results = run_all(policies, in_userspace=args.in_userspace, log=log)
     _check_matches(args, results[0])
     results = stepped(args, results, run_all)
-    write_out(args.out, results)
+    write_out(args, results)
     print_answer(args, results)
     write_plot(args, results)
     logs = {result.label: result.log for result in results if result.log is not None}

@@ -16,10 +16,13 @@ from .options import add_costs, called, count, duration, factor, integer, typed_
 __all__ = ["add_running", "arguments", "policies", "ticking", "varied"]
 
 
-def add_running(parser: argparse.ArgumentParser) -> None:
-    """Take a scenario and what may be changed of it."""
+def add_running(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """Take a scenario, which may be missing with ``--again``, and what may be changed of it."""
     add = parser.add_argument
-    add("scenario", metavar="SCENARIO", help="a .toml file, or a name (see planesched scenarios)")
+    add(
+        "scenario", metavar="SCENARIO", nargs="?" if again else None,
+        help="a .toml file, or a name (see planesched scenarios)",
+    )  # fmt: skip
     add("--duration", type=duration, metavar="TIME", help="how long, instead of the file's")
     add("--warmup", type=duration, metavar="TIME", help="before counting begins")
     add("--jobs", type=count, metavar="N", help="until so many jobs have finished")

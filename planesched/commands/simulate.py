@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         result = simulate(
             policy, label=label, until_precision=args.until_precision, log=log, **options, **told
         )
-    write_out(args.out, result)
+    write_out(args, result)
     print_answer(args, result)
     write_plot(args, result)
     if log is not None:

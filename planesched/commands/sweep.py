@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         told = stack.enter_context(ticking("sweeping"))
         found = sweep(grid, executor=pool, out=kept, **options, **told)
     if kept is None:
-        write_out(args.out, found)
+        write_out(args, found)
     print_answer(args, found)
     if args.plot is not None:
         from ..report.plots import save_plot

@@ -163,7 +163,7 @@ def replay(
                 run.take(*chunk)
             replayed += len(jobs)
             if progress is not None:
-                progress(0.0, replayed)
+                progress(reader.part, replayed)
     except KeyboardInterrupt:
         if chunk is None:
             raise

@@ -4,8 +4,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from types import ModuleType
 from typing import Protocol
 
 __all__ = ["Tick", "progress"]
@@ -25,7 +23,7 @@ def progress(what: str) -> Iterator[Tick | None]:
     """Show a job's progress on standard error while it runs, and nothing once it is over.
 
     Gives a function to call as often as one likes, with how far the job is; None where standard
-    error is no terminal. The package rich (extra ``progress``) draws it, if installed.
+    error is no terminal.
 
     Parameters
     ----------
@@ -35,32 +33,6 @@ def progress(what: str) -> Iterator[Tick | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    rich = _rich()
-    with _plain(what) if rich is None else _drawn(what, rich) as tick:
-        yield tick
-
-
-def _rich() -> ModuleType | None:
-    try:
-        return import_module("rich.progress")
-    except ImportError:
-        return None
-
-
-@contextmanager
-def _drawn(what: str, rich: ModuleType) -> Iterator[Tick]:
-    with rich.Progress(console=rich.Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-
-        def tick(text: str, part: float | None = None) -> None:
-            total = None if part is None else 1.0
-            bar.update(task, description=f"{what}: {text}", completed=part, total=total)
-
-        yield tick
-
-
-@contextmanager
-def _plain(what: str) -> Iterator[Tick]:
     began_s = time.monotonic()
     shown_s = 0.0
 

@@ -31,6 +31,7 @@ class Records:
     lost = bad = 0
     cut = hardware = False
     vm = None
+    part = 0.0
 
     def __init__(self, chunks: NDArray[np.void] | Iterable[NDArray[np.void]]) -> None:
         self._chunks = iter([chunks] if isinstance(chunks, np.ndarray) else chunks)

@@ -7,6 +7,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -98,6 +99,8 @@ class Reader:
         The highest vCPU seen, plus 1; the APIC id is taken for the vCPU's index.
     first_ns, last_ns : int
         Time of the first and of the last event on the trace's own clock.
+    part : float
+        Which part of the file was read, 0..1; 0 where that is not known.
     """
 
     def __init__(
@@ -126,7 +129,8 @@ class Reader:
         self._handlers = self._decoder.handlers
         if self.vm is not None:
             self._handlers = only_of(self.vm, self._handlers)
-        self._source = line_blocks(self.path)
+        self.part = 0.0
+        self._source = line_blocks(self.path, partial(setattr, self, "part"))
         self._first: list[bytes] = next(self._source, [])
         self._chunks = self._read()
 

@@ -1,9 +1,10 @@
 """Opening a trace: plain or compressed, text or a tool's binary, by its first bytes; its lines."""
 
 import io
+import os
 import re
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -49,7 +50,9 @@ class Unended(list[bytes]):
     """The last line of a file, which has no end: it may have been cut."""
 
 
-def line_blocks(path: str) -> Generator[list[bytes], None, None]:
+def line_blocks(
+    path: str, note: Callable[[float], object] = bool
+) -> Generator[list[bytes], None, None]:
     """Yield the lines of `path`, without their ends, some thousand at a time.
 
     Of a line that is far over `MAX_LINE` bytes the middle may be missing; it is still over
@@ -60,6 +63,9 @@ def line_blocks(path: str) -> Generator[list[bytes], None, None]:
     ----------
     path : str
         A file, or ``"-"`` for standard input.
+    note : callable
+        Told which part of the file was read, 0..1, before each block of it comes; not told of
+        standard input, nor of what a tool reads.
 
     Raises
     ------
@@ -72,7 +78,10 @@ def line_blocks(path: str) -> Generator[list[bytes], None, None]:
         yield from _lines(_text(_blocks(_buffered(sys.stdin.buffer), path), path))
         return
     with Path(path).open("rb") as file:
-        yield from _lines(_text(_blocks(file, path), path))
+        size = os.fstat(file.fileno()).st_size
+        for lines in _lines(_text(_blocks(file, path), path)):
+            note(min(file.tell() / size, 1.0) if size else 0.0)
+            yield lines
 
 
 def _buffered(stream: Any) -> BinaryIO:

@@ -1,5 +1,9 @@
 """What every printed answer has: like for like, what was entered for nothing, a block to cite."""
 
+import json
+import shlex
+from pathlib import Path
+
 import pytest
 
 from planesched import Scenario, Workload, compare, simulate
@@ -129,3 +133,38 @@ def test_what_quantiles_are_of_stands_beside_them(relayed):
 def test_the_verdict_comes_first(relayed):
     assert str(relayed).startswith("vsm:marker=2,preempt=relay makes 3,001 switches/s a vCPU (+")
     assert str(relayed[0]).startswith("vsm:marker=2 makes 2,001 switches/s a vCPU and 0 exits/s")
+
+
+def test_an_answer_is_made_again_and_compared_with(high, tmp_path, capsys):
+    """--again runs what printed a JSON; --baseline shows what changed, and only that."""
+    then = str(tmp_path / "then.json")
+    words = ("compare", high, "--policy", "vsm", "--no-steps")
+    command = shlex.join(["planesched", *words])
+    assert main([*words, "--out", then]) == 0
+    first = capsys.readouterr().out
+    text = Path(then).read_text()
+    document = json.loads(text)
+    Path(then).write_text(json.dumps(document | {"command": command}))
+    assert told(capsys, "compare", "--again", then) == first
+    again = json.loads(told(capsys, "compare", "--again", then, "--json"))
+    assert again == document | {"command": command}
+    same = told(capsys, *words, "--baseline", then)
+    assert same.startswith(first)
+    assert "no figure of these policies has changed" in same
+
+    changed = told(capsys, *words, "--cost", "any=2us", "--baseline", then)
+    assert "costs was any 1.00 us, is any 2.00 us" in changed
+    row = next(line for line in changed.splitlines() if "p99 response, middle" in line)
+    assert row.split()[0] == "vsm"
+    assert "+" in row.split()[-1]
+    Path(high).write_text(HIGH.replace("2 kHz", "3 kHz"))
+    assert main(["compare", "--again", then]) == 2
+    assert "the scenario is not what it was" in capsys.readouterr().err
+
+
+def test_what_is_no_answer(high, tmp_path, capsys):
+    (tmp_path / "x.json").write_text("[1]")
+    assert main(["compare", "--again", str(tmp_path / "x.json")]) == 2
+    assert "found the schema None, expected planesched.results" in capsys.readouterr().err
+    assert main(["compare"]) == 2
+    assert "SCENARIO: none, expected a .toml file, a name, or --again" in capsys.readouterr().err

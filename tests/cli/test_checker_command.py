@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from planesched.cli import main
-from planesched.report import progress as drawing
 
 
 class Terminal(io.StringIO):
@@ -111,7 +110,6 @@ LARGE = (
 
 def test_a_terminal_sees_progress_and_is_left_clean(monkeypatch, run):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(drawing, "_rich", lambda: None)
     assert run("check", "vsm", *LARGE, "--max-states", "400000")[0] == 2
     said = sys.stderr.getvalue()
     assert "states/s, depth" in said

@@ -1,6 +1,7 @@
 """The command: exit statuses, messages, pipes, and the examples that its help shows."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -230,3 +231,24 @@ def test_ctrl_c_says_so(monkeypatch, capsys):
     monkeypatch.setattr(step, "as_policy", interrupted)
     assert cli.main(["step", "vsm", "irq 1"]) == cli.INTERRUPTED
     assert capsys.readouterr() == ("", "interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("planesched sim", "simulate"),
+        ("planesched compare exit", "exit-cost"),
+        ("planesched compare vsm-boot --policy kvm_u", "kvm_user"),
+        ("planesched compare vsm-boot --baseli", "--baseline"),
+    ],
+)
+def test_a_shell_completes_words(line, expected, tmp_path):
+    """As bash asks (argcomplete's protocol): the line, the cursor, and a file for the answer."""
+    answer = tmp_path / "answer"
+    asked = {
+        "_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer), "COMP_LINE": line,
+        "COMP_POINT": str(len(line)), "COMP_TYPE": "9", "_ARGCOMPLETE_SHELL": "bash",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "planesched"]
+    subprocess.run(command, env=os.environ | asked, check=False, capture_output=True, timeout=60)
+    assert answer.read_text().strip() == expected

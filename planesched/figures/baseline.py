@@ -1,0 +1,109 @@
+"""What has changed since an answer that was kept as JSON, figure by figure, as `perf diff` does."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..text import fill, fitted, format_ns
+from .table import result_columns
+from .written import written_by
+
+if TYPE_CHECKING:
+    from .result import Result
+    from .results import Results
+
+__all__ = ["changed_text", "load_answer"]
+
+_RATES = {"switches_hz": "switches/s", "exits_hz": "exits/s", "idle_entries_hz": "idle entries/s"}
+
+
+def load_answer(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read an answer that was written as JSON: by ``--json``, ``--out FILE.json`` or `write`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    InputError
+        If it is none.
+    """
+    name = os.fspath(path)
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(name, 0, f"no JSON ({error})", "an answer as --json prints it") from None
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if not str(schema).startswith("planesched.results/"):
+        expected = "planesched.results: what compare and replay print"
+        raise InputError(name, 0, f"the schema {schema!r}", expected)
+    return dict(found)
+
+
+def changed_text(results: "Results", then: Mapping[str, Any], columns: int | None) -> str:
+    """Say what differs between results and an earlier answer: first what they rest on."""
+    lines = [line for text in _rests(results, then) for line in fill(text, columns, hang=2)]
+    old = {each["label"]: each for each in then["results"]}
+    rows = [
+        (label, *row)
+        for label in results.labels
+        if label in old
+        for row in _changes(results[label], old[label])
+    ]
+    if not rows:
+        return "\n".join([*lines, "no figure of these policies has changed"])
+    table = fitted(("policy", "figure", "then", "now", "change"), rows, columns)
+    return "\n".join([*lines, "", table])
+
+
+def _rests(results: "Results", then: Mapping[str, Any]) -> Iterator[str]:
+    yield f"beside the baseline, of planesched {then['version']} (now {written_by()['version']})"
+    now = results[0].given
+    for name in ("costs", "seed", "digest"):
+        was, given = then["given"].get(name), now.get(name)
+        if was != given:
+            yield f"{name} was {was or 'none'}, is {given or 'none'}"
+    old = {each["label"]: each for each in then["results"]}
+    for label in results.labels:
+        if label not in old:
+            yield f"{label} was not there"
+            continue
+        was, given = old[label]["policy"], results[label].policy.as_dict()
+        fields = [name for name in given if was.get(name) != given[name]]
+        if fields:
+            yield f"{label} differs in {', '.join(fields)}"
+    for label in old:
+        if label not in results.labels:
+            yield f"{label} is not there any more"
+
+
+def _changes(result: "Result", then: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    columns = result_columns([result])
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    was = {(row["kind"], row["name"]): row for row in then["rows"]}
+    for row in rows:
+        before = was.get((row["kind"], row["name"]))
+        if before is None:
+            continue
+        if row["kind"] == "policy":
+            for name, title in _RATES.items():
+                yield from _change(title, before.get(name), row[name], "{:,.0f}".format)
+        if row["level"] == "level0" and row["kind"] == "plane":
+            share = "running_share"
+            yield from _change("guest OS", before[share], row[share], "{:.2%}".format)
+        if row["kind"] == "source" or (not result.sources and row["kind"] == "plane"):
+            name = "response_p99_ns"
+            title = f"p99 response, {row['level'] or row['name']}"
+            if row["kind"] == "source":
+                title = f"p99 response, {row['name']}"
+            yield from _change(title, before[name], row[name], format_ns)
+
+
+def _change(title: str, was: Any, now: Any, write: Any) -> Iterator[tuple[str, str, str, str]]:
+    if was == now:
+        return
+    shown = ["-" if value is None else write(value) for value in (was, now)]
+    more = f"{now / was - 1:+.1%}" if was and now is not None else ""
+    yield title, shown[0], shown[1], more
