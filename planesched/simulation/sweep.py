@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from ..algorithm import Algorithm, as_algorithm
 from ..errors import Mistake, TypeMistake, Words, unknown
 from ..figures.equal import Alike
 from ..figures.result import Result
@@ -170,6 +171,7 @@ def sweep(
     progress: Callable[[float, int], object] | None = None,
     until_precision: float | None = None,
     in_userspace: bool = False,
+    slice_ns: str | int | None = None,
     label: str | None = None,
     executor: "Executor | None" = None,
     out: str | os.PathLike[str] | None = None,
@@ -186,7 +188,7 @@ def sweep(
         has its own.
     policy, planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, until_precision
         As in `simulate`, where the grid does not say otherwise. For `policy` a Scenario does.
-    in_userspace, label
+    in_userspace, slice_ns, label
         As in `simulate`.
     progress : callable, optional
         Called after each point with the part that is done and the points so far.
@@ -225,7 +227,7 @@ def sweep(
         raise TypeMistake("grid", grid, "a mapping of settings to values")
     given = {
         "planes": planes, "vcpus": vcpus, "workload": workload, "costs": costs,
-        "duration": duration, "jobs": jobs, "warmup": warmup, "seed": seed,
+        "duration": duration, "jobs": jobs, "warmup": warmup, "seed": seed, "slice_ns": slice_ns,
     }  # fmt: skip
     if isinstance(policy, Scenario):
         base = settings_of(policy, **given)
@@ -242,6 +244,7 @@ def sweep(
         found = _arguments(base, point)
         wanted: Any = found.get("policy")
         as_policy(wanted, found.get("planes", 2))
+    _told_apart(points)
     names = {name: _column(name, [point[name] for point in points]) for name in grid}
     settings = tuple(names.values())
     store = Store(out, settings) if out is not None else None
@@ -300,10 +303,21 @@ def _several(values: Any) -> list[Any]:
     return list(values)
 
 
+def _told_apart(points: list[dict[str, Any]]) -> None:
+    """Raise Mistake for points that differ and would be one in a file."""
+    seen: dict[str, dict[str, Any]] = {}
+    for point in points:
+        if seen.setdefault(_key(point), point) != point:
+            found = Words(f"two algorithms of one name at {_key(point)}")
+            raise Mistake("grid", found, "each by a name of its own: Algorithm(..., name=...)")
+
+
 def _plain(value: Any) -> Any:
     """Write a setting as JSON holds it; policies by their fields, others as they print."""
     if isinstance(value, Policy):
         return value.as_dict()
+    if isinstance(value, Algorithm) or callable(value):
+        return str(as_algorithm(value))
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 

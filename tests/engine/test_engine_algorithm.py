@@ -213,6 +213,12 @@ def test_compare_and_sweep_vary_it():
     assert "algorithm rank -> round_robin" in str(found)
 
 
+def test_two_algorithms_of_one_name_are_not_one_point():
+    same = [Algorithm(lambda *args, give=give: give, name="it") for give in (0, 1)]
+    with pytest.raises(ValueError, match="grid: two algorithms of one name at"):
+        planesched.sweep({"policy.algorithm": same}, "tdx", 3, 1, Workload([]), duration="1 ms")
+
+
 def test_the_page_runs_as_written(root, capsys):
     page = (root / "docs" / "how-to" / "algorithms.md").read_text()
     (block,) = re.findall(r"```python\n(.*?)```\n", page, re.DOTALL)
