@@ -117,7 +117,14 @@ else:
 
 
 def get_include() -> str:
-    """Return the folder to put on a C compiler's include path for ``planesched/step.h``."""
+    """Return the folder to put on a C compiler's include path for ``planesched/step.h``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> (Path(get_include()) / "planesched" / "step.h").is_file()
+    True
+    """
     from pathlib import Path
 
     return str(Path(__file__).parent / "include")

@@ -113,6 +113,12 @@ cdef class Outcome:
         Of a VM with controllers: the vector injected, and the one that an EOI ended; or 0.
     notes : Notes
         Of a VM with controllers: what became of a vector beside that.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> VM("vsm").vcpus[0].irq(1)
+    Outcome(was=0, now=1, reason=interrupt, fault=none, flags=switched|injected)
     """
 
     def __init__(
@@ -525,7 +531,15 @@ class VCPUs:
 
 
 cdef class VCPU:
-    """A light view of one vCPU of a VM."""
+    """A light view of one vCPU of a VM.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("vsm", planes=3).vcpus[0]
+    >>> vcpu.irq(2).now, vcpu.step("return").now, vcpu.current
+    (2, 1, 1)
+    """
 
     def __init__(self, VM vm not None, index):
         cdef int64_t n = <int64_t>vm.n_vcpus

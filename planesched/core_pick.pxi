@@ -39,6 +39,13 @@ def pick_many(candidates, policy, locked=None, out=None):
         If `candidates`, `locked` or `out` is of another dtype, or `policy` is no Policy.
     ValueError
         If shapes do not fit, `out` is read-only, or an int has more than 16 bits.
+
+    Examples
+    --------
+    >>> from planesched import Policy
+    >>> masks = np.array([0b0110, 0b0001, 0], np.uint16)
+    >>> pick_many(masks, Policy.preset("vsm", planes=3)).tolist()
+    [2, 0, -1]
     """
     cdef ps_policy c_policy
     cdef const uint16_t *masks

@@ -78,6 +78,11 @@ class InputError(ValueError):
         What stands there.
     expected : str
         What should stand there.
+
+    Examples
+    --------
+    >>> print(InputError("map.toml", 3, "0x2x", "a vector, 0 to 255"))
+    map.toml:3: found 0x2x, expected a vector, 0 to 255
     """
 
     def __init__(self, path: str, line: int, found: str, expected: str) -> None:

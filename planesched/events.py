@@ -36,7 +36,14 @@ NO_PLANE = 255
 
 
 class Event(IntEnum):
-    """Everything that can happen to a vCPU."""
+    """Everything that can happen to a vCPU.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> VM("vsm").vcpus[0].step(Event.IRQ, 1).now
+    1
+    """
 
     RESCHED = 0
     IRQ = 1
@@ -69,7 +76,14 @@ class ChipEvent(IntEnum):
 
     ``TPR`` comes with its value, a line with its vector; ``APIC_ON`` and ``APIC_OFF`` are the
     software enable of the spurious vector register.
-    """
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("vsm", controller="lapic").vcpus[0]
+    >>> vcpu.irq(1, 0x31).vector, vcpu.eoi(1).ended
+    (49, 49)
+        """
 
     EOI = 32
     TPR = 33
@@ -86,6 +100,13 @@ class Notes(IntFlag):
     ``DROPPED``: the vector posted is lost. ``REPOSTED``: a line that is up posted its vector.
     ``MORE``: the plane could take another at once, at a ``resched``. ``VINA_DROPPED`` and
     ``VINA_PENDING``: the VINA vector was dropped, or was pending already.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("vsm", controller="lapic").vcpus[0]
+    >>> vcpu.step("apic_off", 1).notes, vcpu.irq(1, 0x31).notes
+    (<Notes: 0>, <Notes.DROPPED: 1>)
     """
 
     DROPPED = 1
@@ -96,7 +117,14 @@ class Notes(IntFlag):
 
 
 class Reason(IntEnum):
-    """Why a plane was entered, or why the vCPU left for userspace."""
+    """Why a plane was entered, or why the vCPU left for userspace.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> VM("vsm_relay", planes=3).vcpus[0].irq(1).reason
+    <Reason.RELAY: 10>
+    """
 
     NONE = 0
     CALL = 1
@@ -113,7 +141,14 @@ class Reason(IntEnum):
 
 
 class Fault(IntEnum):
-    """Why an event was refused. A fault is a modelled result, not an error of the caller."""
+    """Why an event was refused. A fault is a modelled result, not an error of the caller.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> VM("vsm").vcpus[0].step("return").fault  # nothing is below plane 0
+    <Fault.UD: 1>
+    """
 
     NONE = 0
     UD = 1
@@ -128,7 +163,14 @@ class Fault(IntEnum):
 
 
 class Flags(IntFlag):
-    """What one step did, and (``BLOCKED``, ``USER``) the state that it left."""
+    """What one step did, and (``BLOCKED``, ``USER``) the state that it left.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> Flags.INJECTED in VM("vsm").vcpus[0].irq(1).flags
+    True
+    """
 
     SWITCHED = 1
     INJECTED = 2

@@ -38,6 +38,13 @@ class Controller:
     ------
     Mistake
         If a value is not one of these, a vector not in 16..255 or a plane not in 0..15.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("vsm", controller=Controller(auto_eoi=[0x31])).vcpus[0]
+    >>> vcpu.irq(1, 0x31).vector, vcpu.eoi(1).ended  # nothing is in service
+    (49, 0)
     """
 
     mask_by: str = "ppr"

@@ -163,7 +163,13 @@ _PRESETS = (
 
 
 def presets() -> Mapping[str, Preset]:
-    """Give every preset by name, in the order of the rules (section 2)."""
+    """Give every preset by name, in the order of the rules (section 2).
+
+    Examples
+    --------
+    >>> presets()["tdx"].title
+    'Intel TDX partitioning'
+    """
     return MappingProxyType({preset.name: preset for preset in _PRESETS})
 
 

@@ -53,6 +53,15 @@ cdef class UserScheduler:
     ------
     TypeError
         If `function` is none of these, or a C function of another signature.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("vsm:scheduler=user", planes=3).vcpus[0]
+    >>> vcpu.irq(2).reason.name, vcpu.user
+    ('INTERRUPT', True)
+    >>> UserScheduler(lambda state, now_ns, vcpu, reason: 2).answer(vcpu).now
+    2
     """
 
     def __init__(self, function=None, user=None):

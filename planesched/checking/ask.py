@@ -279,8 +279,8 @@ def diff(
     Examples
     --------
     >>> vsm = Policy.preset("vsm")
-    >>> diff(vsm, vsm.replace(gate="open")).trace.steps[-1].do
-    'irq 1'
+    >>> list(dict.fromkeys(step.do for step in diff(vsm, vsm.replace(gate="open")).trace.steps))
+    ['irq 1', 'mask 1', 'return']
     """
     planes = plane_count(planes)
     policies = (as_policy(first, planes, "first"), as_policy(second, planes, "second"))

@@ -154,7 +154,7 @@ class Distribution(Alike):
     >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
     >>> found = simulate("vsm", 2, 1, timer, duration="1 s", costs="any=3us").response["timer"]
     >>> found.count, found.mean_ns, found.quantile_ns(0.99), found.interval().half
-    (1000, 3000.0, 3000.0, 0.0)
+    (1001, 3000.0, 3000.0, 0.0)
     """
 
     count: int

@@ -82,7 +82,7 @@ class Result(Alike):
     >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
     >>> result = simulate("vsm", 2, 1, timer, duration="1 s", costs="any=3us")
     >>> result.stats.switches, result.levels, result.sojourn["level1"].max_ns
-    (2000, {'level0': 0, 'level1': 1}, 5000)
+    (2001, {'level0': 0, 'level1': 1}, 5000)
     """
 
     label: str

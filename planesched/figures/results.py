@@ -45,7 +45,7 @@ class Results(Sequence[Result], Alike):
     >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
     >>> found = compare(["vsm", "vsm:scheduler=user"], 2, 1, timer, duration="1 s", costs="any=3us")
     >>> found.labels, found["vsm"].stats.switches, found.difference("exits").value
-    (('vsm', 'vsm:scheduler=user'), 2000, 2.0)
+    (('vsm', 'vsm:scheduler=user'), 2001, 2.001)
     """
 
     def __init__(

@@ -115,6 +115,13 @@ def replay(
         If a line of it is malformed, or the trace cannot tell (see `traces.evidence`).
     ValueError
         If a number or name is out of range, or a level or plane does not exist.
+
+    Examples
+    --------
+    >>> levels = ["0x26-0x27=level1", "call_function_single=level2"]
+    >>> direct, relay = replay(":demo", ["vsm:marker=2", "vsm_relay"], plane_map=levels)
+    >>> direct.stats.switches, relay.stats.switches
+    (1133, 1551)
     """
     whole("log", log, 0)
     if not isinstance(plane_map, traces.PlaneMap):

@@ -104,6 +104,17 @@ cdef class Engine:
         If an argument is of the wrong type.
     MemoryError
         If there is no memory for so many vCPUs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from planesched import JOB
+    >>> engine = Engine("vsm", costs={"any": 30})
+    >>> engine.feed(np.array([(100, 50, 0, 0, 1, 0)], JOB))  # at 100 ns, 50 ns of work for plane 1
+    >>> engine.advance(1000)
+    True
+    >>> engine.jobs().sojourn[1].max_ns, engine.stats().switches
+    (80, 2)
     """
 
     def __cinit__(self):

@@ -49,8 +49,9 @@ class Costs:
 
     Examples
     --------
+    >>> from planesched.workload import Exponential
     >>> Costs({"any": "2 us", "call": Exponential("1 us")}, exit="10 us").table()[1:]
-    (10000, [(2, 1000.0, 0.0, 0, None)])
+    (10000, [(<Draw.EXPONENTIAL: 2>, 1000.0, 0.0, 0, None)])
     """
 
     reasons: Mapping[str, Any] = field(default_factory=dict)

@@ -37,6 +37,14 @@ class Workload:
     ValueError
         If two sources have one name, an `Ipis` follows a source that is none, or a plane, route or
         time is none.
+
+    Examples
+    --------
+    >>> from planesched.workload import Periodic, Poisson
+    >>> disk = Workload([Poisson("level0", "10 us", rate="2 kHz", name="disk")], busy=["level0"])
+    >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
+    >>> [source.name for source in (disk + timer).sources]
+    ['disk', 'timer']
     """
 
     sources: Iterable[Source | Recorded] = ()
