@@ -83,7 +83,7 @@ class ChipEvent(IntEnum):
     >>> vcpu = VM("vsm", controller="lapic").vcpus[0]
     >>> vcpu.irq(1, 0x31).vector, vcpu.eoi(1).ended
     (49, 49)
-        """
+    """
 
     EOI = 32
     TPR = 33
