@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     print_answer(args, found)
     if baseline is not None and args.format == "text" and not args.cite:
         print("", changed_text(found, baseline, None if args.wide else width()), sep="\n")
-    write_plot(args, found)
+    write_plot(args, found, scenario.title)
     return 130 if found.partial else 0
 
 

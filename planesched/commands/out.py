@@ -80,12 +80,12 @@ def new_log(timeline: str | None) -> NDArray[np.void] | None:
     return None if timeline is None else np.zeros(LOG_ROOM, OUTCOME)
 
 
-def write_plot(args: argparse.Namespace, results: Any) -> None:
+def write_plot(args: argparse.Namespace, results: Any, title: str = "") -> None:
     """Draw results, if ``--plot`` was given, and say where."""
     if args.plot is not None:
         from ..report.plots import overview_plot, save_plot
 
-        save_plot(overview_plot(results), args.plot)
+        save_plot(overview_plot(results, title), args.plot)
         say(args, f"plot: {args.plot}")
 
 

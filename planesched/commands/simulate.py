@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         )
     write_out(args, result)
     print_answer(args, result)
-    write_plot(args, result)
+    write_plot(args, result, scenario.title)
     if log is not None:
         written = log[(log["record"] == -1) & np.isin(log["vcpu"], result.vcpu_ids)]
         # Groups of vCPUs share the room; there are not more of them than vCPUs.

@@ -15,9 +15,6 @@ from .rests import rests_on, trace_text
 from .steps import steps_text
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from .result import Result
     from .results import Results
 
@@ -136,7 +133,7 @@ def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
         title,
         str(int(counts["finished"].sum())),
         str(left),
-        _of(counts) if injected or dead else "0",
+        _of(result, where) if injected or dead else "0",
         *(["starved"] * len(shown) if dead else shown),
         format_ns(sojourn.mean_ns if sojourn.count else None),
         format_ns(sojourn.quantile_ns(0.99)),
@@ -208,7 +205,7 @@ def _compared(results: "Results") -> list[tuple[str, ...]]:
         left = [int(rows_of["queued"].sum()) for rows_of in counts]
         if any(left):
             rows.append((f"jobs left, {where}", *map(str, left)))
-        taken = [_of(rows_of) for rows_of in counts]
+        taken = [_of(each, where) for each in results]
         if any(int(rows_of["injected"].sum()) for rows_of in counts):
             rows.append((f"injected of arrived, {where}", *taken))
     return rows
@@ -236,9 +233,12 @@ def _row(
     return (title, *cells)
 
 
-def _of(rows: "NDArray[np.void]") -> str:
-    """Say how many were injected of those that arrived: what quantiles are of."""
-    return f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum())}"
+def _of(result: "Result", where: int | str) -> str:
+    """Say how many were injected of those that arrived, and how many of these were made up."""
+    rows = result.rows[result.rows_of(where)]
+    text = f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum())}"
+    woken = 0 if where in result.sources else int(result.jobs.woken[result.plane_of(where)])
+    return f"{text} ({woken} made up)" if woken else text
 
 
 def _starved(found: Distribution, result: "Result", where: str) -> str:

@@ -18,7 +18,8 @@ _SHARES = ("running_share", "switching_share", "userspace_share", "blocked_share
 def result_columns(results: "Sequence[Result]") -> dict[str, list[Any]]:
     """Return one row a policy, one a plane and one a source of each result, as columns.
 
-    Times are in ns (``_ns``), rates a second of one vCPU (``_hz``), shares of vCPU time.
+    Times are in ns (``_ns``), rates a second of one vCPU (``_hz``), shares of vCPU time. Of what
+    arrived and was injected, `made_up` are busy periods of a trace that no interrupt began.
     """
     rows = [row for result in results for row in _rows(result)]
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
@@ -45,6 +46,7 @@ def _rows(result: "Result") -> list[dict[str, Any]]:
                 "idle_entries_hz",
                 *_SHARES,
                 "starved_ns",
+                "made_up",
             )
         )
         if kind == "policy":
@@ -64,6 +66,7 @@ def _rows(result: "Result") -> list[dict[str, Any]]:
             found["blocked_share"] = stats.blocked_ns[plane] / whole
             found["starved_ns"] = int(result.jobs.starved_ns[plane])
             found["idle_entries"] = int(stats.idle_entries[plane])
+            found["made_up"] = int(result.jobs.woken[plane])
         out.append(row | found)
     assert len(out) == 1 + result.planes + n_sources
     return out

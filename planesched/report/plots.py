@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import Mistake, TypeMistake, Words
 from ..figures.planes import Stats
 from ..figures.result import Result
+from ..figures.written import written_by
 from ..files import check_target, replacing
 from ..text import format_ns
 
@@ -94,8 +95,12 @@ def switch_plot(results: Any) -> Any:
     return figure
 
 
-def overview_plot(results: Any) -> Any:
-    """Draw `latency_plot`, and below it `switch_plot`; takes, gives and raises what these do."""
+def overview_plot(results: Any, title: str = "") -> Any:
+    """Draw `latency_plot`, and below it `switch_plot`; takes, gives and raises what these do.
+
+    At its foot stands what it rests on: version, costs, seed and the digest of the input, where the
+    results know them; above all `title`.
+    """
     named = _named(results)
     panels = _panels(named)
     columns = max(len(panels), len(named))
@@ -105,7 +110,22 @@ def overview_plot(results: Any) -> Any:
     above, below = figure.subfigures(2, 1, height_ratios=heights)
     _draw_latency(above, panels, list(named))
     _draw_switches(below, named, columns)
+    if title:
+        above.suptitle(f"{title}\n{above.get_suptitle()}", x=0.01, ha="left", fontsize=10)
+    below.supxlabel(", ".join(_rests_on(named)), x=0.99, ha="right", fontsize=6, color=INK)
     return figure
+
+
+def _rests_on(results: Mapping[str, Result | Stats]) -> list[str]:
+    """Say what results rest on, as far as they know."""
+    first = next(iter(results.values()))
+    if not isinstance(first, Result):
+        return []
+    given = first.given
+    trace = given.get("trace", {})
+    out = [str(trace["path"])] if "path" in trace else [f"seed {first.seed}"]
+    out.append(f"input {trace.get('digest') or given.get('digest')}")
+    return [*out, f"costs {given.get('costs') or 'none'}", f"planesched {written_by()['version']}"]
 
 
 def check_plot(path: str | os.PathLike[str]) -> None:
@@ -273,6 +293,8 @@ def _line(ax: Any, curve: _Curve, number: int, left: int) -> Any:
 
 def _percent(ax: Any, most: float) -> None:
     nines = [10**n for n in range(1, 20) if 10**n <= most]
+    # The labels grow with each nine: no more of them than stand beside each other.
+    nines = nines[:: -1 if len(nines) < 4 else -2][::-1]
     ax.set_xscale("log")
     ax.set_xlim(1, most * 1.15)
     ax.set_xticks([2, *nines], [f"{100 - 100 / x:.15g}%" for x in (2, *nines)])

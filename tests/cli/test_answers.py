@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,38 @@ def test_what_is_no_answer(high, tmp_path, capsys):
     assert "found the schema None, expected planesched.results" in capsys.readouterr().err
     assert main(["compare"]) == 2
     assert "SCENARIO: none, expected a .toml file, a name, or --again" in capsys.readouterr().err
+
+
+def test_what_was_made_up_is_told_apart(capsys):
+    """Busy periods that no interrupt began are jobs; the count beside the quantiles says so."""
+    words = ("replay", ":demo", "--map", "0x26-0x27=level1", "--policy", "vsm")
+    out = " ".join(told(capsys, *words).split())
+    assert (
+        "148 busy periods that no interrupt began: made up as jobs of level0" in out
+    )
+    assert "662 of 662 (148 made up)" in out
+    csv = told(capsys, *words, "--format", "csv").splitlines()
+    rows = [dict(zip(csv[0].split(","), line.split(","), strict=True)) for line in csv[1:]]
+    made_up = {row["name"]: row["made_up"] for row in rows if row["made_up"]}
+    assert made_up == {"plane 0": "148", "plane 1": "0"}
+
+
+def test_a_plot_says_what_it_rests_on(tmp_path, high, capsys):
+    """Title, seed, costs, digest and version are on it."""
+    path = tmp_path / "both.svg"
+    told(capsys, "compare", high, "--no-steps", "--plot", str(path))
+    svg = path.read_text()
+    for words in ("the highest plane dominates", "seed 1", "costs any 1.00 us", "planesched 0"):
+        assert words in svg
+
+
+def test_ticks_of_percentiles_do_not_touch():
+    """Their labels grow with each nine; drawn, none covers the next."""
+    from planesched.report.plots import latency_plot
+
+    figure = latency_plot(compare("vsm", 2, 1, TIMER, duration="200 s"))
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        boxes = [tick.get_window_extent() for tick in ax.get_xticklabels() if tick.get_text()]
+        assert len(boxes) >= 3
+        assert all(one.x1 + 2 < other.x0 for one, other in pairwise(boxes))
