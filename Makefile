@@ -30,10 +30,10 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest freestanding amalgamation lint stubs bench lib install clean
+.PHONY: help build test rest debug ctest freestanding kernel-qemu amalgamation lint stubs bench lib install clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 $(V)/python:
 	$(PYTHON) -m venv .venv
@@ -64,6 +64,9 @@ ctest: $(C_BINS) $(TSAN_BIN)  ## Compile headers and C with strict warnings; run
 
 freestanding:  ## Compile the rules as kernels are, for x86-64, arm64 and riscv64
 	@csrc/tests/freestanding/check.sh $(CCS)
+
+kernel-qemu: build  ## Build the Linux module and run it in a Debian kernel under QEMU
+	PATH="$(CURDIR)/$(V):$$PATH" docs/examples/kernel/qemu.sh tests/data/conformance/*.toml
 
 amalgamation: $(AMALGAMATED)  ## Write the C library as build/amalgamation/planesched.h and .c
 

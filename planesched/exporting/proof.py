@@ -4,6 +4,7 @@ from ..policy import Policy
 from .shape import Shape, policy_numbers, state_fields
 from .source import rules
 from .texts import Asked
+from .write_c import KERNEL, C
 
 __all__ = ["proof_text"]
 
@@ -185,6 +186,7 @@ def proof_text(asked: Asked, shape: Shape, text: str) -> str:
     fields = state_fields() if asked.whole_step else shape.fields()
     masks = [each for each in fields if each not in ("current", "status")]
     masks = ["online", *(each for each in masks if each != "online")]
+    named = (KERNEL if asked.style == "kernel" else C).named
     names = {"state": state, "name": asked.name}
     step = asked.whole_step
     how = "cc -O2 -DNDEBUG -I\"$(python -c 'import planesched as p; print(p.get_include())')\""
@@ -196,7 +198,7 @@ def proof_text(asked: Asked, shape: Shape, text: str) -> str:
         n_masks=len(masks),
         pointed=", ".join(f"&s->{each}" for each in masks),
         masks=", ".join(f"&s.{each}" for each in masks),
-        copies="\n".join(f"    to->{each} = s->{each};" for each in fields),
+        copies="\n".join(f"    to->{named(each)} = s->{each};" for each in fields),
         compare=(_STEP if step else _PICK).format(**names),
         statuses="    s.status = (uint8_t)(number % 3u);\n    number /= 3u;" if step else "",
         random_status="    s.status = (uint8_t)(draw() % 3u);" if step else "",

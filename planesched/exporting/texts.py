@@ -135,7 +135,7 @@ def _struct(dialect: Dialect, name: str, fields: Sequence[str]) -> list[str]:
         line = longer
     lines.append(f"{line}; /* bit p: plane p */")
     if "current" in fields:
-        lines.append(f"{dialect.indent}{dialect.signed} current;")
+        lines.append(f"{dialect.indent}{dialect.signed} {dialect.named('current')};")
     if "status" in fields:
         lines.append(f"{dialect.indent}{dialect.small} status; /* 1: in userspace, 2: blocked */")
     return [*lines, "};"]

@@ -24,11 +24,16 @@ class Dialect:
     first: bool = False  # declarations come before statements
     lowest: str = "__builtin_ctz({})"
     highest: str = "31 - __builtin_clz({})"
+    current: str = "current"  # the field's name; in Linux that is a macro
+
+    def named(self, field: str) -> str:
+        """Return what a field of the state is called."""
+        return self.current if field == "current" else field
 
 
 KERNEL = Dialect(
     "u16", "u8", "s8", "unsigned int", "bool", "\t", 80, first=True,
-    lowest="__ffs({})", highest="__fls({})",
+    lowest="__ffs({})", highest="__fls({})", current="current_plane",
 )  # fmt: skip
 C = Dialect("uint16_t", "uint8_t", "int8_t", "unsigned", "int", "    ", 100)
 
@@ -57,7 +62,7 @@ class _Writer:
             case t.Var(name, _, _):
                 return name, 12
             case t.Field(name):
-                return f"{self.dialect.pointer}->{name}", 12
+                return self._field(name), 12
             case t.Entry(table, index):
                 return f"{table}[{self.text(index)}]", 12
             case t.Count(which, of):
@@ -75,6 +80,9 @@ class _Writer:
                 return f"{name}({given})", 12
             case t.Binary(op, left, right):
                 return self._binary(op, left, right)
+
+    def _field(self, name: str) -> str:
+        return f"{self.dialect.pointer}->{self.dialect.named(name)}"
 
     def _number(self, value: int) -> str:
         if value < 0:  # all bits above those of a set of planes
@@ -150,7 +158,7 @@ class _Writer:
                 yield self._indented("}", depth)
 
     def _put(self, field: str, value: t.Expr, depth: int) -> Iterator[str]:
-        target = f"{self.dialect.pointer}->{field}"
+        target = self._field(field)
         for op in ("|", "&"):
             if isinstance(value, t.Binary) and (value.op, value.left) == (op, t.Field(field)):
                 yield from self._long(f"{target} {op}= ", value.right, depth)

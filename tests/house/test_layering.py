@@ -28,7 +28,13 @@ RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 TOP = {"__init__", "__main__", "cli", "commands"}
 
 HEADERS = {
-    "platform.h": {"linux/bug.h", "linux/stddef.h", "linux/string.h", "linux/types.h"},
+    "platform.h": {
+        "asm/current.h",
+        "linux/bug.h",
+        "linux/stddef.h",
+        "linux/string.h",
+        "linux/types.h",
+    },
     "bitmap.h": {"platform.h"},
     "policy.h": {"bitmap.h"},
     "state.h": {"policy.h"},

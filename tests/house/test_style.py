@@ -76,7 +76,8 @@ def test_lines_are_short():
     wrong = []
     for place, line in lines(CODE - {".py", ".pyi"}):
         wrong += [f"{place}: {len(line)} columns"] if len(line) > MAX_COLUMNS else []
-        wrong += [f"{place}: a tab"] if "\t" in line else []
+        tabs = "\t" in line and "docs/examples/kernel/" not in str(place)  # there as in Linux
+        wrong += [f"{place}: a tab"] if tabs else []
         wrong += [f"{place}: a blank at the end"] if line != line.rstrip() else []
     assert not wrong, listed(wrong)
 

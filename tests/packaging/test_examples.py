@@ -14,6 +14,8 @@ pytestmark = pytest.mark.wheel
 ROOT = Path(__file__).parents[2]
 # With packages of the extra `integration`.
 WITH_OTHERS = {"numba", "scipy", "userspace"}
+# Built and run by `make kernel-qemu` and `make rust`.
+BY_MAKE = {"kernel", "rust"}
 EXAMPLES = sorted(path.parent for path in (ROOT / "docs" / "examples").glob("*/README.md"))
 
 
@@ -69,6 +71,7 @@ def test_there_are_examples_and_the_index_names_each():
     [
         pytest.param(path, marks=pytest.mark.integration if path.name in WITH_OTHERS else ())
         for path in EXAMPLES
+        if path.name not in BY_MAKE
     ],
     ids=lambda path: path.name,
 )

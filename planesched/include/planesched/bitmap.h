@@ -8,7 +8,7 @@
 
 /* A function that is seldom called: standing apart, it leaves the rest small enough to inline. */
 #if defined(__GNUC__)
-#define PS_SELDOM static __attribute__((noinline, cold, unused))
+#define PS_SELDOM static __attribute__((__noinline__, __cold__, __unused__))
 #else
 #define PS_SELDOM static inline
 #endif

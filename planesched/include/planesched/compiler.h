@@ -6,7 +6,7 @@
 
 /* A function that is worth a copy wherever it is called: its arguments are known there. */
 #if defined(__GNUC__)
-#define PS_INLINE static inline __attribute__((always_inline))
+#define PS_INLINE static inline __attribute__((__always_inline__))
 #else
 #define PS_INLINE static inline
 #endif

@@ -19,6 +19,10 @@
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <asm/current.h>
+/* A macro of Linux with the name of a field of ours: include its headers before these, and say
+ * get_current() after them. */
+#undef current
 #ifdef NDEBUG
 #define PS_ASSERT(condition) ((void)0)
 #else
