@@ -11,8 +11,9 @@ from .format import EVENT, STAMP, Family
 __all__ = ["FLAGS", "TASK", "TRACEFS", "flags_of"]
 
 # The comm may hold anything, blanks and dashes too. It is the rest of the line that makes the
-# pattern unambiguous: a comm of 15 letters cannot hold "-1 [0] .... 1.000000: x: ".
-TASK = rb"[^\0]*?-(\d{1,10}) +(?:\([ \d-]{1,12}\) +)?"
+# pattern unambiguous: a comm of 15 letters cannot hold "-1 [0] .... 1.000000: x: ". The kernel pads
+# it to 16 letters, which is tried first and saves a walk over them.
+TASK = rb"(?:[^\0]{16}|[^\0]*?)-(\d{1,10}) +(?:\([ \d-]{1,12}\) +)?"
 FLAGS = rb"[.a-zA-Z#\d]{4,8}"
 
 _MATCH = re.compile(TASK + rb"\[\d+\] +(?:" + FLAGS + rb" +)?" + STAMP + rb" " + EVENT).match
