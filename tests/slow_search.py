@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from planesched.checking.alphabet import guest_os
 from planesched.events import MASKS, Event, Fault, Flags, Reason
 from planesched.policy import Call, Force, Policy, Rank
-from planesched.reference import NOBODY, Rules, Values, boot_state, default_pick, own_of, prepare
+from planesched.reference import (
+    NOBODY,
+    USER,
+    Rules,
+    Values,
+    boot_state,
+    default_pick,
+    own_of,
+    prepare,
+    step,
+)
 
 IRQ, NMI, TRAP = MASKS.index("irq"), MASKS.index("nmi"), MASKS.index("trap")
 OF_SELF = {"cli", "sti", "mask", "unmask"}
@@ -125,7 +135,17 @@ class SlowSearch:
             wrong.append("work_conserving")
         if not rules.user and not rules.blocked and rules.unstarted >> rules.current & 1:
             wrong.append("started")
-        return wrong
+        return wrong if self.settles(state) else [*wrong, "settles"]
+
+    def settles(self, state: Values) -> bool:
+        """Tell whether five answers of userspace do, if it has any."""
+        for _ in range(5):
+            plane = default_pick(self.policy, state) if state[-1] & USER else None
+            if plane is None:
+                return True
+            asked = prepare(self.policy, state, plane)
+            state, _ = step(self.policy, asked, Event.ENTER, plane)
+        return not state[-1] & USER
 
     def wrong_step(self, before: Values, after: Values, event, plane: int) -> list[str]:
         rules, wrong = self.rules, []

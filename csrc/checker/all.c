@@ -36,6 +36,8 @@ static int breaks(const struct ps_search *search, uint32_t id, unsigned property
         return search->swept && !(mark & PS_DONE);
     if (property == PS_PROGRESS)
         return search->swept && (mark & PS_ALIVE) != 0;
+    if (property == PS_SETTLES)
+        return ps_breaks_settling(&search->sys, world) != 0;
     return (ps_breaks_state(&search->sys, world) >> property & 1u) != 0;
 }
 

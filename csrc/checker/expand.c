@@ -84,6 +84,9 @@ static void load_origin(const struct ps_search *search, struct ps_piece *piece, 
     origin->delivered = 0;
     origin->idles = 0;
     note_broken(search, piece, ps_breaks_state(&search->sys, &origin->world), id, PS_MAX_ACTS);
+    if (search->wanted >> PS_SETTLES & 1u)
+        note_broken(search, piece, ps_breaks_settling(&search->sys, &origin->world), id,
+                    PS_MAX_ACTS);
     if (search->sys.lockstep)
         expand_lockstep(search, piece, id, &origin->world, key);
 }

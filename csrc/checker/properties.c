@@ -30,6 +30,33 @@ unsigned ps_breaks_state(const struct ps_system *sys, const struct ps_world *wor
     return broken;
 }
 
+/* Exits that may follow one another while no time passes. */
+#define PS_MOST_EXITS 5u
+
+/* Whether a vCPU in userspace comes out of it: no answer leads back, and back again. */
+static int settles(const struct ps_policy *policy, const struct ps_state *at)
+{
+    struct ps_state s = *at;
+    for (unsigned exits = 0; s.status & PS_STATUS_USER; exits++) {
+        const unsigned plane = ps_default_pick(policy, &s);
+        if (plane == PS_NO_PLANE)
+            return 1;
+        if (exits == PS_MOST_EXITS)
+            return 0;
+        s.req_exit = ps_requests(policy, &s, plane);
+        ps_step(policy, &s, PS_EVENT_ENTER, plane);
+    }
+    return 1;
+}
+
+unsigned ps_breaks_settling(const struct ps_system *sys, const struct ps_world *world)
+{
+    for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++)
+        if (!settles(ps_policy_of(sys, vcpu), &world->vcpus[vcpu]))
+            return PS_BROKEN(SETTLES);
+    return 0;
+}
+
 /* Pending bits that went although nobody took them. */
 static int loses_pending(const struct ps_state *before, const struct ps_state *after,
                          const struct ps_act *act, struct ps_outcome out)

@@ -30,6 +30,7 @@ enum {
     PS_STARTED,
     PS_FORCED,
     PS_SPURIOUS,
+    PS_SETTLES,
     PS_SAME_CHOICE, /* lockstep: both policies do the same */
     PS_N_LOCAL,
     PS_DELIVERY = PS_N_LOCAL,
@@ -237,6 +238,8 @@ uint32_t ps_search_find(const struct ps_search *search, const uint64_t *key);
 
 /* Properties of one state and of one act, as bits (properties.c). */
 unsigned ps_breaks_state(const struct ps_system *sys, const struct ps_world *world);
+/* The one of these that steps on: PS_SETTLES. */
+unsigned ps_breaks_settling(const struct ps_system *sys, const struct ps_world *world);
 unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *before,
                        const struct ps_world *after, const struct ps_act *act, unsigned stepped,
                        struct ps_outcome out);

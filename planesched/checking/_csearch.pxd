@@ -18,6 +18,7 @@ cdef extern from "checker/search.h" nogil:
         PS_STARTED
         PS_FORCED
         PS_SPURIOUS
+        PS_SETTLES
         PS_SAME_CHOICE
         PS_N_LOCAL
         PS_DELIVERY

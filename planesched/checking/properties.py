@@ -13,6 +13,7 @@ from .search import (
     NOTHING_LOST,
     PRIORITY,
     PROGRESS,
+    SETTLES,
     SPURIOUS,
     STARTED,
     WAKEUP,
@@ -125,6 +126,14 @@ _ALL = (
         "nothing injected and no call that waited.",
         "switched by interrupt, relay, force or user, and not runnable(now) before => injected, "
         "nmi, vina or user'",
+        usual=False,
+    ),
+    Property(
+        "settles",
+        SETTLES,
+        "A vCPU in userspace comes out of it: the default userspace scheduler's answers lead to "
+        "at most five exits while no time passes.",
+        "user => after at most 5 answers: not user, or no plane to enter",
         usual=False,
     ),
 )

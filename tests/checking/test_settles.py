@@ -1,0 +1,52 @@
+"""With the default userspace scheduler exits come to an end, under every preset and near it.
+
+A livelock of exits would be one in which no time passes: userspace enters a plane, the re-check
+takes the vCPU out again, and so on. Every state that can be reached is looked at.
+"""
+
+import pytest
+from compare import policies
+
+from planesched import Policy, check, presets
+
+GUESTS = "irq,halt,call,return,mask,unmask,answer"
+MORE = "nmi,intercept,cli,sti,start,stop,hold,release,force"
+
+
+def in_userspace(preset, planes):
+    """Give a preset as userspace schedules it, and every policy one field away from it."""
+    policy = Policy.preset(preset, planes).replace(scheduler="user")
+    found = {policy: None}
+    for name, value in policies.changes(planes):
+        try:
+            changed = policy.replace(**{name: value})
+            changed.check_planes(planes)
+        except ValueError:  # the value needs a marker, or the marker is needed
+            continue
+        if changed.scheduler.name == "user":
+            found[changed] = None
+    return list(found)
+
+
+def looked_at(preset, planes, events):
+    """Look at every state of every such policy; give how many there were."""
+    total = 0
+    for policy in in_userspace(preset, planes):
+        report = check(policy, planes, events=events, properties="settles", threads=2)
+        assert report.coverage.exhausted, str(policy)
+        assert report.verdicts["settles"].holds, f"{policy}\n{report}"
+        total += report.coverage.states
+    return total
+
+
+@pytest.mark.parametrize("planes", [2, 3])
+@pytest.mark.parametrize("preset", presets())
+def test_every_state_that_guests_lead_to(preset, planes):
+    assert looked_at(preset, planes, GUESTS) > 1_000
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("planes", "more"), [(2, MORE), (3, "nmi,cli,sti")])
+@pytest.mark.parametrize("preset", presets())
+def test_every_state_that_the_host_leads_to_too(preset, planes, more):
+    assert looked_at(preset, planes, f"{GUESTS},{more}") > 1_000_000
