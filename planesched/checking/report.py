@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..policy import Policy
-from ..text import counted
+from ..text import counted, fill, fitted, width
 from .counterexample import Trace, said, table
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
@@ -167,7 +167,17 @@ class Report:
         vcpus, planes = counted(self.vcpus, "vCPU"), counted(self.planes, "plane")
         head = f"{planes}, {vcpus}, events {', '.join(self.events)}"
         told = [verdict.text for verdict in self.verdicts.values()]
-        return "\n".join([head, str(self.coverage), "", *told])
+        return "\n".join([_wrapped([self._verdict(), head, str(self.coverage)]), "", *told])
+
+    def _verdict(self) -> str:
+        """Say first what was found."""
+        broken = [name for name, each in self.verdicts.items() if each.holds is False]
+        unknown = [name for name, each in self.verdicts.items() if each.holds is None]
+        if broken:
+            return f"broken: {', '.join(broken)} (of {len(self.verdicts)} properties)"
+        if unknown:
+            return f"not told: {', '.join(unknown)}; none is broken so far"
+        return "everything that was asked holds in all states"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
@@ -232,14 +242,15 @@ class DiffReport:
         lines += [f"events: {', '.join(self.events)}", str(self.coverage)]
         if self.trace is None:
             told = "no sequence of these events tells them apart" if self.same else ""
-            return "\n".join([*lines, told or "no difference so far, with these events"])
+            return _wrapped([told or "no difference so far, with these events", *lines])
         steps = len(self.trace) // 2
         of = "" if self.coverage.exhausted else " at least"
-        lines.append(
+        found = (
             f"with these events {self.differing:,} of {self.coverage.states:,} states differ{of}; "
-            f"the shortest way to a difference has {counted(steps, 'step')}:"
+            f"the shortest way to a difference has {counted(steps, 'step')}, below"
         )
-        return "\n".join([*lines, *("  " + line for line in self._columns())])
+        steps_shown = "\n".join("  " + line for line in self._columns())
+        return f"{_wrapped([found, *lines])}\n{steps_shown}"
 
     def _differing(self) -> str:
         return ", ".join(f"{key}: {a} | {b}" for key, (a, b) in self.fields.items())
@@ -248,11 +259,14 @@ class DiffReport:
         """Lay the steps out, with what each of the two does beside the other."""
         assert self.trace is not None, "there is a difference to show"
         starts = [said(state) for state in self.trace.start]
-        rows = [["step", "event", *self.labels], ["", "", *starts]]
+        header, rows = ["step", "event", *self.labels], [["", "", *starts]]
         steps = self.trace.steps
         for number, (one, other) in enumerate(zip(steps[::2], steps[1::2], strict=True), 1):
             rows.append([str(number), one.do, one.said(0), other.said(1)])
-        return table(rows)
+        lines = table([header, *rows])
+        if max(map(len, lines)) <= width() - 2:
+            return lines
+        return fitted(header, rows, width() - 2).splitlines()
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
@@ -297,12 +311,12 @@ class Matrix:
     def text(self) -> str:
         """The table, with a row a policy and a column a property."""
         names = list(next(iter(self.reports.values())).verdicts)
-        rows = [["", *names, "states"]]
+        rows = []
         for name, report in self.reports.items():
             cells = [report.verdicts[key].short for key in names]
             more = "" if report.coverage.exhausted else "+"
             rows.append([name, *cells, f"{report.coverage.states:,}{more}"])
-        lines = list(table(rows))
+        lines = fitted(["", *names, "states"], rows, width()).splitlines()
         if self.unreached:
             lines.append(f"not reached: {', '.join(self.unreached)}")
         return "\n".join(lines)
@@ -312,6 +326,10 @@ class Matrix:
         found = {name: report.as_dict() for name, report in self.reports.items()}
         policies = {**found, **dict.fromkeys(self.unreached)}
         return {"schema": "planesched-matrix-1", "policies": policies}
+
+
+def _wrapped(texts: list[str]) -> str:
+    return "\n".join(line for text in texts for line in fill(text, width(), hang=2))
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

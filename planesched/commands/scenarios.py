@@ -39,7 +39,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     blocks = [
         "\n".join(
-            [f"{item.name}: {item.title}", *fill(" ".join(item.origin.split()), width(), indent=4)]
+            [
+                *fill(f"{item.name}: {item.title}", width(), hang=2),
+                *fill(" ".join(item.origin.split()), width(), indent=4),
+            ]
         )
         for item in found
     ]

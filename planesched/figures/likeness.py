@@ -1,13 +1,12 @@
 """Like for like: the fields in which policies differ, and the steps between them."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..algorithm import Algorithm
 from ..policy import Policy
 
 if TYPE_CHECKING:
-    from .result import Result
+    from .results import Results
 
 __all__ = ["changes", "likeness", "steps", "unlike"]
 
@@ -50,7 +49,7 @@ def steps(label: str, one: Policy, other: Policy) -> dict[str, Policy]:
     return out
 
 
-def likeness(results: "Sequence[Result]") -> list[str]:
+def likeness(results: "Results") -> list[str]:
     """Return, for each policy but the first, how it differs from the first."""
     first = results[0]
     out = []

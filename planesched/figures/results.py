@@ -26,8 +26,10 @@ METRICS = (
 )  # fmt: skip
 
 
-class Results(Sequence[Result], Alike):
+class Results(Alike):
     """Results of several policies on the same arrivals and service times.
+
+    A sequence of `Result`, but of no such type: ``polars.DataFrame(results)`` takes it by Arrow.
 
     Parameters
     ----------

@@ -220,7 +220,7 @@ def _row(
 ) -> tuple[str, ...]:
     cells = []
     for place, result in enumerate(results):
-        value = result.interval(metric, where).value
+        value = _value(result, metric, where)
         if where is not None and starved(result, result.plane_of(where)):
             cells.append(_starved(result.sojourn[where], result, where))
         elif math.isnan(value):
@@ -231,6 +231,14 @@ def _row(
             apart = results.difference(metric, where, label=result.label)
             cells.append(f"{write(value)} {_apart(apart, write)}")
     return (title, *cells)
+
+
+def _value(result: "Result", metric: str, where: str | None) -> float:
+    """Return a figure; of rates that of the whole time, as everywhere else."""
+    if metric.endswith("_hz"):
+        count = result.stats.switches if metric.startswith("switches") else result.stats.exits
+        return per_second(result, count)
+    return result.interval(metric, where).value
 
 
 def _of(result: "Result", where: int | str) -> str:

@@ -81,14 +81,15 @@ def curves(swept: "Sweep") -> Curves:
         raise Mistake("grid", Words(", ".join(swept.settings) or "nothing"), expected)
     x = max(numeric, key=lambda name: numeric[name])
     others = [name for name in swept.settings if name != x and len(values[name]) > 1]
-    several = len({row["policy"] for row in rows}) > 1
+    told = "policy_given" in swept.settings  # a policy of the grid is its own label
+    several = len({row["policy"] for row in rows}) > 1 and not told
     facets: dict[str, dict[str, Points]] = {}
     lines: dict[str, None] = {}
     for row in rows:
         facet, y = _shown(row)
         if y is None:
             continue
-        named = [f"{name.removeprefix('policy_')} {row[name]}" for name in others]
+        named = [_named_value(name, row[name]) for name in others]
         line = ", ".join([*([row["policy"]] if several else []), *named]) or row["policy"]
         lines.setdefault(line)
         facets.setdefault(facet, {}).setdefault(line, []).append((float(row[x]), float(y)))
@@ -96,6 +97,10 @@ def curves(swept: "Sweep") -> Curves:
         for points in by_line.values():
             points.sort()
     return Curves(x, tuple(lines), facets)
+
+
+def _named_value(name: str, value: Any) -> str:
+    return str(value) if name == "policy_given" else f"{name.removeprefix('policy_')} {value}"
 
 
 def _shown(row: Mapping[str, Any]) -> tuple[str, Any]:

@@ -449,7 +449,8 @@ def _table(swept: Sweep, columns: int | None) -> str:
     rows = swept.rows()
     points = [row for row in rows if row["kind"] == "policy"]
     sources = list(dict.fromkeys(row["name"] for row in rows if row["kind"] == "source"))
-    several = len({row["policy"] for row in points}) > 1
+    labels = {row["policy"] for row in points}
+    several = len(labels) > 1 and "policy_given" not in swept.settings
     first = [*swept.settings, *(["policy"] if several else [])]
     header = [", ".join(first), "guest OS", "switching", "userspace", "switches/s", "exits/s"]
     header += [f"response p99, {source}" for source in sources]

@@ -175,9 +175,7 @@ def test_what_was_made_up_is_told_apart(capsys):
     """Busy periods that no interrupt began are jobs; the count beside the quantiles says so."""
     words = ("replay", ":demo", "--map", "0x26-0x27=level1", "--policy", "vsm")
     out = " ".join(told(capsys, *words).split())
-    assert (
-        "148 busy periods that no interrupt began: made up as jobs of level0" in out
-    )
+    assert "148 busy periods that no interrupt began: made up as jobs of level0" in out
     assert "662 of 662 (148 made up)" in out
     csv = told(capsys, *words, "--format", "csv").splitlines()
     rows = [dict(zip(csv[0].split(","), line.split(","), strict=True)) for line in csv[1:]]
@@ -204,3 +202,48 @@ def test_ticks_of_percentiles_do_not_touch():
         boxes = [tick.get_window_extent() for tick in ax.get_xticklabels() if tick.get_text()]
         assert len(boxes) >= 3
         assert all(one.x1 + 2 < other.x0 for one, other in pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("demo",),
+        ("check", "vsm"),
+        ("check", "--matrix", "--planes", "2"),
+        ("diff", "vsm", "openhcl"),
+        ("policies",),
+        ("scenarios",),
+        ("trace", ":demo"),
+        ("simulate", "svsm-vtpm", "--duration", "20ms"),
+        ("compare", "vsm-boot", "--duration", "20ms"),
+        ("sweep", "exit-cost", "--duration", "5ms"),
+    ],
+)
+def test_in_a_pipe_no_line_is_wider_than_80(words, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    main([*words])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
+def test_the_answer_of_a_search_comes_first(capsys):
+    assert main(["check", "vsm"]) == 0
+    assert capsys.readouterr().out.startswith("everything that was asked holds in all states\n")
+    assert main(["check", "kvm_planes"]) == 1
+    assert capsys.readouterr().out.startswith("broken: wakeup, delivery (of 9 properties)\n")
+
+
+def test_frames_take_results_by_arrow(relayed):
+    import polars as pl
+
+    frame = pl.DataFrame(relayed)
+    assert frame.columns == list(relayed.table())
+    assert frame["exits"].dtype == pl.Int64
+    assert list(relayed) == [relayed[0], relayed[1]]
+
+
+def test_policies_of_a_grid_are_named_once(high, capsys):
+    grid = ("--grid", "policy=vsm,vsm:scheduler=user", "--grid", "costs.exit=5us,20us")
+    out = told(capsys, "sweep", high, *grid, "--duration", "20ms")
+    assert "vsm:scheduler=user, 5.00 us  " in out
+    assert "vsm:scheduler=user costs " in " ".join(out.split("\n\n")[0].split())
+    assert "given" not in out.split("\n\n")[0]
