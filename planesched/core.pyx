@@ -75,7 +75,7 @@ from .checks import (
     vcpu_count,
     whole,
 )
-from .errors import Mistake, TypeMistake, Words
+from .errors import Mistake, TypeMistake
 from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
 from .events import chip_event_number, event_number
 from .figures.planes import Stats
@@ -200,8 +200,8 @@ cdef int abi_version() noexcept nogil:
 cdef int fill_policy(ps_policy *out, object policy) except -1:
     """Translate a Policy that goes where no algorithm of one's own is asked."""
     if policy.has_algorithm:
-        found = Words(f"algorithm={policy.algorithm}")
-        raise Mistake("algorithm", found, "rank: another one is not asked here")
+        expected = "rank: another one is not asked here"
+        raise Mistake("algorithm", policy.algorithm, expected)
     return fill_fields(out, policy)
 
 
@@ -329,8 +329,8 @@ cdef class VM:
         self.posted = NULL
         if self._controller is not None:
             if self.algorithm.pick is not NULL:
-                found = Words(f"algorithm={policy.algorithm}")
-                raise Mistake("algorithm", found, "rank, with interrupt controllers")
+                expected = "rank, with interrupt controllers"
+                raise Mistake("algorithm", policy.algorithm, expected)
             fill_chips(self)
 
     def __dealloc__(self):

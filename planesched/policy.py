@@ -218,7 +218,7 @@ class Policy:
         object.__setattr__(self, "algorithm", as_algorithm(self.algorithm))
         if self.has_algorithm and self.scheduler == Scheduler.user:
             expected = "rank, with scheduler=user: there userspace picks, see userspace="
-            raise Mistake("algorithm", Words(f"algorithm={self.algorithm}"), expected)
+            raise Mistake("algorithm", self.algorithm, expected)
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with some fields changed, validated anew."""

@@ -18,7 +18,7 @@ from planesched.checking cimport _csearch as c
 from planesched.core cimport Outcome, Picker, fill_algorithm, fill_policy
 from planesched.csched cimport ps_boot, ps_outcome, ps_policy, ps_state
 
-from ..errors import Mistake, Words
+from ..errors import Mistake
 from ..layouts import ACT, STATE
 
 __all__ = ["KickSearch", "KickState", "Search"]
@@ -321,7 +321,7 @@ cdef Picker picker_for(ps_policy *out, policy):
     cdef Picker picker = fill_algorithm(out, policy)
     if not picker.c.pure:
         raise Mistake(
-            "algorithm", Words(f"algorithm={policy.algorithm}"),
+            "algorithm", policy.algorithm,
             "a pure one: a search asks about each state once, in any order. Algorithm(..., "
             "pure=True) says that it answers by what it is asked alone",
         )

@@ -53,7 +53,7 @@ struct ps_case {{
 
 
 def c_table(paths: Iterable[str | os.PathLike[str]]) -> str:
-    """Return the cases of some files as a C header.
+    """Return the cases of some files as a C header, those that ps_step alone runs.
 
     Raises
     ------
@@ -65,6 +65,8 @@ def c_table(paths: Iterable[str | os.PathLike[str]]) -> str:
     cases: list[str] = []
     for case in (case for path in paths for case in load(path)):
         if isinstance(case, KickCase) or case.controller is not None:
+            continue
+        if case.make_policy().has_algorithm:
             continue
         first = len(steps)
         for step in case.steps:

@@ -115,6 +115,8 @@ def export(
     """
     one_of("style", style, STYLES)
     chosen = as_policy(policy, plane_count(planes))
+    if chosen.has_algorithm:
+        raise Mistake("algorithm", chosen.algorithm, "rank: it is not written")
     words = policy if isinstance(policy, str) else "(a policy of its own)"
     plain = re.sub(r"\W.*", "", words) or "policy"
     title = name if name is not None else f"{plain}_{'step' if whole_step else 'pick'}"

@@ -218,7 +218,7 @@ def test_pure_and_memory_do_not_go_together():
 
 def test_where_it_would_be_ignored_it_is_refused():
     policy = Policy(algorithm="round_robin")
-    with pytest.raises(ValueError, match="algorithm=round_robin, expected rank, with scheduler=u"):
+    with pytest.raises(ValueError, match="algorithm='round_robin', expected rank, with scheduler"):
         Policy(algorithm="round_robin", scheduler="user")
     with pytest.raises(ValueError, match="expected rank, with interrupt controllers"):
         VM(policy, 2, 1, controller="lapic")
