@@ -9,6 +9,7 @@ more for the C compiler.
 import numpy as np
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongAndOverflow
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -23,10 +24,30 @@ from planesched.csched cimport (
     PS_APIC_NMI_KEPT,
     PS_APIC_OFF,
     PS_CHIP_EOI,
+    PS_EVENT_CALL,
+    PS_EVENT_CLI,
+    PS_EVENT_DISABLE,
+    PS_EVENT_ENABLE,
     PS_EVENT_ENTER,
+    PS_EVENT_FORCE,
+    PS_EVENT_HALT,
+    PS_EVENT_HOLD,
+    PS_EVENT_INIT,
+    PS_EVENT_INTERCEPT,
     PS_EVENT_IRQ,
+    PS_EVENT_LOCK,
     PS_EVENT_MASK,
+    PS_EVENT_NMI,
+    PS_EVENT_RELEASE,
+    PS_EVENT_RESCHED,
+    PS_EVENT_RETURN,
+    PS_EVENT_START,
+    PS_EVENT_STI,
+    PS_EVENT_STOP,
     PS_EVENT_UNMASK,
+    PS_EVENT_VINA_CLEAR,
+    PS_EVENT_VINA_OFF,
+    PS_EVENT_VINA_ON,
     PS_MAX_PLANES,
     PS_N_EVENTS,
     PS_N_VECTORS,
@@ -599,7 +620,7 @@ cdef class VCPU:
         RuntimeError
             If another thread is running the VM.
         """
-        cdef unsigned number, target = 0
+        cdef unsigned number
         cdef VM vm = self.vm
         check_idle(vm)
         if vm.apics is not NULL or arg is not None:
@@ -609,17 +630,7 @@ cdef class VCPU:
             number = event_number(event) if found is None else found
         else:
             number = event_number(event)
-        if ps_takes_plane(&vm.c_policy, number):
-            target = target_of(vm, number, plane)
-        elif plane is not None:
-            raise Mistake("plane", plane, f"None: {Event(number).name.lower()} takes no plane here")
-        if figures.ps_states_check(&vm.states[self.index], 1, vm.planes) == 0:
-            raise Mistake("state", self.state, f"one of a vCPU with {vm.planes} planes")
-        cdef Outcome outcome = Outcome.__new__(Outcome)
-        outcome.c = vm.step_vcpu(self.index, number, target)
-        if outcome.c.fault == PS_NO_ANSWER:
-            vm.picker.raise_wrong()
-        return outcome
+        return step_numbered(self, number, plane)
 
     def default_pick(self):
         """Give the plane that the default userspace scheduler would enter; None to wait."""
@@ -651,10 +662,12 @@ cdef class VCPU:
 
     def resched(self):
         """Look again at which plane runs."""
-        return self.step("resched")
+        return step_numbered(self, PS_EVENT_RESCHED, None)
 
     def irq(self, plane, vector=None):
         """Deliver an interrupt to a plane; with its vector where there are controllers."""
+        if vector is None:
+            return step_numbered(self, PS_EVENT_IRQ, plane)
         return self.step("irq", plane, vector)
 
     def eoi(self, plane):
@@ -685,91 +698,91 @@ cdef class VCPU:
 
     def nmi(self, plane):
         """Deliver an NMI to a plane."""
-        return self.step("nmi", plane)
+        return step_numbered(self, PS_EVENT_NMI, plane)
 
     def intercept(self, plane):
         """Queue an intercept to a plane."""
-        return self.step("intercept", plane)
+        return step_numbered(self, PS_EVENT_INTERCEPT, plane)
 
     def mask(self, plane):
         """Hold back a plane's interrupt by priority (TPR/CR8, PPR, GIC priority mask)."""
-        return self.step("mask", plane)
+        return step_numbered(self, PS_EVENT_MASK, plane)
 
     def unmask(self, plane):
         """No longer hold back a plane's interrupt by priority."""
-        return self.step("unmask", plane)
+        return step_numbered(self, PS_EVENT_UNMASK, plane)
 
     def cli(self, plane):
         """Disable a plane's interrupts."""
-        return self.step("cli", plane)
+        return step_numbered(self, PS_EVENT_CLI, plane)
 
     def sti(self, plane):
         """Enable a plane's interrupts."""
-        return self.step("sti", plane)
+        return step_numbered(self, PS_EVENT_STI, plane)
 
     def halt(self):
         """The current plane executes HLT or WFI."""
-        return self.step("halt")
+        return step_numbered(self, PS_EVENT_HALT, None)
 
     def call(self, plane=None):
         """The current plane asks for a switch; names the plane where the policy hands over."""
-        return self.step("call", plane)
+        return step_numbered(self, PS_EVENT_CALL, plane)
 
     def return_(self):
         """The current plane returns."""
-        return self.step("return")
+        return step_numbered(self, PS_EVENT_RETURN, None)
 
     def start(self, plane):
         """Make a plane runnable and not halted."""
-        return self.step("start", plane)
+        return step_numbered(self, PS_EVENT_START, plane)
 
     def stop(self, plane):
         """Make a plane not runnable."""
-        return self.step("stop", plane)
+        return step_numbered(self, PS_EVENT_STOP, plane)
 
     def enable(self, plane):
         """Bring a plane into existence on this vCPU."""
-        return self.step("enable", plane)
+        return step_numbered(self, PS_EVENT_ENABLE, plane)
 
     def init(self, plane):
         """Let a plane wait for its start, without what it had pending (INIT, wait-for-SIPI)."""
-        return self.step("init", plane)
+        return step_numbered(self, PS_EVENT_INIT, plane)
 
     def disable(self, plane):
         """Take a plane off this vCPU, with everything that it had pending."""
-        return self.step("disable", plane)
+        return step_numbered(self, PS_EVENT_DISABLE, plane)
 
     def lock(self, plane):
         """Lock a plane in: from now its privilege counts (``rank="locked"``)."""
-        return self.step("lock", plane)
+        return step_numbered(self, PS_EVENT_LOCK, plane)
 
     def force(self, plane):
         """The host forces a plane in."""
-        return self.step("force", plane)
+        return step_numbered(self, PS_EVENT_FORCE, plane)
 
     def hold(self, plane):
         """Userspace holds a plane back."""
-        return self.step("hold", plane)
+        return step_numbered(self, PS_EVENT_HOLD, plane)
 
     def release(self, plane):
         """Userspace no longer holds a plane back."""
-        return self.step("release", plane)
+        return step_numbered(self, PS_EVENT_RELEASE, plane)
 
     def enter(self, plane):
         """Userspace picks a plane and enters the vCPU."""
-        return self.step("enter", plane)
+        return step_numbered(self, PS_EVENT_ENTER, plane)
 
     def vina_on(self, plane):
         """A plane wants to be told of interrupts for less privileged planes."""
-        return self.step("vina_on", plane)
+        return step_numbered(self, PS_EVENT_VINA_ON, plane)
 
     def vina_off(self, plane):
         """A plane no longer wants to be told."""
-        return self.step("vina_off", plane)
+        return step_numbered(self, PS_EVENT_VINA_OFF, plane)
 
     def vina_clear(self, plane):
         """A plane clears the assertion of its notification."""
-        return self.step("vina_clear", plane)
+        return step_numbered(self, PS_EVENT_VINA_CLEAR, plane)
 
     def __reduce__(self):
         return VCPU, (self.vm, self.index)
@@ -785,6 +798,26 @@ cdef class VCPU:
         del masks["online"]
         parts += [f"{name}: {_listed(planes)}" for name, planes in masks.items() if planes]
         return f"<vCPU {self.index}: {', '.join(parts)}>"
+
+
+cdef Outcome step_numbered(VCPU vcpu, unsigned number, object plane):
+    """Let one event happen that is known by its number: what `VCPU.irq` and the others do."""
+    cdef VM vm = vcpu.vm
+    cdef unsigned target = 0
+    check_idle(vm)
+    if vm.apics is not NULL:
+        return step_with_vector(vcpu, Event(number).name.lower(), plane, None)
+    if ps_takes_plane(&vm.c_policy, number):
+        target = target_of(vm, number, plane)
+    elif plane is not None:
+        raise Mistake("plane", plane, f"None: {Event(number).name.lower()} takes no plane here")
+    if figures.ps_states_check(&vm.states[vcpu.index], 1, vm.planes) == 0:
+        raise Mistake("state", vcpu.state, f"one of a vCPU with {vm.planes} planes")
+    cdef Outcome outcome = Outcome.__new__(Outcome)
+    outcome.c = vm.step_vcpu(vcpu.index, number, target)
+    if outcome.c.fault == PS_NO_ANSWER:
+        vm.picker.raise_wrong()
+    return outcome
 
 
 cdef int check_idle(VM vm) except -1:

@@ -56,6 +56,14 @@ def pick_many(candidates, policy, locked=None, out=None):
         raise TypeMistake("policy", policy, "a Policy")
     fill_policy(&c_policy, policy)
     words = _words("candidates", candidates)
+    if out is None and locked is None and _plain(words):
+        # An iterator takes longer to make than a thousand masks to look at.
+        found = np.empty(words.shape, np.int8)
+        masks, planes = <const uint16_t *>memory_of(words), <int8_t *>memory_of(found)
+        n = words.size
+        with nogil:
+            figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, NULL, n, planes)
+        return found
     operands = [words, _checked_out(out, words.shape)]
     if locked is not None and policy.rank.name == "locked":
         operands.append(_broadcast(_words("locked", locked), words.shape))
@@ -64,14 +72,29 @@ def pick_many(candidates, policy, locked=None, out=None):
     with np.nditer(operands, FLAGS, modes, dtypes, casting="equiv", buffersize=BUFFER) as blocks:
         # numpy's iterator has seen to it: each block is contiguous, aligned and of this byte order.
         for block in blocks:
-            masks = <const uint16_t *><size_t>block[0].ctypes.data
-            planes = <int8_t *><size_t>block[1].ctypes.data
+            masks = <const uint16_t *>memory_of(block[0])
+            planes = <int8_t *>memory_of(block[1])
             n = block[0].size
             if len(operands) == 3:
-                locks = <const uint16_t *><size_t>block[2].ctypes.data
+                locks = <const uint16_t *>memory_of(block[2])
             with nogil:
                 figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, locks, n, planes)
         return blocks.operands[1] if out is None else out
+
+
+cdef void *memory_of(object array) except NULL:
+    """Give where a contiguous array is; `ctypes.data` takes half a microsecond for that."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
+    PyBuffer_Release(&view)
+    return view.buf
+
+
+def _plain(words):
+    """Whether masks can be looked at where they are, in one go."""
+    if type(words) is not np.ndarray or not words.size:
+        return False
+    return words.flags.c_contiguous and words.flags.aligned and words.dtype.isnative
 
 
 def _words(name, values):

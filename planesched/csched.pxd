@@ -12,10 +12,30 @@ cdef extern from "planesched/step.h" nogil:
         PS_N_REASONS
         PS_STATUS_USER
         PS_STATUS_BLOCKED
-        PS_EVENT_ENTER
+        PS_EVENT_RESCHED
         PS_EVENT_IRQ
+        PS_EVENT_NMI
+        PS_EVENT_INTERCEPT
         PS_EVENT_MASK
         PS_EVENT_UNMASK
+        PS_EVENT_CLI
+        PS_EVENT_STI
+        PS_EVENT_HALT
+        PS_EVENT_CALL
+        PS_EVENT_RETURN
+        PS_EVENT_START
+        PS_EVENT_STOP
+        PS_EVENT_ENABLE
+        PS_EVENT_DISABLE
+        PS_EVENT_LOCK
+        PS_EVENT_FORCE
+        PS_EVENT_HOLD
+        PS_EVENT_RELEASE
+        PS_EVENT_ENTER
+        PS_EVENT_VINA_ON
+        PS_EVENT_VINA_OFF
+        PS_EVENT_VINA_CLEAR
+        PS_EVENT_INIT
 
     struct ps_policy:  # all its fields: ps_policy_get, ps_policy_set
         uint8_t boot
