@@ -30,7 +30,7 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest freestanding kernel-qemu amalgamation lint stubs bench lib install clean
+.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs bench lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,15 @@ freestanding:  ## Compile the rules as kernels are, for x86-64, arm64 and riscv6
 
 kernel-qemu: build  ## Build the Linux module and run it in a Debian kernel under QEMU
 	PATH="$(CURDIR)/$(V):$$PATH" docs/examples/kernel/qemu.sh tests/data/conformance/*.toml
+
+rust: export PLANESCHED_INCLUDE := $(CURDIR)/planesched/include
+rust: export PLANESCHED_CASES := $(CURDIR)/build/cases.h
+rust: export CARGO_TARGET_DIR := $(CURDIR)/build/rust
+rust: build  ## Build and test the Rust crate, with every conformance case; needs cargo, no network
+	$(V)/planesched conform tests/data/conformance/*.toml --c-table build/cases.h
+	cd docs/examples/rust && cargo test --offline -q
+	cd docs/examples/rust && cargo clippy --offline -q --all-targets -- -D warnings
+	cd docs/examples/rust && cargo fmt --check
 
 amalgamation: $(AMALGAMATED)  ## Write the C library as build/amalgamation/planesched.h and .c
 

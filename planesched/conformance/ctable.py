@@ -1,7 +1,7 @@
 """Case files as a C table, for programs that run them without Python: a kernel module, Rust.
 
-Cases that name vectors, or posting, kick and look, are not rules of ``ps_step`` alone and are left
-out.
+Cases that name vectors, an algorithm, or posting, kick and look, are not rules of ``ps_step`` alone
+and are left out.
 """
 
 import os

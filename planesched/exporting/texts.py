@@ -154,6 +154,7 @@ def _rust(asked: Asked, shape: Shape) -> list[str]:
     lines += [f"//! {line}".rstrip() for line in _about(asked, shape)]
     fields = _fields(asked, shape)
     lines += ["", "/// Bit p of each mask speaks of plane p.", "#[repr(C)]"]
+    lines += ["#[allow(missing_docs)]"]
     lines += ["#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]", "pub struct State {"]
     kinds = {"current": "i8", "status": "u8"}
     lines += [f"    pub {field}: {kinds.get(field, 'u16')}," for field in fields]

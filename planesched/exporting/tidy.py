@@ -108,7 +108,9 @@ def _may_take(statement: t.Statement, var: t.Var, value: t.Expr) -> bool:
             return False
     if var not in t.parts(into):
         return False
-    if var.name in _OWN_NAMES:
+    within = (part for part in t.parts(into) if isinstance(part, t.Binary))
+    chosen = isinstance(value, t.Choose) and any(var in (p.left, p.right) for p in within)
+    if var.name in _OWN_NAMES or chosen:
         return False
     return sum(1 for _ in t.parts(value)) + sum(1 for _ in t.parts(into)) <= _SHORT
 

@@ -7,6 +7,7 @@ from . import terms as t
 __all__ = ["RustWriter"]
 
 _COLUMNS = 100
+_CHOICE_COLUMNS = 50  # of an `if` with `else` in one line
 _WORD = {"mask": "u16", "flag": "bool", "number": "u32"}
 
 
@@ -30,8 +31,10 @@ class RustWriter:
             case t.Number(value):
                 return _number(value, want)
             case t.Choose(condition, yes, no):
-                ways = f"{{ {self.text(yes, want)} }} else {{ {self.text(no, want)} }}"
-                return f"if {self.text(condition, 'bool')} {ways}"
+                other = self.text(no, want)
+                other = other if isinstance(no, t.Choose) else f"{{ {other} }}"
+                first = f"if {self.text(condition, 'bool')} {{ {self.text(yes, want)} }}"
+                return f"{first} else {other}"
             case _:
                 return self._as(*self._own(expr), want)
 
@@ -70,8 +73,12 @@ class RustWriter:
                 return self._own(of)
             case t.Narrow(bits, of):
                 return f"{self._inner(of, 'u32')} as u{bits}", f"u{bits}"
-            case t.Not("!", of):
+            case t.Not("!", t.Not("!", of)):
+                return self.text(of, "bool"), "bool"
+            case t.Not("!", of) if t.is_flag(of):
                 return f"!{self._inner(of, 'bool')}", "bool"
+            case t.Not("!", of):  # it ends in ` != 0`
+                return self.text(of, "bool").removesuffix(" != 0") + " == 0", "bool"
             case t.Not(_, of):
                 kind = "u16" if t.is_mask(of) else "u32"
                 return f"!{self._inner(of, kind)}", kind
@@ -141,13 +148,14 @@ class RustWriter:
             case t.Let(var, value, mutable) if value is not None:
                 word = "let mut" if mutable else "let"
                 kind = _WORD[var.kind]
-                yield f"{word} {var.name}: {kind} = {self.text(value, kind)};"
+                yield from self._valued(f"{word} {var.name}: {kind} = ", value, kind, ";")
             case t.Set(var, value):
-                yield f"{var.name} = {self.text(value, _WORD[var.kind])};"
+                yield from self._valued(f"{var.name} = ", value, _WORD[var.kind], ";")
             case t.Put(field, value):
                 yield self._put(field, value)
             case t.Return(value):
-                yield self.text(value, "u32") if ends else f"return {self.text(value, 'u32')};"
+                yield from self._valued(*(("", value, "u32", "") if ends else
+                                          ("return ", value, "u32", ";")))  # fmt: skip
             case t.If(condition, yes, no):
                 yield from self._if(condition, yes, no)
             case t.Switch(of, ways):
@@ -160,6 +168,21 @@ class RustWriter:
                     yield "    }"
                 yield "    _ => {}"
                 yield "}"
+
+    def _valued(self, before: str, value: t.Expr, want: str, after: str) -> Iterator[str]:
+        """Write a value; a choice of which it is takes lines of its own where rustfmt says so."""
+        text = self.text(value, want)
+        if not isinstance(value, t.Choose) or (before and len(text) <= _CHOICE_COLUMNS):
+            yield f"{before}{text}{after}"
+            return
+        opening = before
+        while isinstance(value, t.Choose):
+            yield f"{opening}if {self.text(value.condition, 'bool')} {{"
+            yield f"    {self.text(value.yes, want)}"
+            opening, value = "} else ", value.no
+        yield "} else {"
+        yield f"    {self.text(value, want)}"
+        yield f"}}{after}"
 
     def _if(
         self, condition: t.Expr, yes: Sequence[t.Statement], no: Sequence[t.Statement]

@@ -100,6 +100,12 @@ def test_the_page_says_how_long_each_pick_is(root):
         assert lines[0] < SHORT
 
 
+def test_the_crate_of_the_docs_has_what_is_exported_now(root):
+    """`make rust` runs its tests."""
+    kept = root / "docs" / "examples" / "rust" / "src" / "vsm_pick.rs"
+    assert kept.read_text(encoding="utf-8") == export("vsm", 3, style="rust").text
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_file_says_what_it_is(style):
     text = export("vsm", 3, style=style).text
