@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..text import fill, format_ns, listed, table
+from ..text import fill, fitted, format_ns, listed
 from .budget import per_second
 from .likeness import likeness
 from .notes import starved, warnings
@@ -98,7 +98,7 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
         command,
     ]
     shown = [line for text in foot for line in fill(text, CITED, hang=2)]
-    return "\n".join([*lines, "", table(header, rows), "", *shown])
+    return "\n".join([*lines, "", fitted(header, rows, CITED), "", *shown])
 
 
 def _rests_on(results: "Results") -> str:

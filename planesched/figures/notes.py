@@ -53,6 +53,12 @@ def notes(result: "Result") -> list[str]:
         pending = _pending(result, plane)
         if pending:
             out.append(f"{result.called(plane)}{pending}")
+        merged = int(result.stats.coalesced[plane])
+        if merged:
+            out.append(
+                f"{result.called(plane)}: {counted(merged, 'interrupt')} coalesced; latency and "
+                "response count from the first, once"
+            )
         left = int(result.jobs.queued[plane])
         if left:
             out.append(f"{result.called(plane)}: {counted(left, 'job')} unfinished at the end")

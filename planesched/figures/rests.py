@@ -40,9 +40,15 @@ def trace_text(result: "Result") -> str:
 
 
 def rests_on(results: "Sequence[Result]") -> list[str]:
-    """Say which plane is whose, and what switches cost."""
+    """Say which plane is whose, and what switches and, in a replay, interrupts take."""
     first = results[0]
-    return [levels_text(results), costs_text(str(first.given.get("costs", "")))]
+    out = [levels_text(results), costs_text(str(first.given.get("costs", "")))]
+    if first.trace is not None and not first.given.get("service_ns"):
+        out.append(
+            "service: none, interrupts take their planes no time here, so hardly anything waits "
+            "(--service sets it)"
+        )
+    return out
 
 
 def levels_text(results: "Sequence[Result]") -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from planesched import Scenario, Workload, compare, simulate
 from planesched.cli import main
+from planesched.figures.likeness import unlike
 from planesched.workload import Periodic
 
 TIMER = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
@@ -247,3 +248,28 @@ def test_policies_of_a_grid_are_named_once(high, capsys):
     assert "vsm:scheduler=user, 5.00 us  " in out
     assert "vsm:scheduler=user costs " in " ".join(out.split("\n\n")[0].split())
     assert "given" not in out.split("\n\n")[0]
+
+
+@pytest.mark.parametrize("name", Scenario.shipped())
+def test_shipped_scenarios_compare_like_for_like(name):
+    """Each policy differs from the first in one field."""
+    first, *others = Scenario.load(name).policies.values()
+    assert all(len(unlike(first, other)) == 1 for other in others)
+
+
+def test_a_replay_without_service_says_so(capsys):
+    """All latencies are then 0 ns, which would look like an answer."""
+    words = ("replay", ":demo", "--map", "0x26-0x27=level1", "--policy", "vsm")
+    assert "service: none, interrupts take their planes no time here" in told(capsys, *words)
+    assert "service: none" not in told(capsys, *words, "--service", "level1=5us")
+
+
+def test_coalesced_interrupts_are_told_of():
+    """Their latency counts once, so that its mean may be above that of sojourn."""
+    disk = Periodic("level0", "1 us", period="100 us", name="disk")
+    both = Workload([disk, Periodic("level1", "900 us", period="1 ms", name="timer")])
+    found = simulate("vsm", 2, 1, both, duration="10 ms")
+    merged = int(found.stats.coalesced[0])
+    assert merged > 10
+    said = f"level0 (plane 0): {merged} interrupts coalesced; latency and response count from"
+    assert said in " ".join(str(found).split())

@@ -1,5 +1,6 @@
 """Every installed header compiles alone, as C11 and as C++17, with no warning at all."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import planesched
+from planesched import Event, Fault, Reason
 
 INCLUDE = Path(planesched.__file__).parent / "include"
 HEADERS = sorted(path.relative_to(INCLUDE).as_posix() for path in INCLUDE.rglob("*.h"))
@@ -79,3 +81,14 @@ def test_the_headers_know_no_python():
         header for header in HEADERS if "Py" in (INCLUDE / header).read_text().replace("Python", "")
     ]
     assert not names
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [("ps_event_name", Event), ("ps_reason_name", Reason), ("ps_fault_name", Fault)],
+)
+def test_names_are_those_of_python(function, names):
+    text = (INCLUDE / "planesched" / "names.h").read_text()
+    body = text[text.index(f"{function}(") :]
+    listed = re.findall(r'"(\w+)"', body[: body.index("};")])
+    assert listed == [each.name.lower() for each in names]

@@ -160,7 +160,7 @@ def test_the_commands_print_and_write(tmp_path, capsys):
     assert main(["simulate", *common, "--json", "--policy", "vsm_relay", "--cost", "call=1us"]) == 0
     assert json.loads(capsys.readouterr().out)["label"] == "vsm_relay"
     assert main(["compare", *common, "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["results"]) == 4
+    assert len(json.loads(capsys.readouterr().out)["results"]) == 3
     grid = ["--grid", "policy=vsm,vsm_relay", "--grid", "workload.scale=0.5,1"]
     assert main(["sweep", *common, *grid, "--out", str(tmp_path / "s.parquet")]) == 0
     assert "vsm_relay" in capsys.readouterr().out

@@ -39,6 +39,7 @@ HEADERS = {
     "policy.h": {"bitmap.h"},
     "state.h": {"policy.h"},
     "pick.h": {"state.h"},
+    "names.h": {"state.h"},
     "algorithm.h": {"pick.h"},
     "step.h": {"algorithm.h"},
     "compiler.h": {"platform.h"},
