@@ -1,4 +1,22 @@
-"""Which privilege plane of a virtual CPU runs next."""
+"""Which privilege plane of a virtual CPU runs next.
+
+Rules
+    Policy, presets, Algorithm, Controller; Event, ChipEvent, Reason, Fault, Flags, Notes;
+    MAX_PLANES.
+Step
+    VM, VCPU, Outcome, UserScheduler, pick_many; the dtypes STATE, EVENT, OUTCOME, JOB; get_include
+    for C.
+Drivers
+    replay a recorded trace, simulate a workload, compare policies, sweep a grid of settings, check
+    every state, diff two policies; Engine, the clock under them.
+Input
+    Workload, Costs, PlaneMap, Scenario; InputError says what is wrong in a file, and where.
+Answers
+    Result, Results of several policies, Interval.
+
+Rooms with more: checking, conformance, live, report, traces, workload. Each name's help has an
+example.
+"""
 
 from typing import TYPE_CHECKING
 

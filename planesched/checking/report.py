@@ -154,6 +154,11 @@ class Report:
         return False if False in all_hold else None if None in all_hold else True
 
     @property
+    def partial(self) -> bool:
+        """Whether it was stopped by Ctrl-C: what was found until then."""
+        return self.coverage.interrupted
+
+    @property
     def status(self) -> int:
         """The exit status: 0 holds, 1 broken, 2 could not tell."""
         return {True: 0, False: 1, None: 2}[self.holds]
@@ -219,6 +224,11 @@ class DiffReport:
         if self.trace is not None:
             return False
         return True if self.coverage.exhausted else None
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was stopped by Ctrl-C: what was found until then."""
+        return self.coverage.interrupted
 
     @property
     def status(self) -> int:
@@ -297,6 +307,11 @@ class Matrix:
 
     reports: Mapping[str, Report]
     unreached: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was stopped by Ctrl-C: what was found until then."""
+        return bool(self.unreached) or any(report.partial for report in self.reports.values())
 
     @property
     def status(self) -> int:

@@ -205,6 +205,8 @@ def test_a_matrix_names_the_policies_that_ctrl_c_came_before():
     table = matrix(names, 6, events=LARGE, properties="priority", progress=stop)
     assert (list(table.reports), table.unreached) == (["vsm"], ("tdx", "cca"))
     assert table.text.splitlines()[-1] == "not reached: tdx, cca"
+    assert table.partial
+    assert not check("vsm").partial
     assert table.as_dict()["policies"]["cca"] is None
     assert table.status == 2
 

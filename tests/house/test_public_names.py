@@ -1,6 +1,7 @@
 """The names of `planesched`: all there, all seen by editors, each imported when it is asked for."""
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -97,3 +98,9 @@ def test_rooms_are_there_without_an_import_of_their_own(fresh):
         assert (
             fresh(f"import planesched; print(planesched.{room}.__name__)") == f"planesched.{room}\n"
         )
+
+
+def test_help_begins_with_every_name_by_its_section():
+    words = set(re.findall(r"\w+", planesched.__doc__))
+    names = {*planesched.__all__, *planesched._ROOMS} - {"__version__"}
+    assert names - words == set()
