@@ -58,7 +58,7 @@ cdef extern from "core/chiprun.h" nogil:
         const ps_chip_policy *policy, int64_t *posted, ps_outcome out, unsigned event,
         unsigned plane, unsigned arg, int64_t now_ns
     ) noexcept
-    void ps_run_chips(ps_run *run, const ps_chips *chips, uint64_t end) noexcept
+    int ps_run_chips(ps_run *run, const ps_chips *chips, uint64_t end) noexcept
     void ps_chips_pending(
         const ps_chips *chips, const ps_state *states, uint64_t n_vcpus, unsigned n_planes,
         uint64_t counts[3][16]

@@ -66,6 +66,7 @@ from planesched.csched cimport (
     ps_chip_policy_default,
     ps_chip_policy_valid,
     ps_chip_step,
+    ps_chip_step_by,
     ps_default_pick,
     ps_first,
     ps_memory_of,
@@ -349,9 +350,6 @@ cdef class VM:
         self.apics = NULL
         self.posted = NULL
         if self._controller is not None:
-            if self.algorithm.pick is not NULL:
-                expected = "rank, with interrupt controllers"
-                raise Mistake("algorithm", policy.algorithm, expected)
             fill_chips(self)
 
     def __dealloc__(self):
@@ -436,9 +434,14 @@ cdef class VM:
         """Step one vCPU whose planes have controllers; `arg` is a vector or the value of TPR."""
         cdef ps_state *s = &self.states[vcpu]
         cdef uint16_t irq = s.irq
-        cdef ps_outcome out = ps_chip_step(
-            &self.c_policy, &self.c_chip, s, &self.apics[vcpu * self.planes], event, plane, arg
-        )
+        cdef ps_apic *apics = &self.apics[vcpu * self.planes]
+        cdef ps_outcome out
+        if self.algorithm.pick is NULL:
+            out = ps_chip_step(&self.c_policy, &self.c_chip, s, apics, event, plane, arg)
+        else:
+            out = step_chip_by(self, vcpu, event, plane, arg)
+            if out.fault == PS_NO_ANSWER:
+                return out
         note_times(self, vcpu, irq, out)
         loop.ps_chip_note_posted(
             &self.c_chip, self.posted + vcpu * self.planes * PS_N_VECTORS, out, event, plane, arg,

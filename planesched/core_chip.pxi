@@ -46,7 +46,29 @@ cdef Outcome step_with_vector(VCPU vcpu, object event, object plane, object arg)
     check_chips_of(vcpu)
     cdef Outcome outcome = Outcome.__new__(Outcome)
     outcome.c = vm.step_chip(vcpu.index, number, target, value)
+    if outcome.c.fault == PS_NO_ANSWER:
+        vm.picker.raise_wrong()
     return outcome
+
+
+cdef ps_outcome step_chip_by(
+    VM vm, uint64_t vcpu, unsigned event, unsigned plane, unsigned arg
+) noexcept nogil:
+    """Step one vCPU with controllers by the algorithm; a wrong answer changes nothing."""
+    cdef ps_apic *apics = &vm.apics[vcpu * vm.planes]
+    cdef ps_apic kept[16]
+    cdef ps_state before = vm.states[vcpu]
+    cdef ps_algorithm algorithm = vm.algorithm
+    cdef ps_outcome out
+    algorithm.memory = ps_memory_of(&vm.algorithm, vcpu)
+    memcpy(kept, apics, vm.planes * sizeof(ps_apic))
+    out = ps_chip_step_by(
+        &vm.c_policy, &algorithm, &vm.c_chip, &vm.states[vcpu], apics, event, plane, arg
+    )
+    if out.fault == PS_NO_ANSWER:
+        vm.states[vcpu] = before
+        memcpy(apics, kept, vm.planes * sizeof(ps_apic))
+    return out
 
 
 cdef int check_chips_of(VCPU vcpu) except -1:
@@ -111,16 +133,21 @@ cdef uint32_t check_chip_run(
     return 1
 
 
-cdef int run_chips(loop.ps_run *it, const loop.ps_chips *chips, int64_t start_ns) except -1:
+cdef int run_chips(
+    VM vm, loop.ps_run *it, const loop.ps_chips *chips, int64_t start_ns
+) except -1:
     """Run the records, and let Ctrl-C work."""
     cdef uint64_t end
+    cdef int wrong
     with nogil:
         figures.ps_figures_begin_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))
     try:
         while it.done < it.n:
             end = min(it.done + BLOCK, it.n)
             with nogil:
-                loop.ps_run_chips(it, chips, end)
+                wrong = loop.ps_run_chips(it, chips, end)
+            if wrong:
+                vm.picker.raise_wrong()
             PyErr_CheckSignals()
     finally:
         with nogil:

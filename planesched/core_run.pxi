@@ -45,7 +45,7 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
             )
     try:
         if with_chips:
-            run_chips(&it, &chips, start_ns)
+            run_chips(vm, &it, &chips, start_ns)
         elif lookups and lookups_pay(vm, &it, start_ns):
             it.automaton = table_for(vm, kinds)
             run_known(vm, &it, start_ns)

@@ -132,6 +132,10 @@ cdef extern from "planesched/irqchip.h" nogil:
     int ps_chip_agrees(
         const ps_chip_policy *chip, const ps_state *s, const ps_apic *apics, unsigned n_planes
     ) noexcept
+    ps_outcome ps_chip_step_by(
+        const ps_policy *policy, const ps_algorithm *algorithm, const ps_chip_policy *chip,
+        ps_state *s, ps_apic *apics, unsigned event, unsigned plane, unsigned arg
+    ) noexcept
     ps_outcome ps_chip_step(
         const ps_policy *policy, const ps_chip_policy *chip, ps_state *s, ps_apic *apics,
         unsigned event, unsigned plane, unsigned arg

@@ -75,7 +75,8 @@ static void count_unstepped(struct ps_figures *f, unsigned event, unsigned plane
 
 /* One record: what it does, and what of it is counted. */
 static struct ps_outcome run_one(struct ps_run *run, const struct ps_chips *chips,
-                                 const struct ps_event_record *record)
+                                 const struct ps_event_record *record,
+                                 const struct ps_algorithm *algorithm)
 {
     const unsigned n_planes = run->ledger.n_planes, event = record->kind;
     const unsigned takes = event >= PS_CHIP_EOI || ps_takes_plane(run->policy, event);
@@ -91,7 +92,10 @@ static struct ps_outcome run_one(struct ps_run *run, const struct ps_chips *chip
     const unsigned kept = kept_outside(&apics[plane], s, plane);
     const struct ps_chip_act act =
         ps_chip_act_on(chips->policy, s, &apics[plane], event, plane, record->arg);
-    const struct ps_outcome out = ps_chip_follow(run->policy, chips->policy, s, apics, &act, plane);
+    const struct ps_outcome out =
+        ps_chip_follow(run->policy, algorithm, chips->policy, s, apics, &act, plane);
+    if (out.fault == PS_NO_ANSWER)
+        return out;
     if (act.event == PS_NO_STEP) {
         count_unstepped(f, event, plane, out);
         return out;
@@ -115,14 +119,24 @@ static struct ps_outcome run_one(struct ps_run *run, const struct ps_chips *chip
     return out;
 }
 
-void ps_run_chips(struct ps_run *run, const struct ps_chips *chips, uint64_t end)
+int ps_run_chips(struct ps_run *run, const struct ps_chips *chips, uint64_t end)
 {
-    for (uint64_t i = run->done; i < end; i++) {
+    struct ps_algorithm algorithm;
+    uint64_t i = run->done;
+    if (run->algorithm)
+        algorithm = *run->algorithm;
+    for (; i < end; i++) {
         const struct ps_event_record *record = &run->records[i];
         const uint8_t status = run->states[record->vcpu].status;
-        const struct ps_outcome out = run_one(run, chips, record);
+        if (run->algorithm)
+            algorithm.memory = ps_memory_of(run->algorithm, record->vcpu);
+        const struct ps_outcome out =
+            run_one(run, chips, record, run->algorithm ? &algorithm : NULL);
+        if (out.fault == PS_NO_ANSWER)
+            break;
         if (run->log && ps_worth_logging(out, status, run->states[record->vcpu].status))
             ps_run_log(run, record, out, status);
     }
-    run->done = end;
+    run->done = i;
+    return i < end ? -1 : 0;
 }

@@ -39,8 +39,9 @@ uint64_t ps_chip_events_check(const struct ps_event_record *events, uint64_t n,
 uint64_t ps_chips_check(const struct ps_chips *chips, const struct ps_state *states, uint64_t n,
                         unsigned n_planes);
 
-/* Run the records up to `end`. */
-void ps_run_chips(struct ps_run *run, const struct ps_chips *chips, uint64_t end);
+/* Run the records up to `end`. Returns 0, or -1 where the algorithm gave a wrong answer, as
+ * ps_run_plain. */
+int ps_run_chips(struct ps_run *run, const struct ps_chips *chips, uint64_t end);
 
 /* Every vector that is pending beyond the first of its plane is added to `counts`, and so is every
  * NMI that is kept outside the 32 bytes; counts of pending things know of one a plane. */

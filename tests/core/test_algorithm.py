@@ -175,6 +175,19 @@ def test_a_wrong_answer_is_named_and_nothing_is_stepped(answer, c):
         vm.run(events)
 
 
+def test_with_controllers_too_nothing_is_stepped():
+    policy = Policy.preset("vsm", 3).replace(algorithm=lambda *args: 2)
+    vm = VM(policy, planes=3, vcpus=1, controller="lapic")
+    with pytest.raises(ValueError, match=r"=2, expected a plane of base=\[0\] or pre=\[1\]"):
+        vm.vcpus[0].irq(1, 0x31)
+    assert vm.vcpus[0].chip(1).irr == ()
+    assert vm.state["irq"] == 0
+    events = np.zeros(1, EVENT)
+    events["kind"], events["plane"], events["arg"] = Event.IRQ, 1, 0x31
+    with pytest.raises(ValueError, match="expected a plane of base"):
+        vm.run(events)
+
+
 def test_a_pure_one_that_is_wrong_is_named_too():
     policy = Policy.preset("vsm", 3).replace(algorithm=Algorithm(lambda *args: 2, pure=True))
     events = np.zeros(50, EVENT)
@@ -220,8 +233,6 @@ def test_where_it_would_be_ignored_it_is_refused():
     policy = Policy(algorithm="round_robin")
     with pytest.raises(ValueError, match="algorithm='round_robin', expected rank, with scheduler"):
         Policy(algorithm="round_robin", scheduler="user")
-    with pytest.raises(ValueError, match="expected rank, with interrupt controllers"):
-        VM(policy, 2, 1, controller="lapic")
     with pytest.raises(ValueError, match="expected rank: another one is not asked here"):
         capi.policy_words(policy)
     with pytest.raises(ValueError, match="expected rank: another one is not asked here"):

@@ -430,8 +430,10 @@ static inline void ps_chip_settle(const struct ps_chip_policy *chip, struct ps_s
         out->notes |= PS_NOTE_MORE;
 }
 
-/* The step that an act leads to, and what it decides done to the controllers. */
+/* The step that an act leads to, and what it decides done to the controllers. `algorithm`: as of
+ * ps_step_by, or NULL. */
 static inline struct ps_outcome ps_chip_follow(const struct ps_policy *policy,
+                                               const struct ps_algorithm *algorithm,
                                                const struct ps_chip_policy *chip,
                                                struct ps_state *s, struct ps_apic *apics,
                                                const struct ps_chip_act *act, unsigned plane)
@@ -440,7 +442,7 @@ static inline struct ps_outcome ps_chip_follow(const struct ps_policy *policy,
     if (act->event == PS_NO_STEP)
         out.flags = (uint8_t)(ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, 0) >> 16);
     else
-        out = ps_step(policy, s, act->event, plane);
+        out = ps_step_by(policy, algorithm, s, act->event, plane);
     if (act->counted)
         out.flags = (uint8_t)((out.flags & ~PS_FLAG_COALESCED) | act->coalesced);
     out.ended = (uint8_t)act->ended;
@@ -463,7 +465,21 @@ static inline struct ps_outcome ps_chip_step(const struct ps_policy *policy,
     PS_ASSERT(event != PS_EVENT_MASK && event != PS_EVENT_UNMASK);
     PS_ASSERT(event < PS_N_EVENTS || (event >= PS_CHIP_EOI && event < PS_CHIP_N_EVENTS));
     const struct ps_chip_act act = ps_chip_act_on(chip, s, &apics[plane], event, plane, arg);
-    return ps_chip_follow(policy, chip, s, apics, &act, plane);
+    return ps_chip_follow(policy, NULL, chip, s, apics, &act, plane);
+}
+
+/* The same with an algorithm of one's own (ps_step_by). Where its answer is wrong, the controllers
+ * too are as the event has left them. */
+static inline struct ps_outcome ps_chip_step_by(const struct ps_policy *policy,
+                                                const struct ps_algorithm *algorithm,
+                                                const struct ps_chip_policy *chip,
+                                                struct ps_state *s, struct ps_apic *apics,
+                                                unsigned event, unsigned plane, unsigned arg)
+{
+    PS_ASSERT(event != PS_EVENT_MASK && event != PS_EVENT_UNMASK);
+    PS_ASSERT(event < PS_N_EVENTS || (event >= PS_CHIP_EOI && event < PS_CHIP_N_EVENTS));
+    const struct ps_chip_act act = ps_chip_act_on(chip, s, &apics[plane], event, plane, arg);
+    return ps_chip_follow(policy, algorithm, chip, s, apics, &act, plane);
 }
 
 /* Whether the bits of a state are those that its controllers give: a state that was written by hand
