@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The headers' inline functions as ones that can be called, and the table of cases for the tests. */
+/* The headers' inline functions as ones that can be called, and the tests' table of cases. */
 #include <planesched/step.h>
 
 struct ps_outcome shim_step(const struct ps_policy *policy, struct ps_state *s, unsigned event,
