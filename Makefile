@@ -30,7 +30,7 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs bench lib install clean
+.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs bench live-qemu lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -118,6 +118,9 @@ stubs: build  ## Compare the .pyi of each compiled module with the module
 bench: build  ## Run the benchmarks
 	-$(V)/pip install -q 'cimba>=0.9.5'  # a peer, where it installs
 	$(V)/pytest benches --benchmark-only --benchmark-columns=min,median,rounds
+
+live-qemu: build  ## Verify planes on a KVM under QEMU with the full local APIC: some minutes
+	$(V)/python tests/live/qemu/run.py
 
 # ---- The C library: the same sources, and no Python ----
 PREFIX ?= /usr/local

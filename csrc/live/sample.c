@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define WATCHDOG_NS INT64_C(1000000000)
-#define ASLEEP_NS INT64_C(200000)      /* a guest that was told to halt does, in this time */
+#define ASLEEP_NS INT64_C(200000)      /* a guest that was told to halt mostly does, in this time */
 #define BEFORE_POSTING_NS INT64_C(300000) /* longer than KVM polls for a halted vCPU (200 us) */
 
 int64_t ps_live_now_ns(void)
@@ -112,8 +112,10 @@ static int put_to_sleep(struct ps_machine *machine, int seat)
 {
     struct ps_live_seen seen;
     ps_machine_give(machine, seat, PS_DO_HALT, 0);
-    if (ps_machine_settle(machine, seat, 1, ASLEEP_NS, &seen))
-        return PS_LIVE_FAILED;
+    do {
+        if (ps_machine_settle(machine, seat, 1, ASLEEP_NS, &seen))
+            return PS_LIVE_FAILED;
+    } while (seen.stop == PS_STOP_TIME && !ps_machine_is_halted(machine, seat));
     return seen.stop;
 }
 

@@ -46,8 +46,10 @@ static int set_up_apic(struct ps_machine *machine, int fd)
         memset(apic.regs + APIC_IRR + APIC_STRIDE * i, 0, 4);
         memset(apic.regs + APIC_ISR + APIC_STRIDE * i, 0, 4);
     }
-    if (ioctl(fd, KVM_SET_LAPIC, &apic) < 0)
-        return ps_machine_fail_call(machine, "KVM_SET_LAPIC");
+    /* Twice: Linux 6.1 works PPR out before it has looked at the new ISR. */
+    for (int i = 0; i < 2; i++)
+        if (ioctl(fd, KVM_SET_LAPIC, &apic) < 0)
+            return ps_machine_fail_call(machine, "KVM_SET_LAPIC");
     return 0;
 }
 
@@ -62,6 +64,7 @@ static int set_up_registers(struct ps_machine *machine, int fd, int number)
     sregs.cs.base = 0;
     sregs.cs.selector = 0;
     sregs.apic_base |= X2APIC_ON;
+    sregs.cr8 = 0;
     if (ioctl(fd, KVM_SET_SREGS, &sregs) < 0)
         return ps_machine_fail_call(machine, "KVM_SET_SREGS");
     memset(&regs, 0, sizeof regs);

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..checks import whole
 from ..errors import Mistake
-from .host import open_machine, probe
+from .host import open_machine, probe, urgent
 from .measured import Measured, Sampled
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def measure(
     host = probe()
     found: dict[str, Sampled] = {}
     partial, clock_ns = False, 0
-    with open_machine(2) as machine, _pinned(chosen, cores):
+    with open_machine(2) as machine, _pinned(chosen, cores), urgent():
         try:
             clock_ns = round(float(np.median(machine.sample("clock", 10 * n))))
             turns = _turns(machine)

@@ -1,11 +1,12 @@
 """The planes of one vCPU on a machine: scheduled by the slow model, as userspace would do it.
 
-What is run, posted and woken follows from the slow model's outcomes; what the planes then took, and
-what their APICs hold, is the machine's own.
+What is to be done on the machine follows from the slow model's outcomes alone, so it can be done
+somewhere else, and later; what planes then took, and what their APICs hold, is the machine's own.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..conformance.run import answer
 from ..events import ChipEvent, Event, Flags, Notes
@@ -16,7 +17,7 @@ from ..reference_irqchip import ChipOutcome, ReferenceChip
 if TYPE_CHECKING:
     from .machine import Machine
 
-__all__ = ["GUEST", "LivePlanes", "Shown"]
+__all__ = ["GUEST", "LivePlanes", "Order", "Shown", "carry_out"]
 
 GUEST = {
     Event.HALT: "halt", Event.CALL: "call", Event.RETURN: "return", Event.CLI: "cli",
@@ -24,9 +25,31 @@ GUEST = {
 }  # fmt: skip
 """Events that a guest's own command is, for the plane that runs."""
 
-_TO_SLEEP_NS = 5_000_000
 _STILL_ASLEEP_NS = 30_000
-_TO_SETTLE_NS = 2_000_000_000
+_TO_SLEEP_NS = 50_000_000
+_MOST = 16
+
+
+class Order(NamedTuple):
+    """What the machine is to do: one of ``ORDERS``, for a plane."""
+
+    what: str
+    plane: int = 0
+    name: str | int = 0
+    argument: int = 0
+
+
+ORDERS = {
+    "reset": "make all planes as new",
+    "post": "post a vector (`name`) to it",
+    "give": "give it a command (`name`), and `argument`",
+    "run": "run it until it asks, or has taken so many vectors (`name`)",
+    "sleep": "run it until it sleeps in HLT",
+    "asleep": "run it: it must sleep on",
+    "unhalt": "end its HLT",
+    "show": "tell what all APICs hold, and whether this plane takes interrupts",
+}
+"""What each order means. Those that run answer with how that ended and the vectors taken."""
 
 
 @dataclass(frozen=True)
@@ -63,129 +86,146 @@ class LivePlanes:
 
     Parameters
     ----------
-    machine : Machine
-        With as many KVM vCPUs as there are planes; it is reset.
+    planes : int
+        How many there are.
     policy : Policy
         How they are scheduled.
     controller : Controller
         What the slow model takes their APICs for.
     """
 
-    def __init__(self, machine: "Machine", policy: Policy, controller: Controller) -> None:
-        machine.reset()
-        self.machine = machine
-        self.policy = policy
-        self.slow = ReferenceChip(policy, machine.planes, controller)
+    def __init__(self, planes: int, policy: Policy, controller: Controller) -> None:
+        self.slow = ReferenceChip(policy, planes, controller)
         self.controller = controller
         self._asleep: set[int] = set()
-        self._odd = ""
-        self._asks = False
-        self._took: list[int] = []
-        self._settle(self.slow.vcpu.current)
+        self._inside: set[int] = set()
+        self._orders: list[Order] = []
 
-    def act(self, event: int | None, plane: int | None, argument: int | None) -> ChipOutcome:
-        """Do one act on the machine and in the slow model, of which the outcome is.
+    def begin(self) -> list[Order]:
+        """Return what makes the machine begin."""
+        return [Order("reset"), Order("run", self.slow.vcpu.current, _MOST)]
 
-        Without an event, userspace answers. What then is to be seen, `shown` gives.
+    def act(
+        self, event: int | None, plane: int | None, argument: int | None
+    ) -> tuple[ChipOutcome, list[Order]]:
+        """Do one act in the slow model; return its outcome and what the machine is to do.
+
+        Without an event, userspace answers. The last order is to show what there is then.
         """
-        self._took.clear()
-        current = self.slow.vcpu.current
-        if event in GUEST and not (self.slow.vcpu.blocked or self.slow.vcpu.user):
-            self._command(current, int(event or 0), argument)
+        self._orders = []
+        vcpu = self.slow.vcpu
+        current, runs = vcpu.current, not (vcpu.blocked or vcpu.user)
         if event is None:
             outcome: ChipOutcome = answer(self.slow)
         else:
             outcome = self.slow.step(event, plane, argument or 0)
+        own = runs and event in GUEST
+        if own:
+            self._command(current, GUEST[event], argument)  # type: ignore[index]
         if event == Event.IRQ and plane is not None and argument is not None:
-            self.machine.post(plane, argument)
-        self._follow(outcome)
-        return outcome
+            self._order("post", plane, argument)
+        self._follow(outcome, taken=own and outcome.now == current)
+        self._order("show", int(outcome.now))
+        return outcome, self._orders
 
-    def _command(self, plane: int, event: int, argument: int | None) -> None:
+    def _order(self, what: str, plane: int = 0, name: str | int = 0, argument: int = 0) -> None:
+        self._orders.append(Order(what, plane, name, argument))
+
+    def _run(self, plane: int, most: int) -> None:
+        self._order("run", plane, most)
+
+    def _command(self, plane: int, name: str, argument: int | None) -> None:
         """Have the guest of the plane that runs do it."""
-        name = GUEST[event]  # type: ignore[index]
-        expected = {"halt": "time", "call": "call", "return": "return"}.get(name, "asks")
-        self.machine.give(plane, name, argument if name == "tpr" and argument else 0)
-        limit_ns = _TO_SLEEP_NS if name == "halt" else _TO_SETTLE_NS
-        stop, took = (
-            self._halt(plane) if name == "halt" else self.machine.settle(plane, 1, limit_ns)
-        )
-        self._took += took
-        self._asks = stop == "asks"
-        if stop == "time":
+        self._order("give", plane, name, argument if name == "tpr" and argument else 0)
+        if name == "halt":
+            self._order("sleep", plane)
             self._asleep.add(plane)
-        if stop != expected and not (took and expected == "asks"):
-            self._odd = f"plane {plane} did {stop} instead of {expected} after {name}"
+        else:
+            self._run(plane, 1)
 
-    def _halt(self, plane: int) -> tuple[str, tuple[int, ...]]:
-        """Run a plane until it sleeps: it takes a moment, of which nobody tells."""
-        limit_ns = _STILL_ASLEEP_NS
-        while True:
-            stop, took = self.machine.settle(plane, 1, limit_ns)
-            if stop != "time" or self.machine.is_halted(plane) or limit_ns > _TO_SLEEP_NS:
-                return stop, took
-            limit_ns *= 2
+    def _follow(self, outcome: ChipOutcome, *, taken: bool) -> None:
+        """Do on the machine what was decided.
 
-    def _follow(self, outcome: ChipOutcome) -> None:
-        """Do on the machine what was decided."""
+        `taken`: the plane was run already, and took what its own command let through.
+        """
         state = self.slow.vcpu
         now = int(outcome.now)
+        injected = bool(outcome.flags & Flags.INJECTED)
+        more = bool(outcome.notes & Notes.MORE)
         if outcome.flags & Flags.VINA and not outcome.notes & Notes.VINA_DROPPED:
-            self.machine.post(now, self.controller.vina_vector_of(now))
-        if state.user:
-            return
-        if outcome.notes & Notes.MORE and not outcome.flags & Flags.INJECTED:
-            return  # Its VINA vector can be taken at the next look, which comes before it runs.
-        asleep = now in self._asleep
+            self._order("post", now, self.controller.vina_vector_of(now))
+        if state.user or (more and not injected):
+            return  # A VINA vector can be taken at the next look, which comes before it runs.
         if state.blocked:
             # A vCPU is blocked too where nothing may run.
             may_run = state.mask("runnable") & ~state.mask("held") & 1 << now
-            if asleep and may_run:
-                self._stays_asleep(now)
+            if now in self._asleep and may_run:
+                self._order("asleep", now)
             return
-        if asleep:
+        if now in self._asleep:
             self._asleep.discard(now)
-            if not outcome.flags & Flags.INJECTED:
-                self.machine.unhalt(now)
-        # A vector that the guest's own command let through was taken before the host looked.
-        if not (self._took and outcome.flags & Flags.INJECTED):
-            stop, took = self.machine.settle(now, 1, _TO_SETTLE_NS)
-            self._took += took
-            self._not_over(now, stop)
-        if not outcome.notes & Notes.MORE:
-            self._settle(now)
+            if not injected:
+                self._order("unhalt", now)
+        if not (taken and injected):
+            self._run(now, 1)
+        self._inside.discard(now)
+        if more:
+            self._inside.add(now)
+        else:
+            self._run(now, _MOST)
 
-    def _settle(self, plane: int) -> None:
-        """Run a plane to its next command: nothing more is there to take."""
-        stop, took = self.machine.settle(plane, 16, _TO_SETTLE_NS)
-        self._took += took
-        self._not_over(plane, stop)
-
-    def _not_over(self, plane: int, stop: str) -> None:
-        self._asks = stop == "asks"
-        if stop not in ("asks", "vector"):
-            self._odd = f"plane {plane} did {stop} where it should ask for a command"
-
-    def _stays_asleep(self, plane: int) -> None:
-        stop, took = self.machine.settle(plane, 1, _STILL_ASLEEP_NS)
-        self._took += took
-        if stop != "time" or not self.machine.is_halted(plane):
-            self._asleep.discard(plane)
-            self._odd = f"plane {plane} was to sleep on, and did not: {stop}"
-
-    def shown(self) -> Shown:
-        """Return what the machine shows now, and forget what was odd."""
+    def shown(self, orders: Sequence[Order], results: Iterable[Any]) -> Shown:
+        """Return what the machine showed, of what it was ordered and gave."""
         state = self.slow.vcpu
         current = state.current
-        chips = []
-        for plane in range(self.machine.planes):
-            irr, isr, tpr, ppr = self.machine.apic(plane)
-            chips.append(Chip(irr=irr, isr=isr, tpr=tpr & 0xF0, ppr=ppr & 0xF0))
-        # In its handler it has them disabled, whatever it had before.
-        known = self._asks and not (state.blocked or state.user)
-        noint = not self.machine.takes_interrupts(current) if known else None
-        shown = Shown(
-            current, state.blocked, state.user, tuple(self._took), tuple(chips), noint, self._odd
-        )
-        self._odd = ""
-        return shown
+        took: list[int] = []
+        odd = ""
+        chips: tuple[Chip, ...] = ()
+        takes = True
+        for order, result in zip(orders, results, strict=True):
+            if order.what == "show":
+                found, takes = result
+                chips = tuple(
+                    Chip(irr=irr, isr=isr, tpr=tpr & 0xF0, ppr=ppr & 0xF0)
+                    for irr, isr, tpr, ppr in found
+                )
+            elif order.what in ("run", "sleep", "asleep"):
+                stop, vectors = result
+                took += vectors
+                wanted = ("asks", "vector", "call", "return") if order.what == "run" else ("time",)
+                if stop not in wanted:
+                    odd = f"plane {order.plane} was to {order.what}, and ended with {stop}"
+        # In its handler it has interrupts disabled, whatever it had before.
+        known = current not in self._inside and not (state.blocked or state.user)
+        noint = not takes if known else None
+        return Shown(current, state.blocked, state.user, tuple(took), chips, noint, odd)
+
+
+def carry_out(machine: "Machine", orders: Iterable[Order]) -> list[Any]:
+    """Do on a machine of this host what is ordered; return what each order gave."""
+    return [_carry_out(machine, *order) for order in orders]
+
+
+def _carry_out(machine: "Machine", what: str, plane: int, name: str | int, argument: int) -> Any:
+    if what == "reset":
+        return machine.reset()
+    if what == "post":
+        return machine.post(plane, int(name))
+    if what == "give":
+        return machine.give(plane, str(name), argument)
+    if what == "run":
+        return machine.settle(plane, int(name))
+    if what == "unhalt":
+        return machine.unhalt(plane)
+    if what == "show":
+        chips = [machine.apic(each) for each in range(machine.planes)]
+        return chips, machine.takes_interrupts(plane)
+    if what == "asleep":
+        stop, took = machine.settle(plane, 1, _STILL_ASLEEP_NS)
+        return ("time" if machine.is_halted(plane) else "awake") if stop == "time" else stop, took
+    limit_ns = _STILL_ASLEEP_NS
+    while True:  # It takes a moment until it sleeps, of which nobody tells.
+        stop, took = machine.settle(plane, 1, limit_ns)
+        if stop != "time" or machine.is_halted(plane) or limit_ns > _TO_SLEEP_NS:
+            return stop, took
+        limit_ns *= 2

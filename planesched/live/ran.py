@@ -29,11 +29,14 @@ class Ran:
         What happened, and what was predicted with the costs of this host.
     host : Host
         Where.
+    urgency : str
+        Before which other threads of the host those of the vCPUs went.
     """
 
     live: Result
     simulated: Result
     host: Host
+    urgency: str
 
     @property
     def partial(self) -> bool:
@@ -78,6 +81,7 @@ class Ran:
             "schema": "planesched.ran/1",
             "host": self.host.as_dict(),
             "partial": self.partial,
+            "urgency": self.urgency,
             "switches_hz": {"predicted": predicted, "measured": measured},
             "responses": rows,
             "live": self.live.as_dict(),
@@ -116,6 +120,7 @@ class Ran:
         facts = self.host.facts()
         foot = [
             f"costs of the simulation: {self.simulated.given.get('costs') or 'none'}",
+            f"threads of vCPUs run {self.urgency}",
             "response is to the guest's report of the vector; live, switches and exits count as "
             "the time of the plane that was picked; in brackets: 95 % confidence",
             *(f"{what}: {facts[what]}" for what in ("processor", "kernel", "KVM", "local APIC")),

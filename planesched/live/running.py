@@ -23,7 +23,7 @@ from ..workload import Costs, Ipis
 from ..workload.costs import Given as GivenCosts
 from ..workload.numbered import Resolved, groups
 from ..workload.recorded import recorded_jobs
-from .host import open_machine, probe
+from .host import open_machine, probe, urgent
 from .measuring import measure
 from .ran import Ran
 
@@ -118,7 +118,7 @@ def run(
     n_vcpus = vcpu_count(said.get("vcpus", 1))
     if any(isinstance(source, Ipis) for source in workload.sources):
         raise Mistake("scenario", Words("a source of IPIs"), "none: a live run has no IPIs yet")
-    if said.get("slice") is not None:
+    if said.get("slice_ns") is not None:
         raise Mistake("scenario", Words("a slice"), "none: a live run has no slices")
     name, given = next(iter(read.policies.items()))
     scheduled = as_policy(given if policy is None else policy, planes)
@@ -129,15 +129,16 @@ def run(
     with open_machine(planes * n_vcpus) as machine:
         found = Costs.of(costs) if costs is not None else measure(_MEASURED).costs(copied=False)
         resolved = Resolved(workload, scheduled, planes, Costs.of(None), said.get("seed") or 0)
-        live = _live(
-            machine, resolved, n_vcpus, said, full=not host.auto_eoi, log=log, progress=progress,
-            name=f"{name}, live",
-        )  # fmt: skip
+        with urgent(real_time=n_vcpus < host.cpus) as how:
+            live = _live(
+                machine, resolved, n_vcpus, said, full=not host.auto_eoi, log=log,
+                progress=progress, name=f"{name}, live",
+            )  # fmt: skip
     simulated = simulate(
         scheduled, planes, n_vcpus, workload, costs=found, seed=resolved.seed,
         duration=live.elapsed_ns, warmup=live.start_ns, label=f"{name}, simulated",
     )  # fmt: skip
-    return Ran(live, simulated, host)
+    return Ran(live, simulated, host, how)
 
 
 def _live(
