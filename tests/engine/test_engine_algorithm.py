@@ -8,7 +8,9 @@ from engine_by_hand import make_jobs
 
 import planesched
 from planesched import Algorithm, Engine, Event, Policy, Workload
+from planesched.cli import main
 from planesched.layouts import OUTCOME
+from planesched.scenarios import load_scenario, scenarios
 from planesched.workload import Poisson
 
 SIBLINGS = Policy(rank="siblings", marker=0, preempt="marker", call="handover", boot=0)
@@ -226,6 +228,22 @@ def test_the_page_runs_as_written(root, capsys):
     exec(compile(block, "algorithms.md", "exec"), names)
     assert capsys.readouterr().out == "start 1\n"
     assert "algorithm" in str(names["found"])
+
+
+def test_slices_in_a_scenario_and_on_the_command_line(tmp_path, capsys):
+    path = tmp_path / "mine.toml"
+    path.write_text('slice = "100 us"\n' + scenarios()["tdx-partitioning"].read_text())
+    result = planesched.simulate(load_scenario(path), duration="2 ms", warmup="0", vcpus=1)
+    assert result.given["slice_ns"] == 100_000
+    short = ["--duration", "2ms", "--warmup", "0", "--vcpus", "1", "--json"]
+    assert main(["simulate", str(path), "--slice", "200us", *short]) == 0
+    assert '"slice_ns": 200000' in capsys.readouterr().out
+    path.write_text('slice = "0 us"\n' + scenarios()["tdx-partitioning"].read_text())
+    with pytest.raises(planesched.InputError, match=r"mine.toml:1: found slice='0 us', expected"):
+        load_scenario(path)
+    mapped = ["replay", ":demo", "--map", "default=level1", "--policy", "vsm:algorithm=round_robin"]
+    assert main([*mapped, "--slice", "1ms", "--json"]) == 0
+    assert '"slice_ns": 1000000' in capsys.readouterr().out
 
 
 def test_userspace_where_nobody_asks_it_is_refused():

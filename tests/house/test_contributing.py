@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 CHANGES = [
-    "policy field", "event", "figure", "trace producer of `kvm:` text",
+    "policy field", "event", "algorithm with a name", "figure", "trace producer of `kvm:` text",
     "trace producer of anything else", "kind of source", "property of the checker",
     "output format", "driver", "interrupt controller",
 ]  # fmt: skip
