@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complete()
     words = _joined(sys.argv[1:] if argv is None else argv)
     try:
+        if argv is None and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.SIG_DFL):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         args = _parser(words).parse_args(words)
         status: int = args.run(args)
         sys.stdout.flush()

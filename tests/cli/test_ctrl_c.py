@@ -2,9 +2,14 @@
 
 import os
 import pickle
+import re
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,3 +99,16 @@ def test_a_burst_does_not_slow_down_what_is_before_and_after_it():
     # In strides that are short enough for the burst this would take hours.
     assert result.rows["finished"][1] == 400_000
     assert result.rows["finished"][0] > 19_000
+
+
+@pytest.mark.parametrize("after_s", [0.08, 0.15, 0.25])
+def test_ctrl_c_while_the_command_begins_is_quiet(after_s):
+    """It may come before the package, in Python's own start, where nobody can do anything."""
+    command = shutil.which("planesched", path=str(Path(sys.executable).parent))
+    words = [command, "compare", "vsm-boot", "--duration", "100000s"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert not re.search(r"planesched/\w+\.py", said)
+    assert process.returncode == 130 or said.startswith(("Traceback", "Fatal", "Exception"))
