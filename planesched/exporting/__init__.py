@@ -117,8 +117,8 @@ def export(
     chosen = as_policy(policy, plane_count(planes))
     if chosen.has_algorithm:
         raise Mistake("algorithm", chosen.algorithm, "rank: it is not written")
-    words = policy if isinstance(policy, str) else "(a policy of its own)"
-    plain = re.sub(r"\W.*", "", words) or "policy"
+    words = "" if isinstance(policy, Policy) else os.fspath(policy)
+    plain = re.sub(r"\W.*", "", Path(words).name) or "policy"
     title = name if name is not None else f"{plain}_{'step' if whole_step else 'pick'}"
     if not _NAME.match(title):
         raise Mistake("name", title, "letters, digits and underscores, as a function is called")

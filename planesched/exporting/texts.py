@@ -25,7 +25,7 @@ class Asked:
     policy : Policy
         How the planes are scheduled.
     words : str
-        What it is called.
+        What it is called; empty where it was made in Python.
     planes : int
         How many planes there are.
     style : str
@@ -58,12 +58,13 @@ def _about(asked: Asked, shape: Shape) -> list[str]:
         for name, value in asked.policy.as_dict().items()
         if value != plain[name]
     ]
+    under = f"under the policy {asked.words}" if asked.words else "under this policy"
     what = (
-        f"{asked.name}(): one event on a vCPU of {asked.planes} planes, under the policy "
-        f"{asked.words}. Returns reason | fault << 8 | flags << 16."
+        f"{asked.name}(): one event on a vCPU of {asked.planes} planes, {under}. "
+        f"Returns reason | fault << 8 | flags << 16."
         if asked.whole_step
-        else f"{asked.name}(): which of {asked.planes} planes runs next, under the policy "
-        f"{asked.words}. Returns the plane, or 255 where none can."
+        else f"{asked.name}(): which of {asked.planes} planes runs next, {under}. "
+        f"Returns the plane, or 255 where none can."
     )
     notes = " ".join(part.text for f in shape.functions for part in _notes(f.body))
     sections = sorted(
@@ -76,7 +77,7 @@ def _about(asked: Asked, shape: Shape) -> list[str]:
     by = f"By: planesched export {asked.words} --planes {asked.planes}{style}"
     by += f" --name {asked.name}"
     found: list[str] = []
-    for text in (what, fields, rules, by):
+    for text in (what, fields, rules, *([by] if asked.words else [])):
         found += fill(text, 74)
     return found
 
