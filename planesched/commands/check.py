@@ -15,6 +15,7 @@ from ..presets import presets
 from ..report.progress import progress
 from ..text import counted
 from .options import add_json, add_planes, called, count
+from .out import headed
 from .wakeups import add_wakeups, run_wakeups
 
 DESCRIPTION = f"""\
@@ -131,14 +132,14 @@ def run(args: argparse.Namespace) -> int:
     if args.matrix:
         with watching() as told:
             table = matrix(policies, args.planes, args.vcpus, **options, **told)
-        print(json.dumps(table.as_dict(), indent=2) if args.json else table.text)
+        print(json.dumps(headed(args, table.as_dict()), indent=2) if args.json else table.text)
         return table.status
     [policy] = policies.values()
     if args.sends is not None or args.protocol is not None:
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)
-    print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
+    print(json.dumps(headed(args, report.as_dict()), indent=2) if args.json else report.text)
     if args.save:
         _save(report, args.save)
     return report.status

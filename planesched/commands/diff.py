@@ -9,6 +9,7 @@ from ..errors import Mistake
 from ..policytext import as_policy, with_settings
 from .check import add_search, watching
 from .options import called
+from .out import headed
 
 DESCRIPTION = """\
 Find the shortest event sequence after which two policies do different things, and how many states
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             labels=_labels(args),
             **told,
         )
-    print(json.dumps(report.as_dict(), indent=2) if args.json else report.text)
+    print(json.dumps(headed(args, report.as_dict()), indent=2) if args.json else report.text)
     return report.status
 
 

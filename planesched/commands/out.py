@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import Mistake, Words
 from ..figures.results import Results
-from ..figures.written import csv_text, markdown
+from ..figures.written import csv_text, markdown, written_by
 from ..files import check_target, replacing
 from ..layouts import OUTCOME
 
@@ -27,6 +27,7 @@ __all__ = [
     "check_drawings",
     "check_out",
     "document",
+    "headed",
     "new_log",
     "print_answer",
     "say",
@@ -193,9 +194,13 @@ def typed(args: argparse.Namespace) -> str:
 
 def document(args: argparse.Namespace, answer: Any) -> dict[str, Any]:
     """Return an answer as JSON holds it, with the command that makes it again."""
-    found: dict[str, Any] = answer.as_dict()
-    first = {"schema": found.pop("schema", "planesched.result/1"), "command": typed(args)}
-    return first | found
+    return headed(args, {"schema": "planesched.result/1"} | answer.as_dict())
+
+
+def headed(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a document whose first keys say what it is, by which command and which version."""
+    first = {"schema": found["schema"], "command": typed(args), **written_by()}
+    return first | {name: value for name, value in found.items() if name not in first}
 
 
 def print_answer(args: argparse.Namespace, answer: Any) -> None:

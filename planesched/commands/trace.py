@@ -13,6 +13,7 @@ from ..traces import read
 from ..traces.kvm_events import USED
 from ..traces.survey import Survey, survey
 from .options import add_json
+from .out import headed
 from .replay import threads
 
 DESCRIPTION = """\
@@ -41,7 +42,11 @@ def run(args: argparse.Namespace) -> int:
     with _opened(args.trace) as path, read(path, skip_bad=args.skip_bad, vm=args.vm) as reader:
         found = survey(reader)
     if args.json:
-        print(json.dumps({"schema": SCHEMA, "path": args.trace, **found.as_dict()}, indent=2))
+        print(
+            json.dumps(
+                headed(args, {"schema": SCHEMA, "path": args.trace, **found.as_dict()}), indent=2
+            )
+        )
     else:
         print(report(args.trace, found))
     if found.evidence.refusal is not None:
