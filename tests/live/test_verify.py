@@ -1,7 +1,13 @@
 """Planes that run are held against the core; and what is wrong on either side is found."""
 
+import contextlib
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +127,32 @@ def test_bad_input(kvm, capsys):
             status = end.code
         assert status == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_from_outside_ends_at_once(kvm, how):
+    """With what it did so far, where it can say so."""
+    command = [sys.executable, "-m", "planesched", "live", "verify", "--acts", "1000000000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    opened = Path(f"/proc/{process.pid}/fd")
+    while kvm and process.poll() is None and not has_vm(opened):
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(how)
+    began = time.monotonic()
+    said, error = process.communicate()
+    # The interpreter's own end takes most of it.
+    assert time.monotonic() - began < 1
+    if not kvm:
+        assert "/dev/kvm" in error
+    elif how == signal.SIGINT:
+        assert process.returncode == 130
+        assert "stopped before its end" in " ".join(said.split())
+    assert error == "" or not kvm
+
+
+def has_vm(opened):
+    """Whether a process has a VM with vCPUs: it is about to verify, or does."""
+    with contextlib.suppress(OSError):
+        return any("kvm-vcpu" in str(path.readlink()) for path in opened.iterdir())
+    return False
