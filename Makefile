@@ -92,7 +92,8 @@ build/ctest/amalgamation.%: csrc/tests/amalgamation/main.c csrc/tests/check.h $(
 # The one that starts threads, under TSan.
 $(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)
 	@mkdir -p $(@D)
-	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< $(wildcard csrc/checker/*.c)
+	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< \
+		$(wildcard csrc/checker/*.c) csrc/core/step_with.c
 
 define C_RULE
 build/ctest/$(1)/%.o: csrc/%.c Makefile

@@ -53,7 +53,7 @@ def test_every_state_of_three_planes(name, style, tmp_path, tool_env):
     said = prove(export(name, 3, style=style), tmp_path, 100_000_000, tool_env)
     assert all("equal on all" in line for line in said[:3])
     prove(export(name, 16, style=style), tmp_path, 1, tool_env)
-    prove(export(name, 3, style=style, whole_step=True), tmp_path, 5_000_000, tool_env)
+    prove(export(name, 3, style=style, whole_step=True), tmp_path, 300_000, tool_env)
     prove(export(name, 16, style=style, whole_step=True), tmp_path, 1, tool_env)
 
 
