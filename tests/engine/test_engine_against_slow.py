@@ -242,7 +242,8 @@ def last(state, base, pre, event):
 
 ALGORITHMS = [
     *("rank", "round_robin", "round_robin"),
-    *(Algorithm(last), Algorithm(last, pure=True), Algorithm(by_lot, memory=np.array([5]))),
+    *(Algorithm(last), Algorithm(last, pure=True)),
+    *[Algorithm(by_lot, memory=np.array([5]))] * 3,
 ]
 TOLD = [
     *(Event.HOLD, Event.RELEASE, Event.FORCE, Event.STOP, Event.START, Event.INIT, Event.RESCHED),
@@ -257,7 +258,13 @@ def told_case(seed):
     policy = case.policy
     if policy.scheduler == Scheduler.kernel:
         policy = policy.replace(algorithm=rng.choice(ALGORITHMS))
-    guests = dict(case.guests)
+    if policy.marker is not None and rng.random() < 0.5:
+        policy = policy.replace(rank="siblings")
+    # Several planes that could run, and want to.
+    state = list(case.guests["initial"])
+    state[MASKS.index("runnable")] |= rng.randrange(1 << case.planes) & state[0]
+    busy = [p for p in range(case.planes) if state[0] >> p & 1 and rng.random() < 0.5]
+    guests = case.guests | {"initial": tuple(state), "busy": busy}
     guests["slice_ns"] = rng.choice([None, 1, 7, 30])
     online = [p for p in range(case.planes) if guests["initial"][0] >> p & 1]
     told = []
@@ -337,3 +344,18 @@ def test_every_figure_is_equal(seed):
 @pytest.mark.parametrize("seed", range(300))
 def test_algorithms_slices_and_what_it_is_told(seed):
     assert differences(told_case(seed)) == {}
+
+
+def test_these_cases_have_some_of_everything():
+    """Slices end, what was told happens, and algorithms switch where rank would not."""
+    seen, turns = Counter(), 0
+    for seed in range(60):
+        case = told_case(seed)
+        for vcpu in range(case.vcpus):
+            run = SlowVcpu(case.policy, case.planes, Guests(**case.guests), vcpu)
+            stuck_at(run, case.end)
+            seen.update(event for _, _, event, _, _ in run.timeline)
+            turns += sum(out.reason == Reason.RESCHED for _, _, _, _, out in run.timeline)
+    assert not [event.name for event in TOLD if not seen[event]]
+    assert seen[Event.RESCHED] > 1000
+    assert turns > 30
