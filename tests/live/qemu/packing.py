@@ -17,6 +17,10 @@ STALLED_S = 60
 """Booting takes some ten seconds; then lines come all the time."""
 
 
+class StalledError(Exception):
+    """QEMU tells nothing any more."""
+
+
 class NotHereError(Exception):
     """Why it cannot be done on this machine."""
 
@@ -118,7 +122,7 @@ def wait_for(process: subprocess.Popen[bytes], told: Path, limit_s: int) -> None
         size = told.stat().st_size if told.exists() else 0
         grew_s = now_s if size != before else grew_s
         if now_s > end_s or now_s - grew_s > STALLED_S:
-            raise RuntimeError(
+            raise StalledError(
                 f"the kernel under QEMU has told nothing for {now_s - grew_s:.0f} s, after {size} "
                 f"bytes in {told}"
             )

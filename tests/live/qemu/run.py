@@ -14,7 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from packing import BUILD, MODULES, NotHereError, boot, initramfs, kernel, module, program, tool
+from packing import (
+    BUILD,
+    MODULES,
+    NotHereError,
+    StalledError,
+    boot,
+    initramfs,
+    kernel,
+    module,
+    program,
+    tool,
+)
 
 from planesched import Notes, Policy, presets
 from planesched.irqchip import Controller
@@ -158,7 +169,12 @@ def main() -> int:
     folders = dict.fromkeys(("bin", "dev"), (0o040755, b""))
     archive.write_bytes(initramfs(folders | files))
     planned_s = time.monotonic() - began
-    boot(qemu, folder, archive, told, args.limit)
+    try:
+        boot(qemu, folder, archive, told, args.limit)
+    except StalledError as error:
+        # Seen once in some ten boots, with nothing on the console; a second one in a row counts.
+        print(f"{error}; begun once more")
+        boot(qemu, folder, archive, told, args.limit)
     booted_s = time.monotonic() - began - planned_s
     lines = iter(told.read_text().splitlines())
     rows = []
