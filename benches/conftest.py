@@ -56,11 +56,14 @@ def fixed_policy(tmp_path):
     """
 
     def fixed_policy(policy, planes):
+        # As policy.h lays it out: 22 bytes, `accelerated`, `boot`, a byte that is reserved, then
+        # nine words and two tables.
         words = capi.policy_words(policy, planes=planes)
-        stated, derived = words.view("u1")[:20].tolist(), words[10:].tolist()
-        tables = [", ".join(map(str, derived[at : at + 16])) for at in (5, 21)]
-        scalars = ", ".join(map(str, stated + derived[:5]))
-        fixed = f"{scalars}, {{{tables[0]}}}, {{{tables[1]}}}"
+        assert len(words) == 54
+        bytes_ = words.view("u1").tolist()
+        scalars = [*bytes_[:22], int(words[11]), *bytes_[24:26], *words[13:22].tolist()]
+        tables = [f"{{{', '.join(map(str, words[at : at + 16]))}}}" for at in (22, 38)]
+        fixed = ", ".join([*map(str, scalars), *tables])
         header = f"static const struct ps_policy fixed_policy = {{{fixed}}};\n"
         (tmp_path / "fixed.h").write_text(header)
         return f"-I{tmp_path}"
