@@ -116,7 +116,8 @@ static inline int64_t time_to_slice(const struct ps_vcpu v)
     const struct ps_guest *guest = v.guest;
     if (!v.sliced || guest->status || guest->stuck)
         return PS_NEVER_NS;
-    return v.engine->config.slice_ns - guest->ran_ns;
+    const int64_t left_ns = v.engine->config.slice_ns - guest->ran_ns;
+    return left_ns > 0 ? left_ns : 0; /* a vCPU that was stuck ran on past its slice */
 }
 
 /* A slice ends: whoever picks may choose otherwise. */
