@@ -129,6 +129,9 @@ static inline void expand_act(const struct ps_search *search, struct ps_piece *p
         origin->delivered |= ps_delivered(sys, world, next, stepped, out);
         origin->idles |= (unsigned)ps_is_idle(act, out);
     }
+    /* Many an act changes nothing; that is seen before anything is packed. */
+    if (sys->n_vcpus == 1 && !memcmp(&next->vcpus[0], &world->vcpus[0], sizeof next->vcpus[0]))
+        return;
     const uint64_t *from = ps_key_of(search, id);
     uint64_t key[PS_KEY_WORDS];
     ps_copy_key(key, from, sys->words);

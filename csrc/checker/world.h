@@ -9,6 +9,7 @@
 #define PLANESCHED_WORLD_H
 
 #include "core/step_with.h"
+#include "planesched/compiler.h"
 
 #define PS_WORLD_VCPUS 5u /* vCPUs in one world at most */
 #define PS_KEY_WORDS 5u   /* 64-bit words of a packed world at most */
@@ -279,9 +280,9 @@ unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
 /* One act on the world. `out` is the outcome of its ps_step, on vCPU `*stepped`; where none was
  * made, it says that nothing switched. Returns the vCPUs that may have changed, as bits; none
  * where the act cannot happen. */
-static inline unsigned ps_world_act(const struct ps_system *sys, struct ps_world *world,
-                                    const struct ps_act *act, struct ps_outcome *out,
-                                    unsigned *stepped)
+PS_INLINE unsigned ps_world_act(const struct ps_system *sys, struct ps_world *world,
+                                const struct ps_act *act, struct ps_outcome *out,
+                                unsigned *stepped)
 {
     struct ps_state *s = &world->vcpus[act->vcpu];
     if (!ps_can_happen(sys, world, act))
