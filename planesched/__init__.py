@@ -22,11 +22,13 @@ import sys
 from typing import TYPE_CHECKING
 
 if sys.argv[:1] and sys.argv[0].replace("\\", "/").rpartition("/")[2] == "planesched":
-    # The command: Ctrl-C while it still imports is quiet. `cli.main` takes over.
+    # The command: Ctrl-C while it still imports is quiet. `cli.main` takes over. An exception would
+    # do where Python code runs; C that imports (numpy's) makes an ImportError of it.
+    import os
     import signal
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 # At once, for two functions hide the modules that they are from, which takes that they come first.
 from .events import MAX_PLANES as MAX_PLANES

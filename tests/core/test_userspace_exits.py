@@ -1,8 +1,8 @@
 """One policy in userspace: the default scheduler's answers end (rules, 3.5).
 
 A livelock of exits would be one in which no time passes: userspace enters a plane, the re-check
-takes the vCPU out again, and so on. No preset does that, nor one with a single field changed: here on
-random walks with every event, in tests/checking/test_settles.py by search.
+takes the vCPU out again, and so on. No preset does that, nor one with a single field changed: here
+on random walks with every event, in tests/checking/test_settles.py by search.
 """
 
 import random
