@@ -10,6 +10,7 @@ from ..figures.results import Results
 from ..figures.written import ENDINGS
 from ..text import width
 from .out import (
+    add_cite,
     add_plot,
     add_printed,
     add_steps,
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_steps(parser)
     add_printed(parser)
+    add_cite(parser)
     parser.add_argument("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
 

@@ -20,6 +20,7 @@ from ..layouts import OUTCOME
 
 __all__ = [
     "LOG_ROOM",
+    "add_cite",
     "add_plot",
     "add_printed",
     "add_steps",
@@ -158,12 +159,16 @@ def add_printed(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_const", const="json", dest="format", help="as --format json"
     )
     parser.add_argument(
+        "--wide", action="store_true", help="tables as wide as they are, not as the terminal is"
+    )
+
+
+def add_cite(parser: argparse.ArgumentParser) -> None:
+    """Take ``--cite``, where the answers are results."""
+    parser.add_argument(
         "--cite", action="store_true",
         help="print the block for a mail alone: 72 columns, and what makes it again",
     )  # fmt: skip
-    parser.add_argument(
-        "--wide", action="store_true", help="tables as wide as they are, not as the terminal is"
-    )
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
@@ -211,7 +216,7 @@ def print_answer(args: argparse.Namespace, answer: Any) -> None:
         print(csv_text(answer.table()), end="")
     elif args.format == "md":
         print(markdown(answer.table()))
-    elif args.cite:
+    elif getattr(args, "cite", False):
         print(answer.cited(typed(args)))
     else:
         print(answer.text(None) if args.wide else answer)

@@ -30,12 +30,14 @@ from .options import (
 )
 from .out import (
     LOG_ROOM,
+    add_cite,
     add_plot,
     add_printed,
     add_steps,
     add_timeline,
     check_drawings,
     check_out,
+    headed,
     print_answer,
     stepped,
     write_out,
@@ -109,6 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --verify: the planes that exist (default all; OpenHCL without guest VSM: 0,2)",
     )  # fmt: skip
     add_printed(parser)
+    add_cite(parser)
     add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
     add_timeline(parser)
@@ -147,11 +150,15 @@ def run(args: argparse.Namespace) -> int:
     return 130 if results.partial else 0
 
 
+# What --verify would leave out.
+_TIMED = "service", "costs", "in_userspace", "forward", "slice", "out", "plot", "timeline", "cite"
+
+
 def _verify(
     args: argparse.Namespace, policies: Mapping[str, Policy], plane_map: PlaneMap, planes: int
 ) -> int:
     """Print how far each policy agrees with the recorded switches; 1 if one does not."""
-    for name in ("service", "costs", "in_userspace", "forward", "slice", "out", "plot", "timeline"):
+    for name in _TIMED:
         if getattr(args, name):
             option = f"--{name.replace('costs', 'cost').replace('_', '-')}"
             raise Mistake(
@@ -165,7 +172,7 @@ def _verify(
         )  # fmt: skip
     if args.format == "json":
         document = {"schema": "planesched.verify/1", "policies": [each.as_dict() for each in found]}
-        print(json.dumps(document, indent=2))
+        print(json.dumps(headed(args, document), indent=2))
     elif args.format == "text":
         print("\n".join(str(each) for each in found))
     else:

@@ -8,6 +8,7 @@ from ..errors import Mistake, Words
 from ..figures.written import ENDINGS
 from .out import (
     LOG_ROOM,
+    add_cite,
     add_plot,
     add_printed,
     add_timeline,
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop when means are known to this part of themselves: 0.01",
     )  # fmt: skip
     add_printed(parser)
+    add_cite(parser)
     parser.add_argument(
         "--out", metavar="FILE", help=f"write the answer: {', '.join((*ENDINGS, '.npz'))}"
     )

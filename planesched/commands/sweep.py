@@ -9,7 +9,15 @@ from ..errors import Mistake, Words
 from ..figures.written import ENDINGS
 from ..policytext import field_value
 from .options import called, count, factor, integer
-from .out import add_printed, check_drawings, check_out, print_answer, say, write_out
+from .out import (
+    add_cite,
+    add_printed,
+    check_drawings,
+    check_out,
+    print_answer,
+    say,
+    write_out,
+)
 from .running import add_running, arguments, policies, ticking
 
 DESCRIPTION = """\
@@ -31,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes (1)")
     add_printed(parser)
+    add_cite(parser)
     parser.add_argument("--out", metavar="FILE", help=f"write the rows: {', '.join(ENDINGS)}")
     parser.add_argument(
         "--plot", metavar="FILE", help="draw curves into a .svg, .png or .pdf, crossovers marked"

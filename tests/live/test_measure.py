@@ -78,6 +78,14 @@ def test_every_driver_takes_the_cost_set(measured, tmp_path, capsys):
     assert "costs: any" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("part", ["probe", "verify", "measure", "run"])
+def test_what_is_no_result_is_not_cited(part, capsys):
+    words = ["live", part, *(["vsm-boot"] if part == "run" else []), "--cite"]
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "unrecognized arguments: --cite" in capsys.readouterr().err
+
+
 def test_bad_input(kvm, tmp_path, capsys):
     for words, said in [
         (["--out", str(tmp_path / "x.txt")], "ends with .toml"),

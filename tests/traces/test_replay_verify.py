@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from planesched import InputError, Policy, reference, traces
+from planesched.checking.start import start_state
 from planesched.cli import main
 from planesched.events import Event
 from planesched.replaying import verify
@@ -53,8 +54,12 @@ def test_the_system_that_was_recorded_agrees_and_another_does_not(openhcl, capsy
     assert main([*command, "--policy", "openhcl", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "planesched.verify/1"
+    assert document["command"].split()[0] == "planesched"
     first = document["policies"][0]["first"]
     assert (first["recorded"], first["decided"]) == ("call to plane 2", "plane 1")
+    # What `step --from` takes.
+    before = start_state(first["state"], Policy.preset("openhcl", 3), 3)
+    assert (before["current"], before["runnable"], before["online"]) == (0, 0b001, 0b111)
 
 
 def walk(policy: Policy, planes: int, acts: int, seed: int) -> np.ndarray:
