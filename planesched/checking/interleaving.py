@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..checks import planes_of
 from ..events import MASKS, Event
 from ..policy import Policy
 from ..reference import BLOCKED
@@ -98,9 +99,11 @@ def _row(state: KickState, sender: str, vcpu: str, broken: int = 0) -> Row:
     status = {0: "", 1: ", in userspace", 2: ", blocked"}[int(record["status"])]
     shown = [*zip(_LAYER, state.masks, strict=True)]
     shown += [(mask, int(record[mask])) for mask in MASKS if mask in ("irq", "nmi", "halted")]
-    layer = " ".join(f"{name}={','.join(map(str, _planes(mask)))}" for name, mask in shown if mask)
+    layer = " ".join(
+        f"{name}={','.join(map(str, planes_of(mask)))}" for name, mask in shown if mask
+    )
     phase = PHASES[state.phase]
-    masks = {name: _planes(mask) for name, mask in zip(_LAYER, state.masks, strict=True) if mask}
+    masks = {name: planes_of(mask) for name, mask in zip(_LAYER, state.masks, strict=True) if mask}
     expect = {
         "phase": phase,
         "run": int(record["current"]),
@@ -109,7 +112,3 @@ def _row(state: KickState, sender: str, vcpu: str, broken: int = 0) -> Row:
         "broken": [name for i, name in enumerate(PROPERTIES) if broken >> i & 1],
     }
     return Row(sender, vcpu, phase, f"{int(record['current'])}{status}", layer, expect)
-
-
-def _planes(mask: int) -> list[int]:
-    return [plane for plane in range(16) if mask >> plane & 1]

@@ -25,19 +25,9 @@ REASONS = tuple(reason.name.lower() for reason in Reason)
 FAULTS = ("", *(fault.name.lower() for fault in Fault if fault))
 ANSWER = "answer"
 """A step in which userspace answers an exit as the default scheduler does (rules, 3.5)."""
-_KEYS = (
-    "id",
-    "title",
-    "preset",
-    "policy",
-    "planes",
-    "online",
-    "current",
-    "controller",
-    "steps",
-    "basis",
-    "source",
-)
+HEAD = ("id", "title", "preset", "policy", "planes", "online", "current", "controller")
+"""The keys that stand before the masks and the steps, in order."""
+_KEYS = (*HEAD, "steps", "basis", "source")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import reference_kick as slow
-from ..checks import one_of
+from ..checks import one_of, planes_of
 from ..errors import Mistake, Words
 from ..events import MASKS, Event, event_number, takes_plane
 from ..layouts import STATE
@@ -203,9 +203,9 @@ def _compared(step: Step, at: Mapping[str, Any], broken: set[str]) -> list[tuple
     """Pair what is expected with what is so; of the layer what is not named is empty."""
     expect = step.expect
     rows: list[tuple[str, Any, Any]] = [
-        (name, list(expect.get(name, [])), _planes(at[name])) for name in LAYER
+        (name, list(expect.get(name, [])), planes_of(at[name])) for name in LAYER
     ]
-    rows += [(name, list(expect[name]), _planes(at[name])) for name in MASKS if name in expect]
+    rows += [(name, list(expect[name]), planes_of(at[name])) for name in MASKS if name in expect]
     rows.append(("broken", sorted(expect.get("broken", [])), sorted(broken)))
     shown = {
         "phase": PHASES[at["phase"]],
@@ -214,7 +214,3 @@ def _compared(step: Step, at: Mapping[str, Any], broken: set[str]) -> list[tuple
         "user": bool(at["status"] & USER),
     }
     return rows + [(key, expect[key], found) for key, found in shown.items() if key in expect]
-
-
-def _planes(mask: int) -> list[int]:
-    return [plane for plane in range(16) if mask >> plane & 1]

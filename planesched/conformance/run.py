@@ -21,7 +21,7 @@ from ..policy import Policy
 from ..presets import presets
 from ..reference_irqchip import ReferenceChip
 from ..text import counted
-from .case import ANSWER, FAULTS, FLAGS, Case, Step, load
+from .case import ANSWER, FAULTS, FLAGS, HEAD, Case, Step, load
 from .chips import CHIP_KEYS, found_in_chips
 from .kick import KICK_KEYS, KickCase, kick_models
 
@@ -215,17 +215,7 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
 def as_toml(case: Case) -> str:
     """Return one case as TOML."""
     lines = ["[[case]]"]
-    for key in (
-        "id",
-        "title",
-        "preset",
-        "policy",
-        "planes",
-        "online",
-        "current",
-        "controller",
-        *KICK_KEYS,
-    ):
+    for key in (*HEAD, *KICK_KEYS):
         value = getattr(case, key, None)
         if value is not None and value not in ({}, ()):
             lines.append(f"{key} = {_value(value)}")

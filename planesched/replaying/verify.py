@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import traces
-from ..checks import plane_count, plane_id
+from ..checks import plane_count, plane_id, planes_of
 from ..core import VCPU, VM, Outcome
 from ..errors import InputError
 from ..events import MASKS, Event
@@ -277,9 +277,6 @@ class _Follower:
 
 
 def _words(state: NDArray[np.void]) -> str:
-    parts = [f"current={int(state['current'])}"]
-    for mask in MASKS:
-        value = int(state[mask])
-        if value:
-            parts.append(f"{mask}={','.join(str(p) for p in range(16) if value >> p & 1)}")
-    return " ".join(parts)
+    masks = ((mask, planes_of(state[mask])) for mask in MASKS)
+    shown = (f"{mask}={','.join(map(str, planes))}" for mask, planes in masks if planes)
+    return " ".join([f"current={int(state['current'])}", *shown])

@@ -7,31 +7,16 @@ takes the vCPU out again, and so on. Every state that can be reached is looked a
 import pytest
 from compare import policies
 
-from planesched import Policy, check, presets
+from planesched import check, presets
 
 GUESTS = "irq,halt,call,return,mask,unmask,answer"
 MORE = "nmi,intercept,cli,sti,start,stop,hold,release,force"
 
 
-def in_userspace(preset, planes):
-    """Give a preset as userspace schedules it, and every policy one field away from it."""
-    policy = Policy.preset(preset, planes).replace(scheduler="user")
-    found = {policy: None}
-    for name, value in policies.changes(planes):
-        try:
-            changed = policy.replace(**{name: value})
-            changed.check_planes(planes)
-        except ValueError:  # the value needs a marker, or the marker is needed
-            continue
-        if changed.scheduler.name == "user":
-            found[changed] = None
-    return list(found)
-
-
 def looked_at(preset, planes, events):
     """Look at every state of every such policy; give how many there were."""
     total = 0
-    for policy in in_userspace(preset, planes):
+    for policy in policies.in_userspace(preset, planes):
         report = check(policy, planes, events=events, properties="settles", threads=2)
         assert report.coverage.exhausted, str(policy)
         assert report.verdicts["settles"].holds, f"{policy}\n{report}"

@@ -42,6 +42,21 @@ def changes(planes: int) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def in_userspace(preset: str, planes: int) -> list[Policy]:
+    """Give a preset as userspace schedules it, and every policy one field away from it, once."""
+    policy = Policy.preset(preset, planes).replace(scheduler="user")
+    found = {policy: None}
+    for name, value in changes(planes):
+        try:
+            changed = policy.replace(**{name: value})
+            changed.check_planes(planes)
+        except ValueError:  # the value needs a marker, or the marker is needed
+            continue
+        if changed.scheduler == Scheduler.user:
+            found[changed] = None
+    return list(found)
+
+
 def neighbours(preset: str) -> tuple[Policy, ...]:
     """Give a preset of 2 planes, and every valid policy that is one field away from it."""
     policy = Policy.preset(preset, N_PLANES)

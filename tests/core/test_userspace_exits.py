@@ -10,25 +10,11 @@ import random
 import pytest
 from compare import policies
 
-from planesched import VM, Event, Policy
+from planesched import VM, Event
 from planesched.events import takes_plane
 from planesched.presets import presets
 
 MOST_EXITS = 5
-
-
-def in_userspace(preset, planes):
-    """Give a preset as userspace schedules it, and every policy one field away from it."""
-    policy = Policy.preset(preset, planes).replace(scheduler="user")
-    yield policy
-    for name, value in policies.changes(planes):
-        try:
-            changed = policy.replace(**{name: value})
-            changed.check_planes(planes)
-        except ValueError:  # the value needs a marker, or the marker is needed
-            continue
-        if changed.scheduler.name == "user" and changed != policy:
-            yield changed
 
 
 def answered(vcpu):
@@ -47,7 +33,7 @@ def test_answers_end_on_random_walks(preset, planes):
     draw = random.Random(f"{preset} {planes}")
     events = [event for event in Event if event != Event.ENTER]
     most = 0
-    for policy in in_userspace(preset, planes):
+    for policy in policies.in_userspace(preset, planes):
         vcpu = VM(policy, planes=planes).vcpus[0]
         for _ in range(400):
             event = draw.choice(events)
