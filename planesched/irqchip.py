@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .checks import plane_id, whole
-from .errors import TypeMistake, unknown
+from .errors import Mistake, TypeMistake, unknown
 from .events import MAX_PLANES
 
 __all__ = ["Chip", "Controller", "as_controller"]
@@ -107,17 +108,51 @@ class Chip:
 
 
 def as_controller(controller: Controller | str | None) -> Controller | None:
-    """Return what a caller calls ``controller``; ``"lapic"`` is one that nothing was said of.
+    """Return what a caller calls ``controller``.
+
+    ``"lapic"`` is one that nothing was said of; after a colon stand the fields that differ, vectors
+    joined by ``+``: ``"lapic:mask_by=tpr,auto_eoi=0x31+0x41"``.
 
     Raises
     ------
     Mistake
-        If it is another name; a TypeError too if it is neither a name nor a Controller nor None.
+        If it is another name, or a field or value is not known; a TypeError too if it is neither a
+        str nor a Controller nor None.
+
+    Examples
+    --------
+    >>> as_controller("lapic:mask_by=tpr") == Controller(mask_by="tpr")
+    True
     """
     if controller is None or isinstance(controller, Controller):
         return controller
     if not isinstance(controller, str):
         raise TypeMistake("controller", controller, "'lapic', a Controller or None")
-    if controller != "lapic":
-        raise unknown("controller", controller, ("lapic",))
-    return Controller()
+    name, _, settings = controller.partition(":")
+    if name != "lapic":
+        raise unknown("controller", name, ("lapic",))
+    try:
+        return Controller(**dict(_field(part) for part in settings.split(",") if part.strip()))
+    except Mistake as mistake:
+        raise mistake.within("controller") from None
+
+
+def _field(text: str) -> tuple[str, Any]:
+    """Read one ``field=value``."""
+    field, equals, value = (part.strip() for part in text.partition("="))
+    known = Controller.__dataclass_fields__
+    if field not in known:
+        raise unknown("field", field, known)
+    if not equals or not value:
+        raise Mistake(field, value, "a value after it, as mask_by=tpr")
+    if isinstance(known[field].default, str):
+        return field, value
+    numbers = [_number(field, word) for word in value.split("+")]
+    return field, numbers[0] if isinstance(known[field].default, int) else numbers
+
+
+def _number(field: str, word: str) -> int:
+    try:
+        return int(word, 0)
+    except ValueError:
+        raise Mistake(field, word, "a vector, as 0x31") from None

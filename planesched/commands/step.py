@@ -2,12 +2,17 @@
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from ..checking.start import start_state
+from ..conformance.chips import read_chip_event
 from ..core import VCPU, VM, Outcome
 from ..errors import Mistake, Words
-from ..events import Event, Flags
+from ..events import ChipEvent, Event, Flags, Notes
+from ..irqchip import as_controller
 from ..policytext import as_policy, with_settings
 from ..text import table
 from .check import add_start
@@ -17,7 +22,11 @@ DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
 An event is a name, or a name and a plane: {", ".join(event.name.lower() for event in Event)}. (call
 names a plane only where the policy hands over.) In userspace, answer does what the default
-userspace scheduler would; enter P sets req_exit as that would for P, enter P only does not."""
+userspace scheduler would; enter P sets req_exit as that would for P, enter P only does not.
+
+With --vectors each plane has an interrupt controller: an irq names its vector ("irq 1 0x31"), mask
+and unmask are given by "tpr 1 0x40", and there are further events:
+{", ".join(event.name.lower() for event in ChipEvent)}."""
 FAULTS = {
     "ud": "undefined here: no plane to call or to return to",
     "inval": "invalid: the plane itself, the only plane, or not in userspace",
@@ -31,6 +40,9 @@ FAULTS = {
 }
 """What each fault means (rules, 4)."""
 
+_Reads = Callable[[str], tuple[int, int | None, int | None]]
+"""Reads an event with its plane and its vector."""
+
 EXAMPLE = 'planesched step vsm_relay "irq 1" return return --planes 3'
 
 
@@ -43,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="FIELD=VALUE", dest="settings",
         help="change a field of the policy; repeatable",
     )  # fmt: skip
+    parser.add_argument(
+        "--vectors", action="store_true", help="give each plane an interrupt controller"
+    )
+    parser.add_argument(
+        "--controller", metavar="SETUP",
+        help="the same, set up as lapic:mask_by=tpr,auto_eoi=0x31+0x41 (docs/how-to/vectors.md)",
+    )  # fmt: skip
     add_start(parser)
     add_json(parser)
 
@@ -53,25 +72,39 @@ def run(args: argparse.Namespace) -> int:
         policy = as_policy(args.policy, args.planes)
     with called("--set"):
         policy = with_settings(policy, args.settings, args.planes)
-    vm = VM(policy, planes=args.planes)
+    with called("--controller"):
+        controller = as_controller(args.controller or ("lapic" if args.vectors else None))
+    vm = VM(policy, planes=args.planes, controller=controller)
     if args.start is not None:
         vm.state[0] = start_state(args.start, policy, args.planes)
     vcpu = vm.vcpus[0]
     boot = _now(vcpu)
-    steps = [_step(vcpu, number, text) for number, text in enumerate(args.events, 1)]
+    reads = None if controller is None else partial(read_chip_event, policy, args.planes)
+    steps = []
+    for number, text in enumerate(args.events, 1):
+        step = _step(vcpu, number, text, reads)
+        if controller is not None:
+            step["controllers"] = [asdict(vcpu.chip(plane)) for plane in range(args.planes)]
+        steps.append(step)
     if args.json:
         print(json.dumps(steps, indent=2))
         return 0
-    header = ("event", "plane", "reason", "what happened", "the vCPU then is")
+    header = ["event", "plane", "reason", "what happened", "the vCPU then is"]
     first = "boot" if args.start is None else "start"
-    print(table(header, [(first, "", "", "", boot), *map(_row, steps)]))
+    rows = [[first, "", "", "", boot], *map(_row, steps)]
+    if controller is not None:
+        header.append("its controllers")
+        rows = [[*row, *cell] for row, cell in zip(rows, [[""], *map(_chips, steps)], strict=True)]
+    print(table(header, rows))
     met = {step["fault"] for step in steps if step["fault"] != "none"}
     for fault in sorted(met):
         print(f"fault {fault}: {FAULTS[fault]}")
     return 0
 
 
-def _step(vcpu: VCPU, number: int, text: str) -> dict[str, Any]:
+def _step(vcpu: VCPU, number: int, text: str, reads: _Reads | None) -> dict[str, Any]:
+    if reads is not None and text.split()[:1] not in (["answer"], ["enter"]):
+        return _vector_step(vcpu, number, text, reads)
     words = text.split()
     place = f"event {number} ({text})"
     only = words[-1:] == ["only"] and words[0] == "enter"
@@ -84,6 +117,23 @@ def _step(vcpu: VCPU, number: int, text: str) -> dict[str, Any]:
     except Mistake as mistake:
         raise mistake.named(f"{place}: {mistake.name}") from None
     return {"event": " ".join(words), **_as_dict(outcome), "vcpu": _now(vcpu)}
+
+
+def _vector_step(vcpu: VCPU, number: int, text: str, reads: _Reads) -> dict[str, Any]:
+    """Do one event where planes have controllers."""
+    try:
+        outcome = vcpu.step(*reads(text))
+    except Mistake as mistake:
+        raise mistake.named(f"event {number} ({text})") from None
+    notes = [str(note.name).lower() for note in Notes if note & outcome.notes]
+    return {
+        "event": " ".join(text.split()),
+        **_as_dict(outcome),
+        "vector": outcome.vector,
+        "ended": outcome.ended,
+        "notes": notes,
+        "vcpu": _now(vcpu),
+    }
 
 
 def _done(vcpu: VCPU, words: list[str], *, set_requests: bool) -> Outcome:
@@ -120,13 +170,31 @@ def _now(vcpu: VCPU) -> str:
     return f"{said}; userspace would {'wait' if pick is None else f'enter plane {pick}'}"
 
 
-def _row(step: dict[str, Any]) -> tuple[str, ...]:
+def _row(step: dict[str, Any]) -> list[str]:
     was, now = step["was"], step["now"]
     fault = [f"fault {step['fault']}"] if step["fault"] != "none" else []
-    return (
+    fault += [f"{key} {step[key]:#x}" for key in ("ended", "vector") if step.get(key)]
+    return [
         step["event"],
         f"{was} -> {now}" if was != now else str(now),
         "" if step["reason"] == "none" else step["reason"],
-        ", ".join([*fault, *step["flags"]]),
+        ", ".join([*fault, *step["flags"], *step.get("notes", ())]),
         step["vcpu"],
-    )
+    ]
+
+
+def _chips(step: dict[str, Any]) -> list[str]:
+    """Say what the controllers hold, of each plane what is not as after reset."""
+    told = []
+    for plane, chip in enumerate(step["controllers"]):
+        words = [
+            f"{name} {','.join(f'{vector:#x}' for vector in chip[name])}"
+            for name in ("irr", "isr", "lines")
+            if chip[name]
+        ]
+        words += [f"{name} {chip[name]:#x}" for name in ("tpr", "ppr") if chip[name]]
+        words += ["off"] * (not chip["enabled"]) + ["nmi"] * chip["nmi"]
+        words += ["nmi kept"] * chip["nmi_kept"]
+        if words:
+            told.append(f"{plane}: {' '.join(words)}")
+    return ["; ".join(told)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..checks import plane_id, whole
 from ..errors import Mistake, unknown
-from ..events import chip_event_number
+from ..events import ChipEvent, Notes, chip_event_number
 from ..irqchip import FIRST_VECTOR, Chip, Controller, as_controller
 from ..policy import Policy
 from .events import read_event
@@ -16,7 +16,10 @@ CHIP_KEYS = ("irr", "isr", "tpr", "ppr")
 """What is expected of the controllers: a list with one entry a plane; of tpr and ppr the class."""
 
 EVERY_VECTOR = "all"
-_WITH_ARGUMENT = {"irq": (FIRST_VECTOR, "a vector"), "tpr": (0, "a value")}
+_WITH_ARGUMENT = {
+    "irq": "a vector", "line_up": "a vector", "line_down": "a vector", "tpr": "a value"
+}  # fmt: skip
+_OF_CONTROLLERS = {event.name.lower() for event in ChipEvent} | {"irq"}
 
 
 def read_controller(given: Any) -> Controller | None:
@@ -47,23 +50,27 @@ def read_controller(given: Any) -> Controller | None:
 def read_chip_event(policy: Policy, planes: int, do: str) -> tuple[int, int | None, int | None]:
     """Read ``"irq 1 0x52"``, ``"tpr 1 0x40"``, ``"eoi 1"``, or an event without a vector.
 
+    A vector below 16 can be named: it is dropped (rules, section 8).
+
     Raises
     ------
     Mistake
         If it is none of these.
     """
     name, *words = do.split() or [""]
-    if name in _WITH_ARGUMENT or name == "eoi":
-        first, what = _WITH_ARGUMENT.get(name, (0, ""))
-        if len(words) != 1 + bool(what):
-            raise Mistake("do", do, f"a plane{f' and {what}' if what else ''} after {name}")
-        plane, *argument = (_number(do, word) for word in words)
-        plane_id("do", plane, planes)
-        for value in argument:
-            whole("do", value, first, 255)
-        return chip_event_number(name), plane, argument[0] if argument else None
-    event, named = read_event(policy, planes, do)
-    return event, named, None
+    if name in ("mask", "unmask"):
+        raise Mistake("do", do, "tpr: the mask is the controller's own")
+    if name not in _OF_CONTROLLERS:
+        event, named = read_event(policy, planes, do)
+        return event, named, None
+    what = _WITH_ARGUMENT.get(name, "")
+    if len(words) != 1 + bool(what):
+        raise Mistake("do", do, f"a plane{f' and {what}' if what else ''} after {name}")
+    plane, *argument = (_number(do, word) for word in words)
+    plane_id("do", plane, planes)
+    for value in argument:
+        whole("do", value, 0, 255)
+    return chip_event_number(name), plane, argument[0] if argument else None
 
 
 def _number(do: str, word: str) -> int:
@@ -87,10 +94,17 @@ def chip_wants(planes: int) -> dict[str, tuple[str, Callable[[Any], bool]]]:
             isinstance(value, list) and len(value) == planes and all(map(holds, value))
         )
 
+    names = [str(note.name).lower() for note in Notes]
+
+    def some(value: Any) -> bool:
+        return isinstance(value, list) and all(name in names for name in value)
+
     rows = f"a list of {planes} rising lists of vectors", each(row)
     classes = f"a list of {planes} numbers in 0..255", each(vector)
     return {
         "vector": ("the vector that was taken, 0 for none", vector),
+        "ended": ("the vector that an EOI ended, 0 for none", vector),
+        "notes": (f"a list of {', '.join(names)}", some),
         "irr": rows, "isr": rows, "tpr": classes, "ppr": classes,
     }  # fmt: skip
 

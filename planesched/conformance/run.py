@@ -14,7 +14,7 @@ import numpy as np
 from .. import reference
 from ..checks import planes_of
 from ..errors import unknown
-from ..events import MASKS, Flags, Reason
+from ..events import MASKS, Flags, Notes, Reason
 from ..files import replacing
 from ..layouts import STATE
 from ..policy import Policy
@@ -196,8 +196,10 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
     """Give what the model shows for a key, in the words of the file."""
     if key == "run":
         return int(outcome.now)
-    if key == "vector":
-        return int(outcome.vector)
+    if key in ("vector", "ended"):
+        return int(getattr(outcome, key))
+    if key == "notes":
+        return [str(note.name).lower() for note in Notes if note & outcome.notes]
     if key == "reason":
         return Reason(outcome.reason).name.lower()
     if key == "fault":

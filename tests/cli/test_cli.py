@@ -101,6 +101,24 @@ def test_the_example_at_the_end_of_help_runs(name, run, root, tmp_path):
             "step vsm halt --set ret=back",
             "--set='back', expected one of resume, next_online, marker",
         ),
+        (
+            "step vsm --vectors 'irq 1'",
+            "event 1 (irq 1)='irq 1', expected a plane and a vector after irq",
+        ),
+        (
+            "step vsm --vectors 'mask 1'",
+            "event 1 (mask 1)='mask 1', expected tpr: the mask is the controller's own",
+        ),
+        ("step vsm --vectors 'eoi x'", "event 1 (eoi x)='eoi x', expected a number instead of 'x'"),
+        ("step vsm --controller pic halt", "--controller='pic', expected one of lapic"),
+        (
+            "step vsm --controller lapic:auto_eoi=1 halt",
+            "--controller: auto_eoi=1, expected a whole number in 16..255",
+        ),
+        (
+            "step vsm --controller lapic:mask_by halt",
+            "--controller: mask_by='', expected a value after it, as mask_by=tpr",
+        ),
         ("step none.toml halt", "none.toml: No such file or directory"),
         ("conform none.toml", "none.toml: No such file or directory"),
     ],
@@ -158,6 +176,31 @@ def test_step_shows_faults_and_userspace(run):
     assert "fault inval" in lines[1]
     assert "plane 0 in userspace" in lines[2]
     assert lines[2].endswith("userspace would enter plane 1")
+
+
+def test_step_with_vectors_is_as_the_how_to_shows(run, root):
+    page = (root / "docs" / "how-to" / "vectors.md").read_text(encoding="utf-8")
+    block = page.split("```console\n")[1].split("```")[0]
+    command, _, shown = block.partition("\n")
+    words = shlex.split(command)
+    assert words[:2] == ["$", "planesched"]
+    assert run(*words[2:]) == (0, shown, "")
+
+
+def test_step_with_vectors_tells_what_became_of_them(run):
+    words = ["irq 1 5", "line_up 1 0x31", "eoi 1", "nmi 1", "iret 1", "apic_off 0", "tpr 1 0x40"]
+    status, printed, _ = run("step", "vsm", "--vectors", "--json", *words)
+    assert status == 0
+    steps = json.loads(printed)
+    assert [step["notes"] for step in steps] == [["dropped"], *[["reposted"]] * 2, *[[]] * 4]
+    assert [step["vector"] for step in steps] == [0, 0x31, 0x31, 0, 0, 0, 0]
+    assert [step["ended"] for step in steps] == [0, 0, 0x31, 0, 0, 0, 0]
+    assert [step["controllers"][1]["nmi"] for step in steps] == [False] * 3 + [True] + [False] * 3
+    assert steps[-1]["controllers"][1] == {
+        "irr": [], "isr": [0x31], "tpr": 0x40, "ppr": 0x40, "lines": [0x31], "enabled": True,
+        "nmi": False, "nmi_kept": False,
+    }  # fmt: skip
+    assert not steps[-1]["controllers"][0]["enabled"]
 
 
 def test_step_as_json(run, tmp_path):
