@@ -1,17 +1,15 @@
 """Results as people read them: warnings first, then tables that fit, then what they rest on."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import counted, fill, fitted, format_ns, width
 from .budget import budget, per_second
 from .cite import verdict
-from .distribution import Distribution
-from .interval import Interval
 from .likeness import likeness
 from .notes import notes, starved, warnings
 from .rests import rests_on, trace_text
+from .scores import Score, injected_of, percent, rate, scores
 from .steps import steps_text
 
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ def results_text(results: "Results", columns: int | None = 0) -> str:
         "\n".join(_filled([*whole, verdict(results), *read, head], columns)),
         "\n".join(_filled(likeness(results), columns)),
         *([steps_text(results, columns)] if results.between else []),
-        fitted(("", *results.labels), _compared(results), columns),
+        fitted(("", *results.labels), [_scored(score) for score in scores(results)], columns),
         _budget(list(results), columns),
         "\n".join(_filled([*rest, *rests_on(list(results))], columns)),
     ]
@@ -133,7 +131,7 @@ def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
         title,
         str(int(counts["finished"].sum())),
         str(left),
-        _of(result, where) if injected or dead else "0",
+        injected_of(result, where) if injected or dead else "0",
         *(["starved"] * len(shown) if dead else shown),
         format_ns(sojourn.mean_ns if sojourn.count else None),
         format_ns(sojourn.quantile_ns(0.99)),
@@ -157,10 +155,10 @@ def _budget(results: "list[Result]", columns: int | None) -> str:
         ]
         other = sum(share for name, share in shares.items() if name.startswith("plane "))
         rest = [shares[name] for name in ("switching", "userspace", "blocked")]
-        cells = [_percent(share) for share in (*planes, *([other] if other else []), *rest)]
-        cells += ["100 %", _rate(per_second(result, result.stats.switches))]
-        cells.append(_rate(per_second(result, result.stats.exits)))
-        cells.append(_rate(per_second(result, int(result.stats.idle_entries.sum()))))
+        cells = [percent(share) for share in (*planes, *([other] if other else []), *rest)]
+        cells += ["100 %", rate(per_second(result, result.stats.switches))]
+        cells.append(rate(per_second(result, result.stats.exits)))
+        cells.append(rate(per_second(result, int(result.stats.idle_entries.sum()))))
         rows.append((result.label, *cells))
     header = ["vCPU time", *places]
     if len(rows[0]) > len(header) + 7:
@@ -170,95 +168,8 @@ def _budget(results: "list[Result]", columns: int | None) -> str:
     return fitted(header, rows, columns)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
-
-
 # ---- Several policies ----
 
 
-def _compared(results: "Results") -> list[tuple[str, ...]]:
-    rows = [
-        _row(results, "switches/s a vCPU", "switches_hz", None, _rate),
-        _row(results, "exits/s a vCPU", "exits_hz", None, _rate),
-        _row(results, "switching, of vCPU time", "switching", None, _percent),
-    ]
-    # Where nothing costs, latency is response.
-    costly = any(each.given.get("costs") for each in results)
-    for metric, title in (
-        ("response_mean", "response mean"),
-        ("response_p99", "response p99"),
-        *([("latency_p99", "latency p99")] if costly else []),
-        ("sojourn_mean", "sojourn mean"),
-        ("sojourn_p99", "sojourn p99"),
-    ):
-        rows += [
-            _row(results, f"{title}, {where}", metric, where, format_ns)
-            for where in results.sources
-        ]
-    for where in results.sources:
-        counts = [each.rows[each.rows_of(where)] for each in results]
-        left = [int(rows_of["queued"].sum()) for rows_of in counts]
-        if any(left):
-            rows.append((f"jobs left, {where}", *map(str, left)))
-        taken = [_of(each, where) for each in results]
-        if any(int(rows_of["injected"].sum()) for rows_of in counts):
-            rows.append((f"injected of arrived, {where}", *taken))
-    return rows
-
-
-def _row(
-    results: "Results",
-    title: str,
-    metric: str,
-    where: str | None,
-    write: Callable[[float], str],
-) -> tuple[str, ...]:
-    cells = []
-    for place, result in enumerate(results):
-        value = _value(result, metric, where)
-        if where is not None and starved(result, result.plane_of(where)):
-            cells.append(_starved(result.sojourn[where], result, where))
-        elif math.isnan(value):
-            cells.append("-")
-        elif not place or (where is not None and starved(results[0], results[0].plane_of(where))):
-            cells.append(write(value))
-        else:
-            apart = results.difference(metric, where, label=result.label)
-            cells.append(f"{write(value)} {_apart(apart, write)}")
-    return (title, *cells)
-
-
-def _value(result: "Result", metric: str, where: str | None) -> float:
-    """Return a figure; of rates that of the whole time, as everywhere else."""
-    if metric.endswith("_hz"):
-        count = result.stats.switches if metric.startswith("switches") else result.stats.exits
-        return per_second(result, count)
-    return result.interval(metric, where).value
-
-
-def _of(result: "Result", where: int | str) -> str:
-    """Say how many were injected of those that arrived, and how many of these were made up."""
-    rows = result.rows[result.rows_of(where)]
-    text = f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum())}"
-    woken = 0 if where in result.sources else int(result.jobs.woken[result.plane_of(where)])
-    return f"{text} ({woken} made up)" if woken else text
-
-
-def _starved(found: Distribution, result: "Result", where: str) -> str:
-    came = int(result.rows[result.rows_of(where)]["arrived"].sum())
-    return f"starved: {found.count} of {came}"
-
-
-def _apart(apart: Interval, write: Callable[[float], str]) -> str:
-    if math.isnan(apart.value):
-        return ""
-    if apart.value == 0 and (apart.half == 0 or math.isinf(apart.half)):
-        return "[same]"
-    sign = "-" if apart.value < 0 else "+"
-    half = "" if math.isinf(apart.half) or apart.half == 0 else f" +- {write(apart.half)}"
-    return f"[{sign}{write(abs(apart.value))}{half}]"
+def _scored(score: Score) -> tuple[str, ...]:
+    return (score.title, *(f"{cell.value} {cell.apart}".rstrip() for cell in score.cells))

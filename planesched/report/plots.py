@@ -1,15 +1,12 @@
 """Figures for people: response by percentile, and who was entered from where.
 
-Longer than 300 lines by little, for it is one subject.
-
 They are matplotlib's (extra ``plot``), made without pyplot: nothing of it is changed or kept.
 """
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +15,12 @@ from ..figures.planes import Stats
 from ..figures.result import Result
 from ..figures.written import written_by
 from ..files import check_target, replacing
-from ..text import format_ns
+from .waits import Curve, curves_of, percents, time_scale
 
 __all__ = [
     "COLOURS",
     "FAINT",
     "INK",
-    "NOUGHTS",
     "check_plot",
     "grid",
     "latency_plot",
@@ -38,18 +34,8 @@ _ENDINGS = (".svg", ".png", ".pdf")
 # Okabe and Ito's colours, which all people tell apart: https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, FAINT = "#333333", "#dddddd"
-NOUGHTS = re.compile(r"\.0+\b")
-_POINTS = 241
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 3.2, 2.7
-
-
-class _Curve(NamedTuple):
-    """The response of one plane or source under one policy; of Stats, the latency."""
-
-    policy: str
-    injected: int
-    quantile_ns: Callable[[float], float | None]
 
 
 def latency_plot(results: Any) -> Any:
@@ -77,7 +63,7 @@ def latency_plot(results: Any) -> Any:
         If one of them is none of these.
     """
     named = _named(results)
-    panels = _panels(named)
+    panels = curves_of(named)
     figure = new_figure(len(panels), _HEIGHT)
     _draw_latency(figure, panels, list(named))
     return figure
@@ -102,7 +88,7 @@ def overview_plot(results: Any, title: str = "") -> Any:
     results know them; above all `title`.
     """
     named = _named(results)
-    panels = _panels(named)
+    panels = curves_of(named)
     columns = max(len(panels), len(named))
     figure = new_figure(columns, 0)
     heights = [_HEIGHT * _rows(len(panels)), _WIDTH * _rows(len(named))]
@@ -181,38 +167,6 @@ def _stats(result: Result | Stats) -> Stats:
     return result.stats if isinstance(result, Result) else result
 
 
-def _panels(results: Mapping[str, Result | Stats]) -> dict[str, list[_Curve]]:
-    """Give the curves by panel; those of which nothing was injected are left out."""
-    panels: dict[str, list[_Curve]] = {}
-    for label, result in results.items():
-        for name, curve in _curves(label, result):
-            panels.setdefault(name, []).extend([curve] if curve.injected else [])
-    return {name: curves for name, curves in panels.items() if curves}
-
-
-def _curves(label: str, result: Result | Stats) -> Iterator[tuple[str, _Curve]]:
-    """Return a result's curves: by source and plane, by level, or by plane."""
-    if isinstance(result, Stats):
-        for plane, found in enumerate(result.latency):
-            yield f"plane {plane}", _Curve(label, found.count, found.quantile_ns)
-        return
-    levels = {plane: level for level, plane in result.levels.items()}
-    rows = list(range(len(result.names)))
-    if not result.sources:  # level by level
-        rows.sort(key=lambda row: levels.get(result.row_planes[row], "plane"))
-    for row in rows:
-        name = result.names[row]
-        plane = result.row_planes[row]
-        shown = levels.get(plane, name) if not result.sources else name
-        found = result.response[name if name in result.sources else plane]
-        if name not in result.sources and result.sources:
-            # What was fed or recorded for the plane, and not its sources' again.
-            count = int(result.rows["injected"][row])
-            if not count:
-                continue
-        yield shown, _Curve(label, found.count, found.quantile_ns)
-
-
 # ---- How it is drawn ----
 
 
@@ -247,7 +201,7 @@ def grid(figure: Any, panels: int, columns: int) -> list[Any]:
 
 
 def _draw_latency(
-    figure: Any, panels: Mapping[str, Sequence[_Curve]], policies: Sequence[str]
+    figure: Any, panels: Mapping[str, Sequence[Curve]], policies: Sequence[str]
 ) -> None:
     figure.suptitle("Response, delivery to the first instruction", x=0.01, ha="left", fontsize=10)
     axes = grid(figure, len(panels), len(panels))
@@ -277,14 +231,12 @@ def _draw_latency(
         )  # fmt: skip
 
 
-def _line(ax: Any, curve: _Curve, number: int, left: int) -> Any:
+def _line(ax: Any, curve: Curve, number: int, left: int) -> Any:
     """Draw a curve up to its greatest, which is that of one in `injected`.
 
     It is wider than each of those `left` that come on top, so that equal ones are all seen.
     """
-    x = np.geomspace(1, max(curve.injected, 2), _POINTS)
-    quantiles = [*(1 - 1 / x[:-1]).tolist(), 1.0]
-    y = [curve.quantile_ns(quantile) for quantile in quantiles]
+    x, y = curve.points()
     colour, width = COLOURS[number % len(COLOURS)], 0.2 + 1.3 * min(left, 5)
     [line] = ax.plot(x, y, color=colour, linewidth=width, label=curve.policy)
     ax.plot(x[-1:], y[-1:], "o", color=colour, markersize=width + 2)
@@ -292,32 +244,22 @@ def _line(ax: Any, curve: _Curve, number: int, left: int) -> Any:
 
 
 def _percent(ax: Any, most: float) -> None:
-    nines = [10**n for n in range(1, 20) if 10**n <= most]
-    # The labels grow with each nine: no more of them than stand beside each other.
-    nines = nines[:: -1 if len(nines) < 4 else -2][::-1]
+    ticks = percents(most)
     ax.set_xscale("log")
     ax.set_xlim(1, most * 1.15)
-    ax.set_xticks([2, *nines], [f"{100 - 100 / x:.15g}%" for x in (2, *nines)])
+    ax.set_xticks([x for x, _ in ticks], [text for _, text in ticks])
     ax.minorticks_off()
     ax.set_xlabel("of interrupts waited no longer", fontsize=8, color=INK)
 
 
 def _times(ax: Any, values: Sequence[float]) -> None:
-    """Scale an axis of times by decades, with zero a decade below the least that is not."""
-    above = [value for value in values if value > 0] or [1.0]
-    low, high = (int(np.floor(np.log10(value))) for value in (min(above), max(above)))
-    steps = (1,) if high > low else (1, 2, 5)
-    ticks = [step * 10**n for n in range(low, high + 2) for step in steps]
-    if min(values) > 0:
-        ax.set_yscale("log")
-        ax.set_ylim(10**low, max(above) * 1.5)
+    scale = time_scale(values)
+    if scale.linear:
+        ax.set_yscale("symlog", linthresh=scale.linear)
     else:
-        ax.set_yscale("symlog", linthresh=10**low)
-        ax.set_ylim(-(10**low) / 20, max(above) * 1.5)
-        ticks = [0, *ticks]
-    bottom, top = ax.get_ylim()
-    ticks = [tick for tick in ticks if bottom <= tick <= top]
-    ax.set_yticks(ticks, [NOUGHTS.sub("", format_ns(tick)) if tick else "0" for tick in ticks])
+        ax.set_yscale("log")
+    ax.set_ylim(scale.low, scale.high)
+    ax.set_yticks([tick for tick, _ in scale.ticks], [text for _, text in scale.ticks])
     ax.minorticks_off()
 
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from ..simulation.curves import GUEST, Curves, crossings, curves, findings, lost
-from ..text import format_ns
-from .plots import COLOURS, FAINT, INK, NOUGHTS, grid, new_figure
+from .plots import COLOURS, FAINT, INK, grid, new_figure
+from .waits import round_time
 
 if TYPE_CHECKING:
     from ..simulation.sweep import Sweep
@@ -63,7 +63,7 @@ def _panel(ax: Any, facet: str, found: Curves) -> None:
     every = -(-len(xs) // 6)
     times = found.x.endswith("_ns")
     shown = xs[::-1][::every][::-1]
-    ax.set_xticks(shown, [_time(x) if times else f"{x:g}" for x in shown])
+    ax.set_xticks(shown, [round_time(round(x)) if times else f"{x:g}" for x in shown])
     ax.minorticks_off()
     ax.set_xlabel(found.x.removesuffix("_ns").replace("_", " "), fontsize=8, color=INK)
     if not share:
@@ -71,7 +71,7 @@ def _panel(ax: Any, facet: str, found: Curves) -> None:
     marks = lost(found) if share else []
     for _, part, x in marks:
         ax.axvline(x, color=INK, linewidth=0.8, linestyle=":")
-        words = f"-{part:.0%} at {_time(x) if times else f'{x:.3g}'}"
+        words = f"-{part:.0%} at {round_time(round(x)) if times else f'{x:.3g}'}"
         place = ax.get_xaxis_transform()
         ax.text(x, 0.03, words, rotation=90, fontsize=7, ha="right", va="bottom", transform=place)
     for where, _, x in crossings(found):
@@ -91,11 +91,7 @@ def _times(ax: Any, values: list[float]) -> None:
         ax.minorticks_off()
     bottom, top = ax.get_ylim()
     ticks = [tick for tick in ax.get_yticks() if max(0, bottom) <= tick <= top]
-    ax.set_yticks(ticks, [_time(tick) if tick else "0" for tick in ticks])
-
-
-def _time(time_ns: float) -> str:
-    return NOUGHTS.sub("", format_ns(round(time_ns)))
+    ax.set_yticks(ticks, [round_time(round(tick)) if tick else "0" for tick in ticks])
 
 
 def _rests_on(swept: "Sweep") -> str:

@@ -1,0 +1,136 @@
+"""Policies side by side: a figure of each, and by how much it differs from the first's."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..text import format_ns
+from .budget import per_second
+from .interval import Interval
+from .notes import starved
+
+if TYPE_CHECKING:
+    from .result import Result
+    from .results import Results
+
+__all__ = ["Cell", "Score", "injected_of", "percent", "rate", "score", "scores"]
+
+
+class Cell(NamedTuple):
+    """A policy's figure, the difference from the first's, and whether the plane is starved."""
+
+    value: str
+    apart: str = ""
+    dead: bool = False
+
+
+class Score(NamedTuple):
+    """A figure of every policy; `group` is what it is a figure of, for tables that have parts."""
+
+    group: str
+    title: str
+    cells: tuple[Cell, ...]
+
+
+def scores(results: "Results") -> list[Score]:
+    """Return how the policies compare with the first: rates, response, sojourn, what was left."""
+    found = [
+        score(results, "rates", "switches/s a vCPU", "switches_hz", None, rate),
+        score(results, "rates", "exits/s a vCPU", "exits_hz", None, rate),
+        score(results, "vCPU time", "switching, of vCPU time", "switching", None, percent),
+    ]
+    # Where nothing costs, latency is response.
+    costly = any(each.given.get("costs") for each in results)
+    for metric, title in (
+        ("response_mean", "response mean"),
+        ("response_p99", "response p99"),
+        *([("latency_p99", "latency p99")] if costly else []),
+        ("sojourn_mean", "sojourn mean"),
+        ("sojourn_p99", "sojourn p99"),
+    ):
+        group = title.partition(" ")[0]
+        found += [
+            score(results, group, f"{title}, {where}", metric, where, format_ns)
+            for where in results.sources
+        ]
+    for where in results.sources:
+        counts = [each.rows[each.rows_of(where)] for each in results]
+        left = [int(rows_of["queued"].sum()) for rows_of in counts]
+        if any(left):
+            found.append(_plain(f"jobs left, {where}", [str(count) for count in left]))
+        if any(int(rows_of["injected"].sum()) for rows_of in counts):
+            taken = [injected_of(each, where) for each in results]
+            found.append(_plain(f"injected of arrived, {where}", taken))
+    return found
+
+
+def score(
+    results: "Results",
+    group: str,
+    title: str,
+    metric: str,
+    where: str | None,
+    write: Callable[[float], str],
+) -> Score:
+    """Return a metric of `Result.interval` of each policy, beside that of the first.
+
+    Of a starved plane there is no figure, and none that another could be compared with.
+    """
+    cells = []
+    for place, result in enumerate(results):
+        value = _value(result, metric, where)
+        if where is not None and starved(result, result.plane_of(where)):
+            cells.append(Cell(_starved(result, where), dead=True))
+        elif math.isnan(value):
+            cells.append(Cell("-"))
+        elif not place or (where is not None and starved(results[0], results[0].plane_of(where))):
+            cells.append(Cell(write(value)))
+        else:
+            apart = results.difference(metric, where, label=result.label)
+            cells.append(Cell(write(value), _apart(apart, write)))
+    return Score(group, title, tuple(cells))
+
+
+def _plain(title: str, values: list[str]) -> Score:
+    return Score("jobs", title, tuple(Cell(value) for value in values))
+
+
+def _value(result: "Result", metric: str, where: str | None) -> float:
+    """Return a figure; of rates that of the whole time, as everywhere else."""
+    if metric.endswith("_hz"):
+        count = result.stats.switches if metric.startswith("switches") else result.stats.exits
+        return per_second(result, count)
+    return result.interval(metric, where).value
+
+
+def injected_of(result: "Result", where: int | str) -> str:
+    """Say how many were injected of those that arrived, and how many of these were made up."""
+    rows = result.rows[result.rows_of(where)]
+    text = f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum())}"
+    woken = 0 if where in result.sources else int(result.jobs.woken[result.plane_of(where)])
+    return f"{text} ({woken} made up)" if woken else text
+
+
+def _starved(result: "Result", where: str) -> str:
+    came = int(result.rows[result.rows_of(where)]["arrived"].sum())
+    return f"starved: {result.sojourn[where].count} of {came}"
+
+
+def _apart(apart: Interval, write: Callable[[float], str]) -> str:
+    if math.isnan(apart.value):
+        return ""
+    if apart.value == 0 and (apart.half == 0 or math.isinf(apart.half)):
+        return "[same]"
+    sign = "-" if apart.value < 0 else "+"
+    half = "" if math.isinf(apart.half) or apart.half == 0 else f" +- {write(apart.half)}"
+    return f"[{sign}{write(abs(apart.value))}{half}]"
+
+
+def percent(share: float) -> str:
+    """Write a share of time: ``12.34 %``."""
+    return f"{100 * share:.2f} %"
+
+
+def rate(rate_hz: float) -> str:
+    """Write a rate a second, without its unit: ``1,234``."""
+    return f"{rate_hz:,.0f}" if rate_hz >= 100 else f"{rate_hz:.3g}"
