@@ -1,4 +1,4 @@
-"""Makes gallery.md, the gallery of hazards, by running the checker: python docs/gallery.py.
+"""Makes why/gallery.md, the gallery of hazards, by running the checker: python docs/gallery.py.
 
 Longer than 300 lines because it is one list.
 """
@@ -306,12 +306,13 @@ def gallery() -> str:
     head = """# A gallery of hazards
 
 Made by `python docs/gallery.py`; a test keeps it true. Each hazard is a property of
-[checker.md](checker.md) that breaks, with a shortest way there, the policy field that brings it
-and the one that cures it: under the cure the same search, to its end, finds that it holds. A cure
-is what this model offers, not advice to a system; its price may be another entry of this page.
+[the checker](../reference/checker.md) that breaks, with a shortest way there, the policy field that
+brings it and the one that cures it: under the cure the same search, to its end, finds that it
+holds. A cure is what this model offers, not advice to a system; its price may be another entry of
+this page.
 """
     return "\n".join([head, *(section(i, h) for i, h in enumerate(HAZARDS, 1))])
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("gallery.md").write_text(gallery(), encoding="utf-8")
+    (Path(__file__).parent / "why" / "gallery.md").write_text(gallery(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Makes wakeups.md, on wake-ups lost between posting, kick and look: python docs/wakeups.py."""
+"""Makes how-to/wakeups.md, on wake-ups lost between posting and look: python docs/wakeups.py."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,7 +201,7 @@ def known() -> str:
 PAGE = """# Is my wake-up safe?
 
 Made by `python docs/wakeups.py`; a test keeps it true. The rules of the acts are in
-[reference/kick.md](reference/kick.md).
+[kick](../reference/kick.md).
 
 Somebody sets a pending bit, somebody kicks, somebody looks; between the last look and the entry (or
 the sleep) there is a window, and most hangs of the last years were in it. Ten minutes take you from
@@ -240,7 +240,7 @@ your own kick path to an answer:
 ## What each single change breaks
 
 Two planes, interrupts for both again and again, guests halt, call, return, cli and sti; {letters}.
-The values that are called harmless in [reference/kick.md](reference/kick.md) break nothing that is
+The values that are called harmless in [kick](../reference/kick.md) break nothing that is
 lost. The search behind each cell is complete.
 
 {table}
@@ -260,4 +260,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("wakeups.md").write_text(page(), encoding="utf-8")
+    (Path(__file__).parent / "how-to" / "wakeups.md").write_text(page(), encoding="utf-8")

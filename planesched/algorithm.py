@@ -1,4 +1,4 @@
-"""An algorithm of one's own: which of the planes that could run does (docs/rules.md, 3.7)."""
+"""An algorithm of one's own, of the planes that could run (docs/reference/rules.md, 3.7)."""
 
 from typing import TYPE_CHECKING, Any, NoReturn
 

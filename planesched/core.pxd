@@ -1,6 +1,6 @@
 # Layouts for those who cimport: a VM owns its policy and the states of its vCPUs. Public are
 # Outcome.c, VM.c_policy, VM.states, VM.n_vcpus, VM.planes, VM.step_vcpu, VCPU.vm, VCPU.index and
-# the functions below (docs/embedding.md).
+# the functions below (docs/how-to/embed.md).
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 

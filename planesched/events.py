@@ -1,7 +1,7 @@
 """Names and numbers that every part shares: events, reasons, faults, flags.
 
-The numbers are those of the rules (docs/rules.md, section 4); reasons 1 to 3 are the entry
-reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason).
+The numbers are those of the rules (docs/reference/rules.md, section 4); reasons 1 to 3 are the
+entry reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason).
 """
 
 from enum import IntEnum, IntFlag

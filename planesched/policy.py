@@ -95,7 +95,7 @@ _NEED_MARKER = {
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How the planes of a vCPU are scheduled (docs/rules.md, section 2).
+    """How the planes of a vCPU are scheduled (docs/reference/rules.md, section 2).
 
     Fields with named values take the name or the enum member. A field that has no meaning under
     the others is not looked at.

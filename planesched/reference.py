@@ -1,4 +1,4 @@
-"""The slow model: the rules (docs/rules.md) in plain Python, to be read beside them.
+"""The slow model: the rules (docs/reference/rules.md) in plain Python, to be read beside them.
 
 A set of planes is an int whose bit p speaks of plane p. A method that is named after a property
 gives the set of planes that have it; one that names a single plane gives its id, or `NOBODY`.

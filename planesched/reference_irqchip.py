@@ -1,4 +1,4 @@
-"""The slow model of the interrupt controllers (docs/rules.md, section 8), before the slow model.
+"""The slow model of the interrupt controllers, before that of steps (docs/reference/rules.md, 8).
 
 Vectors are held as sets of ints. Written from the text, to be read beside it.
 """

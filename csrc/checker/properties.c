@@ -1,4 +1,4 @@
-/* The properties of docs/checker.md that are seen on one state, or on one act. */
+/* The properties of docs/reference/checker.md that are seen on one state, or on one act. */
 #include "checker/search.h"
 
 #define PS_BROKEN(property) (1u << PS_##property)

@@ -1,6 +1,6 @@
 """Ask questions of every reachable state: does a property hold, and what would a field change.
 
-The search itself is `planesched.checker`; docs/checker.md says what each property means.
+The search itself is `planesched.checker`; docs/reference/checker.md says what each property means.
 
 Longer than 300 lines because three public questions are documented here with all that they take.
 """
@@ -80,9 +80,9 @@ def check(
         How many planes each vCPU has, 1..16, and how many vCPUs there are, 1..5; a state of all
         of them is packed into at most 40 bytes.
     events : str or iterable of str
-        What may happen (docs/checker.md): names of alphabets or events, ``"irq 1"`` for one plane
-        only, ``"halt 0"`` for one that only plane 0 does, ``"+nmi"`` and ``"-cli"`` to change the
-        default.
+        What may happen (docs/reference/checker.md): names of alphabets or events, ``"irq 1"`` for
+        one plane only, ``"halt 0"`` for one that only plane 0 does, ``"+nmi"`` and ``"-cli"`` to
+        change the default.
     properties : str or iterable of str or callable, optional
         Names out of `PROPERTIES`, all by default; a callable is given each state (a record of
         dtype STATE; with several vCPUs an array of them) and tells whether it is good. The search

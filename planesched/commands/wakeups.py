@@ -1,4 +1,4 @@
-"""What ``planesched check --sends`` takes and does: posting, kick and look (docs/wakeups.md)."""
+"""What ``planesched check --sends`` takes and does (docs/how-to/wakeups.md)."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Case files: what they hold, and reading them (docs/conformance.md)."""
+"""Case files: what they hold, and reading them (docs/reference/case-files.md)."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """Case files: worked cases that a model of the rules either agrees with or not.
 
-The format, and how to add a case, is described in docs/conformance.md.
+The format, and how to add a case, is described in docs/reference/case-files.md.
 """
 
 import json

@@ -72,7 +72,7 @@ def _about(asked: Asked, shape: Shape) -> list[str]:
     )
     fields = f"{', '.join(changed)}; else" if changed else "Every field has"
     fields += " the first value of the rules, 2."
-    rules = f"Rules (planesched, docs/rules.md): {', '.join(sections)}."
+    rules = f"Rules (planesched, docs/reference/rules.md): {', '.join(sections)}."
     style = f" --style {asked.style}" + (" --whole-step" if asked.whole_step else "")
     by = f"By: planesched export {asked.words} --planes {asked.planes}{style}"
     by += f" --name {asked.name}"

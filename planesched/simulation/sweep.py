@@ -194,8 +194,8 @@ def sweep(
         Called after each point with the part that is done and the points so far.
     executor : concurrent.futures.Executor, optional
         Where points run: threads, processes, ``dask.distributed``'s ``client.get_executor()``,
-        mpi4py's ``MPIPoolExecutor``; for Ray's see docs/simulation.md. By default here, one after
-        the other.
+        mpi4py's ``MPIPoolExecutor``; for Ray's see docs/reference/simulation.md. By default here,
+        one after the other.
     out : str or path-like, optional
         A Parquet file (needs pyarrow, the extra ``arrow``). Each point is on disk as soon as it is
         done, in a folder beside; at the end, or on Ctrl-C, they become that file. Points that the

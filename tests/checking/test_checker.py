@@ -17,7 +17,7 @@ LARGE = "hostile,nmi,intercept,hold,release"
 
 
 def test_the_documentation_defines_every_property(root):
-    page = (root / "docs" / "checker.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "reference" / "checker.md").read_text(encoding="utf-8")
     flat = " ".join(page.split())
     for item in PROPERTIES.values():
         assert f"### `{item.name}` {item.sentence} {item.formula}" in flat
@@ -27,7 +27,7 @@ def test_the_documentation_defines_every_property(root):
 
 def test_the_gallery_is_what_the_tool_prints(root):
     made = runpy.run_path(str(root / "docs" / "gallery.py"))["gallery"]()
-    assert (root / "docs" / "gallery.md").read_text(encoding="utf-8") == made
+    assert (root / "docs" / "why" / "gallery.md").read_text(encoding="utf-8") == made
 
 
 # What the rules make sure of by themselves: only a fault in the core could break it.

@@ -65,7 +65,8 @@ def test_report_that_differs(tmp_path, model):
 
 
 def test_the_example_of_the_docs_holds(tmp_path, root):
-    text = (root / "docs" / "conformance.md").read_text().split("```toml\n")[1].split("```")[0]
+    page = root / "docs" / "reference" / "case-files.md"
+    text = page.read_text().split("```toml\n")[1].split("```")[0]
     assert conform([write(tmp_path / "docs.toml", text)], "core").status == 0
 
 

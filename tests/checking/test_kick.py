@@ -71,7 +71,7 @@ def broken_in_c(search):
 
 def test_the_page_is_what_the_tool_prints(root):
     made = runpy.run_path(str(root / "docs" / "wakeups.py"))["page"]()
-    assert (root / "docs" / "wakeups.md").read_text(encoding="utf-8") == made
+    assert (root / "docs" / "how-to" / "wakeups.md").read_text(encoding="utf-8") == made
 
 
 def test_every_field_and_value_stands_in_the_rules(root):

@@ -108,7 +108,7 @@ def test_wrong_files_are_told_before_the_work(words, message, capsys):
 
 
 def test_the_page_of_the_docs_makes_what_it_says(root, tmp_path, monkeypatch):
-    page = (root / "docs" / "simulation.md").read_text()
+    page = (root / "docs" / "reference" / "simulation.md").read_text()
     begins, draws, *_ = (
         block
         for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

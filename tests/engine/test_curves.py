@@ -40,7 +40,7 @@ def test_lines_and_facets_choose_themselves():
 
 
 def test_the_page_shows_the_shipped_curve(root, capsys, monkeypatch):
-    page = (root / "docs" / "simulation.md").read_text()
+    page = (root / "docs" / "reference" / "simulation.md").read_text()
     [shown] = re.findall(
         r"<!-- shows: planesched sweep exit-cost --cite -->\n```text\n(.*?)```", page, re.S
     )

@@ -12,7 +12,7 @@ from planesched.scenarios import load_scenario, scenarios
 
 @pytest.fixture(scope="module")
 def page(root):
-    return (root / "docs" / "simulation.md").read_text()
+    return (root / "docs" / "reference" / "simulation.md").read_text()
 
 
 def test_every_block_runs(page, capsys, tmp_path, monkeypatch):
@@ -20,7 +20,7 @@ def test_every_block_runs(page, capsys, tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```\n", page, re.DOTALL)
     names = {}
     for block in blocks:
-        exec(compile(block, "docs/simulation.md", "exec"), names)
+        exec(compile(block, "docs/reference/simulation.md", "exec"), names)
     assert isinstance(names["result"], Result)
     assert isinstance(names["both"], Results)
     table, *intervals = capsys.readouterr().out.rsplit("Interval", 2)

@@ -60,8 +60,8 @@ def shell(python, source, tool_env, tmp_path):
 
 
 def test_there_are_examples_and_the_index_names_each():
-    index = (ROOT / "docs" / "embedding.md").read_text()
-    linked = set(re.findall(r"\(examples/(\w+)/?\)", index))
+    index = (ROOT / "docs" / "how-to" / "embed.md").read_text()
+    linked = set(re.findall(r"\(\.\./examples/(\w+)/README\.md\)", index))
     assert {path.name for path in (ROOT / "docs" / "examples").iterdir()} == linked
     assert linked == {path.name for path in EXAMPLES}
 

@@ -3,7 +3,7 @@
 //! plane, or 255 where none can.
 //! direction = highest_first, ret = next_online, vina = edge; else the first
 //! value of the rules, 2.
-//! Rules (planesched, docs/rules.md): 3.3, 3.4.
+//! Rules (planesched, docs/reference/rules.md): 3.3, 3.4.
 //! By: planesched export vsm --planes 3 --style rust --name vsm_pick
 
 /// Bit p of each mask speaks of plane p.
