@@ -50,6 +50,7 @@ from planesched.csched cimport (
     PS_EVENT_VINA_ON,
     PS_MAX_PLANES,
     PS_N_EVENTS,
+    PS_N_SLOTS,
     PS_N_VECTORS,
     PS_NO_ANSWER,
     PS_NO_PLANE,
@@ -101,7 +102,7 @@ from .errors import Mistake, TypeMistake
 from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
 from .events import chip_event_number, event_number
 from .figures.planes import Stats
-from .irqchip import MASK_BY, NMI_BLOCKED, Chip, as_controller
+from .irqchip import MASK_BY, NMI_BLOCKED, RESCANS, Chip, as_controller
 from .layouts import APIC, EVENT, FIGURES, STATE
 from .policy import ENUMS, Policy, field_names
 from .policytext import as_policy

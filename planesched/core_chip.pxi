@@ -1,7 +1,10 @@
 # Interrupt controllers of a VM: what is set up when it is made, a step with a vector, what one
 # holds, and the loop of `VM.run` with them.
 
-cdef set WITH_ARG = {Event.IRQ, ChipEvent.TPR, ChipEvent.LINE_UP, ChipEvent.LINE_DOWN}
+cdef set WITH_ARG = {
+    Event.IRQ, ChipEvent.TPR, ChipEvent.LINE_UP, ChipEvent.LINE_DOWN, ChipEvent.EMPTY,
+    ChipEvent.EOM,
+}
 
 
 cdef int fill_chips(VM vm) except -1:
@@ -10,10 +13,14 @@ cdef int fill_chips(VM vm) except -1:
     vm.c_chip = ps_chip_policy_default()
     vm.c_chip.mask_by = MASK_BY.index(controller.mask_by)
     vm.c_chip.nmi_blocked = NMI_BLOCKED.index(controller.nmi_blocked)
+    vm.c_chip.rescan = RESCANS.index(controller.rescan)
     for plane in range(PS_MAX_PLANES):
         vm.c_chip.vina_vector[plane] = controller.vina_vector_of(plane)
         for vector in controller.auto_eoi_of(plane):
             vm.c_chip.auto_eoi[plane][vector >> 4] |= <uint16_t>(1 << (vector & 15))
+        for slot, vector in enumerate(sorted(controller.messages_of(plane))):
+            vm.c_chip.messages[plane][slot] = vector
+            vm.c_chip.has_messages = 1
     if not ps_chip_policy_valid(&vm.c_chip):
         raise Mistake("controller", controller, "one that the core takes")
     vm._apics = _aligned_zeros(vm.n_vcpus * vm.planes, APIC)
@@ -97,7 +104,13 @@ cdef object read_chip(VCPU vcpu, object plane):
         enabled=not apic.flags & PS_APIC_OFF,
         nmi=bool(apic.flags & PS_APIC_NMI),
         nmi_kept=bool(apic.flags & PS_APIC_NMI_KEPT),
+        slots=slots_of(vm, plane, apic.slots),
+        queued=slots_of(vm, plane, apic.queued),
     )
+
+
+cdef tuple slots_of(VM vm, unsigned plane, unsigned bits):
+    return tuple([vm.c_chip.messages[plane][i] for i in range(PS_N_SLOTS) if bits >> i & 1])
 
 
 cdef loop.ps_chips chips_of(VM vm) noexcept nogil:

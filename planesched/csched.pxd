@@ -110,19 +110,21 @@ cdef extern from "planesched/irqchip.h" nogil:
         PS_CHIP_EOI
         PS_CHIP_N_EVENTS
         PS_N_VECTORS
+        PS_N_SLOTS
         PS_APIC_OFF
         PS_APIC_NMI
         PS_APIC_NMI_KEPT
 
     struct ps_chip_policy:
-        uint8_t mask_by, nmi_blocked
+        uint8_t mask_by, nmi_blocked, has_messages, rescan
         uint8_t vina_vector[16]
         uint16_t auto_eoi[16][16]
+        uint8_t messages[16][8]
 
     struct ps_apic:
         uint16_t irr[16]
         uint16_t lines[16]
-        uint8_t tpr, flags
+        uint8_t tpr, flags, slots, queued
 
     ps_chip_policy ps_chip_policy_default() noexcept
     int ps_chip_policy_valid(const ps_chip_policy *chip) noexcept

@@ -1,7 +1,8 @@
 """Names and numbers that every part shares: events, reasons, faults, flags.
 
 The numbers are those of the rules (docs/reference/rules.md, section 4); reasons 1 to 3 are the
-entry reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason).
+entry reasons of the Hyper-V TLFS (HV_VP_VTL_CONTROL.EntryReason). Longer than 300 lines because
+each enum is documented here with an example.
 """
 
 from enum import IntEnum, IntFlag
@@ -74,7 +75,8 @@ class Event(IntEnum):
 class ChipEvent(IntEnum):
     """What happens to a plane's interrupt controller alone (rules, section 8).
 
-    ``TPR`` comes with its value, a line with its vector; ``APIC_ON`` and ``APIC_OFF`` are the
+    ``TPR`` comes with its value, a line and a message with their vector: ``EMPTY`` empties the
+    message's slot, ``EOM`` ends it. ``APIC_ON`` and ``APIC_OFF`` are the
     software enable of the spurious vector register.
 
     Examples
@@ -92,12 +94,15 @@ class ChipEvent(IntEnum):
     LINE_DOWN = 36
     APIC_ON = 37
     APIC_OFF = 38
+    EMPTY = 39
+    EOM = 40
 
 
 class Notes(IntFlag):
     """What one step did to a controller.
 
-    ``DROPPED``: the vector posted is lost. ``REPOSTED``: a line that is up posted its vector.
+    ``DROPPED``: the vector posted is lost. ``REPOSTED``: a line that is up, or a
+    message that waited, posted its vector. ``QUEUED``: a message waits for its slot.
     ``MORE``: the plane could take another at once, at a ``resched``. ``VINA_DROPPED`` and
     ``VINA_PENDING``: the VINA vector was dropped, or was pending already.
 
@@ -114,6 +119,7 @@ class Notes(IntFlag):
     MORE = 4
     VINA_DROPPED = 8
     VINA_PENDING = 16
+    QUEUED = 32
 
 
 class Reason(IntEnum):

@@ -15,6 +15,9 @@ FIRST_VECTOR = 16
 VINA_VECTOR = 0xF3
 MASK_BY = ("ppr", "tpr")
 NMI_BLOCKED = ("counts", "waits")
+RESCANS = ("eom", "eoi")
+MAX_MESSAGES = 8
+"""Message slots of a plane at most."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Controller:
         (TDX).
     auto_eoi : collection of int, or mapping of int to collection of int
         The vectors that never get into ISR (SINTs with auto-EOI), of every plane or by plane.
+    messages : collection of int, or mapping of int to collection of int
+        The vectors of SINTs that come with a message, at most 8 a plane, of every plane or by
+        plane. While the message slot is full the next one waits, and its interrupt with it.
+    rescan : str
+        What has a message that waits come, once the guest has emptied the slot: ``"eom"``, a write
+        to the EOM register alone (TLFS); or ``"eoi"``, the EOI of its vector too (KVM).
     vina_vector : int, or mapping of int to int
         The vector that tells a plane of interrupts for less privileged ones, of every plane or by
         plane; 0xf3 where none is named.
@@ -52,12 +61,15 @@ class Controller:
     nmi_blocked: str = "counts"
     auto_eoi: Collection[int] | Mapping[int, Collection[int]] = ()
     vina_vector: int | Mapping[int, int] = VINA_VECTOR
+    messages: Collection[int] | Mapping[int, Collection[int]] = ()
+    rescan: str = "eom"
 
     def __post_init__(self) -> None:
-        for name, values in (("mask_by", MASK_BY), ("nmi_blocked", NMI_BLOCKED)):
+        named = (("mask_by", MASK_BY), ("nmi_blocked", NMI_BLOCKED), ("rescan", RESCANS))
+        for name, values in named:
             if getattr(self, name) not in values:
                 raise unknown(name, getattr(self, name), values)
-        for name in ("auto_eoi", "vina_vector"):
+        for name in ("auto_eoi", "vina_vector", "messages"):
             value = getattr(self, name)
             for plane in value if isinstance(value, Mapping) else ():
                 plane_id(name, plane)
@@ -65,6 +77,22 @@ class Controller:
             for vector in self.auto_eoi_of(plane):
                 whole("auto_eoi", vector, FIRST_VECTOR, 255)
             whole("vina_vector", self.vina_vector_of(plane), FIRST_VECTOR, 255)
+            self._check_messages(plane)
+
+    def _check_messages(self, plane: int) -> None:
+        messages = self.messages_of(plane)
+        for vector in messages:
+            whole("messages", vector, FIRST_VECTOR, 255)
+        if len(messages) > MAX_MESSAGES:
+            raise Mistake("messages", sorted(messages), f"at most {MAX_MESSAGES} of a plane")
+        if self.vina_vector_of(plane) in messages:
+            raise Mistake("messages", self.vina_vector_of(plane), "another than the VINA vector")
+
+    def messages_of(self, plane: int) -> frozenset[int]:
+        """Return the vectors of a plane that come with a message."""
+        if isinstance(self.messages, Mapping):
+            return frozenset(self.messages.get(plane, ()))
+        return frozenset(self.messages)
 
     def auto_eoi_of(self, plane: int) -> frozenset[int]:
         """Return the vectors of a plane that never get into ISR."""
@@ -95,6 +123,8 @@ class Chip:
         Whether software has not disabled the controller.
     nmi, nmi_kept : bool
         Whether an NMI is in progress, and whether one waits behind it.
+    slots, queued : tuple of int
+        The vectors whose message slot is full, and those for which a message waits, rising.
     """
 
     irr: tuple[int, ...] = ()
@@ -105,6 +135,8 @@ class Chip:
     enabled: bool = True
     nmi: bool = False
     nmi_kept: bool = False
+    slots: tuple[int, ...] = ()
+    queued: tuple[int, ...] = ()
 
 
 def as_controller(controller: Controller | str | None) -> Controller | None:

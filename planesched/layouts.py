@@ -48,7 +48,8 @@ APIC = np.dtype(
         ("isr_classes", "<u2"),
         ("tpr", "u1"),
         ("flags", "u1"),
-        ("pad", "u1", (2,)),
+        ("slots", "u1"),
+        ("queued", "u1"),
     ]
 )
 """One plane's interrupt controller: 80 bytes, ``struct ps_apic`` in irqchip.h."""

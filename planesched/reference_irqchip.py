@@ -1,6 +1,7 @@
 """The slow model of the interrupt controllers, before that of steps (docs/reference/rules.md, 8).
 
-Vectors are held as sets of ints. Written from the text, to be read beside it.
+Vectors are held as sets of ints. Written from the text, to be read beside it. Longer than 300
+lines because it is one text: every rule of section 8 stands here once.
 """
 
 from collections.abc import Iterable
@@ -39,6 +40,8 @@ class Apic:
         self.enabled = True
         self.nmi_in_progress = self.nmi_kept = False
         self.interrupts_off = False
+        self.slots: set[int] = set()
+        self.queued: set[int] = set()
 
     @property
     def isr_class(self) -> int:
@@ -97,6 +100,8 @@ class ReferenceChip:
             enabled=apic.enabled,
             nmi=apic.nmi_in_progress,
             nmi_kept=apic.nmi_kept,
+            slots=tuple(sorted(apic.slots)),
+            queued=tuple(sorted(apic.queued)),
         )
 
     # Derived bits
@@ -136,7 +141,7 @@ class ReferenceChip:
     # Events
 
     def step(self, event: str | int, plane: int | None = None, arg: int = 0) -> ChipOutcome:
-        """Do one step; `arg` is the vector of an irq or a line, or the value of TPR.
+        """Do one step; `arg` is the vector of an irq, a line or a message, or the value of TPR.
 
         Raises
         ------
@@ -173,7 +178,12 @@ class ReferenceChip:
         apic = self.apics[plane]
         held = self.priority(plane)
         if number == Event.IRQ:
-            return self.post(plane, arg)
+            return self.come(plane, arg)
+        if number == ChipEvent.EMPTY:
+            apic.slots -= {arg}
+            return None, None
+        if number == ChipEvent.EOM:
+            return self.rescan(plane, arg)
         if number == Event.NMI:
             return self.nmi(apic)
         if number in (Event.CLI, Event.STI) and self.controller.mask_by == "tpr":
@@ -201,6 +211,10 @@ class ReferenceChip:
                 event, coalesced = self.post(plane, self.ended)
                 if event is not None:
                     return event, coalesced
+            elif self.controller.rescan == "eoi":
+                event, coalesced = self.rescan(plane, self.ended)
+                if event is not None:
+                    return event, coalesced
         elif number == ChipEvent.TPR:
             apic.tpr = arg
         elif number in (ChipEvent.APIC_ON, ChipEvent.APIC_OFF):
@@ -217,6 +231,27 @@ class ReferenceChip:
         if shut != held[1] and not self.apics[plane].interrupts_off:
             return Event.CLI if shut else Event.STI
         return None
+
+    def come(self, plane: int, vector: int) -> tuple[int | None, bool | None]:
+        """Let a vector come: one with a message has its slot first, or waits for it."""
+        apic = self.apics[plane]
+        if vector in self.controller.messages_of(plane):
+            if vector in apic.slots:
+                self.notes |= Notes.QUEUED
+                coalesced = vector in apic.queued
+                apic.queued |= {vector}
+                return None, coalesced
+            apic.slots |= {vector}
+        return self.post(plane, vector)
+
+    def rescan(self, plane: int, vector: int) -> tuple[int | None, bool | None]:
+        """Have a message that waits come, if its slot is empty."""
+        apic = self.apics[plane]
+        if vector not in apic.queued or vector in apic.slots:
+            return None, None
+        apic.queued -= {vector}
+        self.notes |= Notes.REPOSTED
+        return self.come(plane, vector)
 
     def post(self, plane: int, vector: int) -> tuple[int | None, bool | None]:
         """Let a vector arrive."""
@@ -253,8 +288,10 @@ class ReferenceChip:
         if coalesced is not None:
             flags = flags & ~Flags.COALESCED | (Flags.COALESCED if coalesced else Flags(0))
         if number in RESETS and not out.fault and plane is not None:
-            lines, self.apics[plane] = self.apics[plane].lines, Apic()
-            self.apics[plane].lines = lines
+            before, self.apics[plane] = self.apics[plane], Apic()
+            self.apics[plane].lines = before.lines
+            if number == Event.INIT:  # which leaves the SynIC as it is
+                self.apics[plane].slots, self.apics[plane].queued = before.slots, before.queued
         apic = self.apics[out.now]
         if flags & Flags.VINA:
             vina = controller.vina_vector_of(out.now)

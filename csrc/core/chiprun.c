@@ -66,7 +66,8 @@ static void count_unstepped(struct ps_figures *f, unsigned event, unsigned plane
 {
     const unsigned came = event == PS_EVENT_NMI ? (unsigned)PS_EVENT_NMI : (unsigned)PS_EVENT_IRQ;
     const unsigned lost = out.notes & PS_NOTE_DROPPED;
-    if (event != PS_EVENT_NMI && !lost)
+    const unsigned again = out.notes & PS_NOTE_QUEUED && out.flags & PS_FLAG_COALESCED;
+    if (event != PS_EVENT_NMI && !lost && !again)
         return;
     f->steps[came][plane]++;
     f->dropped[came - PS_EVENT_IRQ][plane] += lost != 0;

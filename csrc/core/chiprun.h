@@ -21,7 +21,8 @@ static inline unsigned ps_chip_note_posted(const struct ps_chip_policy *policy, 
 {
     const unsigned came = event == PS_EVENT_IRQ || out.notes & PS_NOTE_REPOSTED;
     const unsigned now = (unsigned)out.now;
-    if (came && !out.fault && !(out.notes & PS_NOTE_DROPPED) && !(out.flags & PS_FLAG_COALESCED))
+    const unsigned kept = out.notes & (PS_NOTE_DROPPED | PS_NOTE_QUEUED);
+    if (came && !out.fault && !kept && !(out.flags & PS_FLAG_COALESCED))
         posted[plane * PS_N_VECTORS + (out.ended ? out.ended : arg)] = now_ns;
     if (!(out.flags & PS_FLAG_VINA) ||
         out.notes & (PS_NOTE_VINA_DROPPED | PS_NOTE_VINA_PENDING))

@@ -15,7 +15,8 @@ static const struct ps_layout_field state_fields[] = {
 
 #define F(name) PS_LAYOUT_FIELD(ps_apic, name)
 static const struct ps_layout_field apic_fields[] = {
-    F(serving), F(irr), F(lines), F(irr_classes), F(isr_classes), F(tpr), F(flags), F(pad), {0}
+    F(serving), F(irr), F(lines), F(irr_classes), F(isr_classes), F(tpr), F(flags), F(slots),
+    F(queued), {0}
 };
 #undef F
 
@@ -72,9 +73,10 @@ const struct ps_number ps_core_numbers[] = {
     FLAG(SWITCHED), FLAG(INJECTED), FLAG(NMI), FLAG(VINA), FLAG(BLOCKED), FLAG(USER),
     FLAG(COALESCED), FLAG(BOUNCED),
     CHIP(EOI), CHIP(TPR), CHIP(IRET), CHIP(LINE_UP), CHIP(LINE_DOWN), CHIP(APIC_ON),
-    CHIP(APIC_OFF),
+    CHIP(APIC_OFF), CHIP(EMPTY), CHIP(EOM),
     {"ChipEvent", NULL, PS_CHIP_N_EVENTS - PS_CHIP_EOI},
     NOTE(DROPPED), NOTE(REPOSTED), NOTE(MORE), NOTE(VINA_DROPPED), NOTE(VINA_PENDING),
+    NOTE(QUEUED),
     PENDING(IRQ), PENDING(NMI), PENDING(TRAP),
     {"Pending", NULL, PS_N_PENDING},
     {0}

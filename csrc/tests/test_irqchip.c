@@ -51,16 +51,27 @@ static void empty(struct shadow *vectors)
     }
 }
 
+/* The vectors that come with messages, in half of all walks: some, close together. */
+static unsigned message_of(unsigned slot, unsigned vina)
+{
+    const unsigned vector = 0x30u + 3u * slot;
+    return vector == vina ? 0u : vector;
+}
+
 static struct ps_chip_policy random_chip(uint64_t *seed)
 {
     struct ps_chip_policy chip = ps_chip_policy_default();
     chip.mask_by = (uint8_t)random_below(seed, 2);
     chip.nmi_blocked = (uint8_t)random_below(seed, 2);
+    chip.rescan = (uint8_t)random_below(seed, 2);
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++) {
         chip.vina_vector[plane] = (uint8_t)(16 + random_below(seed, 240));
         for (unsigned cls = 1; cls < PS_N_CLASSES; cls++)
             chip.auto_eoi[plane][cls] = (uint16_t)(random_32(seed) & random_32(seed));
+        for (unsigned slot = 0; slot < PS_N_SLOTS && chip.rescan; slot++)
+            chip.messages[plane][slot] = (uint8_t)message_of(slot, chip.vina_vector[plane]);
     }
+    chip.has_messages = chip.rescan;
     CHECK(ps_chip_policy_valid(&chip));
     return chip;
 }
@@ -87,7 +98,9 @@ static void follow(struct shadow shadows[][PS_N_VECTORS], const struct ps_chip_p
         CHECK(out.ended == highest(named, 1));
         named[out.ended].served = 0;
     }
-    const unsigned posts = event == PS_EVENT_IRQ || out.notes & PS_NOTE_REPOSTED;
+    const unsigned waits = out.notes & PS_NOTE_QUEUED;
+    CHECK(!waits || (event == PS_EVENT_IRQ && out.vector == 0));
+    const unsigned posts = (event == PS_EVENT_IRQ && !waits) || out.notes & PS_NOTE_REPOSTED;
     const unsigned vector = event == PS_CHIP_EOI ? out.ended : arg;
     if (posts) {
         const unsigned again = named[vector].pending;
@@ -124,7 +137,8 @@ static void walk(uint64_t *seed, unsigned n_planes, unsigned n_steps)
     for (unsigned i = 0; i < n_steps; i++) {
         const unsigned event = random_event(seed);
         const unsigned plane = random_below(seed, n_planes);
-        const unsigned arg = random_below(seed, PS_N_VECTORS);
+        const unsigned arg = random_below(seed, 4) ? random_below(seed, PS_N_VECTORS)
+                                                   : message_of(random_below(seed, PS_N_SLOTS), 0);
         const struct ps_outcome out =
             ps_chip_step(&policy, &chip, &s, apics, event, plane, arg);
         follow(shadows, &chip, out, event, plane, arg);

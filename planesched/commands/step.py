@@ -189,7 +189,7 @@ def _chips(step: dict[str, Any]) -> list[str]:
     for plane, chip in enumerate(step["controllers"]):
         words = [
             f"{name} {','.join(f'{vector:#x}' for vector in chip[name])}"
-            for name in ("irr", "isr", "lines")
+            for name in ("irr", "isr", "lines", "slots", "queued")
             if chip[name]
         ]
         words += [f"{name} {chip[name]:#x}" for name in ("tpr", "ppr") if chip[name]]

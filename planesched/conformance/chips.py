@@ -12,12 +12,13 @@ from .events import read_event
 
 __all__ = ["CHIP_KEYS", "chip_wants", "found_in_chips", "read_chip_event", "read_controller"]
 
-CHIP_KEYS = ("irr", "isr", "tpr", "ppr")
+CHIP_KEYS = ("irr", "isr", "tpr", "ppr", "slots", "queued")
 """What is expected of the controllers: a list with one entry a plane; of tpr and ppr the class."""
 
 EVERY_VECTOR = "all"
 _WITH_ARGUMENT = {
-    "irq": "a vector", "line_up": "a vector", "line_down": "a vector", "tpr": "a value"
+    "irq": "a vector", "line_up": "a vector", "line_down": "a vector", "empty": "a vector",
+    "eom": "a vector", "tpr": "a value",
 }  # fmt: skip
 _OF_CONTROLLERS = {event.name.lower() for event in ChipEvent} | {"irq"}
 
@@ -105,7 +106,7 @@ def chip_wants(planes: int) -> dict[str, tuple[str, Callable[[Any], bool]]]:
         "vector": ("the vector that was taken, 0 for none", vector),
         "ended": ("the vector that an EOI ended, 0 for none", vector),
         "notes": (f"a list of {', '.join(names)}", some),
-        "irr": rows, "isr": rows, "tpr": classes, "ppr": classes,
+        "irr": rows, "isr": rows, "slots": rows, "queued": rows, "tpr": classes, "ppr": classes,
     }  # fmt: skip
 
 

@@ -198,7 +198,7 @@ def test_step_with_vectors_tells_what_became_of_them(run):
     assert [step["controllers"][1]["nmi"] for step in steps] == [False] * 3 + [True] + [False] * 3
     assert steps[-1]["controllers"][1] == {
         "irr": [], "isr": [0x31], "tpr": 0x40, "ppr": 0x40, "lines": [0x31], "enabled": True,
-        "nmi": False, "nmi_kept": False,
+        "nmi": False, "nmi_kept": False, "slots": [], "queued": [],
     }  # fmt: skip
     assert not steps[-1]["controllers"][0]["enabled"]
 

@@ -24,6 +24,9 @@ def by_lot(state, base, pre, event, memory):
     return planes[(int(memory[0]) >> 12) % len(planes)]
 
 
+WITH_VECTOR = [
+    Event.IRQ, ChipEvent.LINE_UP, ChipEvent.LINE_DOWN, ChipEvent.EMPTY, ChipEvent.EOM
+]  # fmt: skip
 ALGORITHMS = ["rank", "rank", "round_robin", Algorithm(by_lot, memory=np.array([3]))]
 
 
@@ -33,6 +36,8 @@ def controllers(rng):
         nmi_blocked=rng.choice(("counts", "waits")),
         auto_eoi=rng.choice(((), (0x42,), (0x31, 0xF3))),
         vina_vector=rng.choice((0xF3, 0x35)),
+        messages=rng.choice(((), (0x21, 0x31, 0x51))),
+        rescan=rng.choice(("eom", "eoi")),
     )
 
 
@@ -40,7 +45,7 @@ def draw(rng, policy, planes):
     event = rng.choice(OFTEN if rng.random() < 0.8 else EVENTS)
     named = event in set(ChipEvent) or takes_plane(event, call_takes_plane=policy.hands_over)
     arg = None
-    if event in (Event.IRQ, ChipEvent.LINE_UP, ChipEvent.LINE_DOWN):
+    if event in WITH_VECTOR:
         arg = rng.choice(VECTORS)
     elif event == ChipEvent.TPR:
         arg = rng.randrange(256) if rng.random() < 0.5 else 0
@@ -51,7 +56,8 @@ def posted(out, event, plane, arg, vina):
     """What came in one step: (plane, vector) of each posting."""
     if out.fault:
         return
-    if event == Event.IRQ or out.notes & Notes.REPOSTED:
+    waits = out.notes & Notes.QUEUED
+    if (event == Event.IRQ and not waits) or out.notes & Notes.REPOSTED:
         yield plane, out.ended or arg
     if out.flags & Flags.VINA:
         yield out.now, vina
@@ -88,7 +94,8 @@ def gone(out, event, plane, arg, vina, before, after):
     lost = []
     if out.vector:
         lost.append((out.now, out.vector))
-    if out.flags & Flags.COALESCED and event not in (Event.NMI, Event.INTERCEPT):
+    waits = out.notes & Notes.QUEUED
+    if out.flags & Flags.COALESCED and not waits and event not in (Event.NMI, Event.INTERCEPT):
         lost.append((plane, out.ended or arg))
     if out.notes & Notes.DROPPED:
         lost.append((plane, out.ended or arg))
@@ -149,7 +156,7 @@ def test_latency_is_that_of_the_vector():
     [
         (Event.IRQ, 0, 256, r"events\[0\].arg=256"),
         (Event.MASK, 0, 0, r"events\[0\].kind=4"),
-        (39, 0, 0, r"events\[0\].kind=39"),
+        (41, 0, 0, r"events\[0\].kind=41"),
         (ChipEvent.EOI, 2, 0, "plane=2, expected a plane below planes=2 for eoi"),
     ],
 )
@@ -170,7 +177,8 @@ def test_mistakes_of_a_caller():
         (("eoi",), "plane=None"),
         (("eoi", 2), "plane=2"),
         (("eio", 0), "event='eio'"),
-        ((40, 0), "event=40"),
+        ((41, 0), "event=41"),
+        (("eom", 0), "vector=None"),
     ]:
         with pytest.raises(ValueError, match=said):
             vcpu.step(*args)
@@ -189,6 +197,10 @@ def test_mistakes_of_a_caller():
     [
         ({"mask_by": "cr8"}, "mask_by='cr8'"),
         ({"nmi_blocked": ""}, "nmi_blocked=''"),
+        ({"rescan": "exit"}, "rescan='exit', expected one of eom, eoi"),
+        ({"messages": range(32, 41)}, "messages=.*, expected at most 8 of a plane"),
+        ({"messages": (5,)}, "messages=5, expected a whole number in 16..255"),
+        ({"messages": (0xF3,)}, "messages=243, expected another than the VINA vector"),
         ({"auto_eoi": (3,)}, "auto_eoi=3, expected a whole number in 16..255"),
         ({"vina_vector": {16: 0x20}}, "vina_vector=16, expected a plane in 0..15"),
     ],
@@ -196,6 +208,21 @@ def test_mistakes_of_a_caller():
 def test_mistakes_in_a_controller(fields, said):
     with pytest.raises(ValueError, match=said):
         Controller(**fields)
+
+
+@pytest.mark.parametrize(("rescan", "comes"), [("eom", 0), ("eoi", 0x31)])
+def test_a_message_waits_for_its_slot(rescan, comes):
+    vcpu = VM("vsm", controller=Controller(messages=(0x31,), rescan=rescan)).vcpus[0]
+    assert vcpu.irq(0, 0x31).vector == 0x31
+    again = [vcpu.irq(0, 0x31) for _ in range(2)]
+    assert [bool(out.flags & Flags.COALESCED) for out in again] == [False, True]
+    assert {out.notes for out in again} == {Notes.QUEUED}
+    assert (vcpu.chip(0).slots, vcpu.chip(0).queued) == ((0x31,), (0x31,))
+    assert vcpu.step("eom", 0, 0x31).vector == 0  # the slot is still full
+    vcpu.step("empty", 0, 0x31)
+    assert vcpu.eoi(0).vector == comes
+    assert vcpu.step("eom", 0, 0x31).vector == 0x31 - comes
+    assert (vcpu.chip(0).slots, vcpu.chip(0).queued) == ((0x31,), ())
 
 
 def test_a_copy_is_a_vm_of_its_own():

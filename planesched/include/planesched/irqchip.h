@@ -4,7 +4,7 @@
  * The 32 bytes know that a plane has an interrupt; a ps_apic knows which, in 80 bytes. ps_chip_step
  * derives from it the bits irq and masked, which nobody else writes then, lets ps_step decide, and
  * does to the plane's registers what was decided. Of every vector: posted = injected + coalesced +
- * dropped + still in IRR.
+ * dropped + still in IRR; a message that waits for its slot posts when it has it.
  *
  * Longer than 300 lines because the registers, the acts on them and the step that they lead to are
  * one subject, and a header of its own for each would have to name the others' insides.
@@ -23,6 +23,9 @@
 
 enum ps_mask_by { PS_MASK_BY_PPR, PS_MASK_BY_TPR };
 enum ps_nmi_blocked { PS_NMI_BLOCKED_COUNTS, PS_NMI_BLOCKED_WAITS };
+enum ps_rescan { PS_RESCAN_EOM, PS_RESCAN_EOI };
+
+#define PS_N_SLOTS 8u /* message slots of a plane at most: SINTs that carry messages */
 
 /* How the controllers of a VM are set up: the same on each vCPU, so that it costs a plane no
  * memory. */
@@ -31,6 +34,9 @@ struct ps_chip_policy {
     uint8_t nmi_blocked; /* whether an NMI behind one in progress forces an entry */
     uint8_t vina_vector[PS_MAX_PLANES];
     uint16_t auto_eoi[PS_MAX_PLANES][PS_N_CLASSES]; /* bit v & 15 of word v >> 4: no ISR bit */
+    uint8_t messages[PS_MAX_PLANES][PS_N_SLOTS]; /* vectors that come with a message; 0: none */
+    uint8_t has_messages; /* some plane has one */
+    uint8_t rescan; /* what looks for messages that wait: EOM alone, or an EOI of theirs too */
 };
 
 static inline struct ps_chip_policy ps_chip_policy_default(void)
@@ -45,9 +51,18 @@ static inline int ps_chip_policy_valid(const struct ps_chip_policy *chip)
 {
     if (chip->mask_by > PS_MASK_BY_TPR || chip->nmi_blocked > PS_NMI_BLOCKED_WAITS)
         return 0;
-    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+    if (chip->rescan > PS_RESCAN_EOI)
+        return 0;
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++) {
         if (chip->vina_vector[plane] < PS_FIRST_VECTOR || chip->auto_eoi[plane][0] != 0)
             return 0;
+        for (unsigned slot = 0; slot < PS_N_SLOTS; slot++) {
+            const unsigned vector = chip->messages[plane][slot];
+            if (vector && (vector < PS_FIRST_VECTOR || vector == chip->vina_vector[plane] ||
+                           !chip->has_messages))
+                return 0;
+        }
+    }
     return 1;
 }
 
@@ -61,7 +76,8 @@ struct ps_apic {
     uint16_t lines[PS_N_CLASSES]; /* level-triggered, and the line is up */
     uint16_t irr_classes, isr_classes; /* bit c: something of class c */
     uint8_t tpr, flags;
-    uint8_t pad[2];
+    uint8_t slots;  /* bit i: message slot i is full, until the guest empties it */
+    uint8_t queued; /* bit i: a message waits for it */
 };
 
 #define PS_APIC_OFF 1u      /* disabled by software */
@@ -185,7 +201,7 @@ static inline int ps_apic_line(struct ps_apic *apic, unsigned vector, int up)
     return up && !was_up && !ps_vectors_have(apic->irr, vector) && !ps_apic_serves(apic, vector);
 }
 
-/* What INIT leaves: the lines are the devices' own. */
+/* What INIT leaves: the lines are the devices' own, message slots are memory. */
 static inline void ps_apic_reset(struct ps_apic *apic)
 {
     apic->serving = 0;
@@ -252,15 +268,18 @@ enum ps_chip_event {
     PS_CHIP_LINE_DOWN,
     PS_CHIP_APIC_ON, /* enabled and disabled by software (the spurious vector register) */
     PS_CHIP_APIC_OFF,
+    PS_CHIP_EMPTY, /* the guest empties the message slot of a vector; nothing sees that */
+    PS_CHIP_EOM,   /* end of message: what waits for the slot of a vector comes, if it is empty */
     PS_CHIP_N_EVENTS
 };
 
 /* ps_outcome.notes */
 #define PS_NOTE_DROPPED 1u       /* the vector that was posted is lost */
-#define PS_NOTE_REPOSTED 2u      /* a line that is up posted its vector: at line_up, or at eoi */
+#define PS_NOTE_REPOSTED 2u      /* a line that is up, or a message that waited, posts */
 #define PS_NOTE_MORE 4u          /* current could take another vector at once: a resched */
 #define PS_NOTE_VINA_DROPPED 8u  /* as for a posting, for the VINA vector */
 #define PS_NOTE_VINA_PENDING 16u /* it was pending already: coalesced */
+#define PS_NOTE_QUEUED 32u       /* a message waits for its slot, and posts nothing */
 
 #define PS_NO_STEP 0xffu
 
@@ -305,6 +324,48 @@ static inline void ps_chip_post(const struct ps_chip_policy *chip, struct ps_sta
     ps_chip_derive(chip, s, apic, plane);
 }
 
+/* The bit of the message slot of a vector, 0 where it comes with no message. */
+static inline unsigned ps_chip_slot(const struct ps_chip_policy *chip, unsigned plane,
+                                    unsigned vector)
+{
+    if (chip->has_messages && vector)
+        for (unsigned slot = 0; slot < PS_N_SLOTS; slot++)
+            if (chip->messages[plane][slot] == vector)
+                return 1u << slot;
+    return 0;
+}
+
+/* A vector comes. One with a message fills its slot, even where its interrupt is then dropped; or
+ * waits for it, one of them. */
+static inline void ps_chip_come(const struct ps_chip_policy *chip, struct ps_state *s,
+                                struct ps_apic *apic, unsigned plane, unsigned vector,
+                                struct ps_chip_act *act)
+{
+    const unsigned slot = ps_chip_slot(chip, plane, vector);
+    if (apic->slots & slot) {
+        act->notes |= PS_NOTE_QUEUED;
+        act->counted = 1;
+        act->coalesced = apic->queued & slot ? PS_FLAG_COALESCED : 0u;
+        apic->queued = (uint8_t)(apic->queued | slot);
+        return;
+    }
+    apic->slots = (uint8_t)(apic->slots | slot);
+    ps_chip_post(chip, s, apic, plane, vector, act);
+}
+
+/* Look whether a message waits for the slot of a vector, and has it now. */
+static inline void ps_chip_rescan(const struct ps_chip_policy *chip, struct ps_state *s,
+                                  struct ps_apic *apic, unsigned plane, unsigned vector,
+                                  struct ps_chip_act *act)
+{
+    const unsigned slot = ps_chip_slot(chip, plane, vector);
+    if (!(apic->queued & slot & ~(unsigned)apic->slots))
+        return;
+    apic->queued = (uint8_t)(apic->queued & ~slot);
+    act->notes |= PS_NOTE_REPOSTED;
+    ps_chip_come(chip, s, apic, plane, vector, act);
+}
+
 static inline void ps_chip_eoi(const struct ps_chip_policy *chip, struct ps_state *s,
                                struct ps_apic *apic, unsigned plane, struct ps_chip_act *act)
 {
@@ -312,6 +373,8 @@ static inline void ps_chip_eoi(const struct ps_chip_policy *chip, struct ps_stat
     if (act->ended && ps_vectors_have(apic->lines, act->ended)) {
         act->notes |= PS_NOTE_REPOSTED;
         ps_chip_post(chip, s, apic, plane, act->ended, act);
+    } else if (chip->rescan == PS_RESCAN_EOI) {
+        ps_chip_rescan(chip, s, apic, plane, act->ended, act);
     }
     if (act->event == PS_NO_STEP)
         act->event = ps_chip_changed(chip, s, apic, plane);
@@ -367,7 +430,7 @@ static inline struct ps_chip_act ps_chip_act_on(const struct ps_chip_policy *chi
     act.event = PS_NO_STEP;
     switch (event) {
     case PS_EVENT_IRQ:
-        ps_chip_post(chip, s, apic, plane, arg, &act);
+        ps_chip_come(chip, s, apic, plane, arg, &act);
         break;
     case PS_EVENT_NMI:
         ps_chip_nmi(chip, apic, &act);
@@ -388,6 +451,12 @@ static inline struct ps_chip_act ps_chip_act_on(const struct ps_chip_policy *chi
             act.notes |= PS_NOTE_REPOSTED;
             ps_chip_post(chip, s, apic, plane, arg, &act);
         }
+        break;
+    case PS_CHIP_EMPTY:
+        apic->slots = (uint8_t)(apic->slots & ~ps_chip_slot(chip, plane, arg));
+        break;
+    case PS_CHIP_EOM:
+        ps_chip_rescan(chip, s, apic, plane, arg, &act);
         break;
     case PS_CHIP_TPR:
         apic->tpr = (uint8_t)arg;
@@ -447,16 +516,19 @@ static inline struct ps_outcome ps_chip_follow(const struct ps_policy *policy,
         out.flags = (uint8_t)((out.flags & ~PS_FLAG_COALESCED) | act->coalesced);
     out.ended = (uint8_t)act->ended;
     out.notes = (uint8_t)act->notes;
-    if (act->event < PS_N_EVENTS && ps_among(PS_CHIP_RESETS, act->event) && !out.fault)
+    if (act->event < PS_N_EVENTS && ps_among(PS_CHIP_RESETS, act->event) && !out.fault) {
         ps_apic_reset(&apics[plane]);
+        if (act->event == PS_EVENT_DISABLE) /* an INIT leaves the SynIC as it is */
+            apics[plane].slots = apics[plane].queued = 0;
+    }
     if (out.flags & (PS_FLAG_INJECTED | PS_FLAG_NMI | PS_FLAG_VINA))
         ps_chip_settle(chip, s, &apics[out.now], &out);
     return out;
 }
 
 /* One event on one vCPU whose planes have controllers: `apics` holds one for each plane. `event` is
- * one of the step's, but for mask and unmask, or a ps_chip_event; `arg` is the vector of an irq or
- * a line, or the value of TPR. */
+ * one of the step's, but for mask and unmask, or a ps_chip_event; `arg` is the vector of an irq, a
+ * line or a message, or the value of TPR. */
 static inline struct ps_outcome ps_chip_step(const struct ps_policy *policy,
                                              const struct ps_chip_policy *chip, struct ps_state *s,
                                              struct ps_apic *apics, unsigned event, unsigned plane,
