@@ -4,15 +4,15 @@ Rules
     Policy, presets, Algorithm, Controller; Event, ChipEvent, Reason, Fault, Flags, Notes;
     MAX_PLANES.
 Step
-    VM, VCPU, Outcome, UserScheduler, pick_many; the dtypes STATE, EVENT, OUTCOME, JOB; get_include
-    for C.
+    VM, VCPU, Outcome, UserScheduler, pick_many; explain why a step did what it did; the dtypes
+    STATE, EVENT, OUTCOME, JOB; get_include for C.
 Drivers
     replay a recorded trace, simulate a workload, compare policies, sweep a grid of settings, check
     every state, diff two policies; Engine, the clock under them.
 Input
     Workload, Costs, PlaneMap, Scenario; InputError says what is wrong in a file, and where.
 Answers
-    Result, Results of several policies, Interval.
+    Result, Results of several policies, Interval; Explanation.
 
 Rooms with more: checking, conformance, live, report, traces, workload. Each name's help has an
 example.
@@ -60,6 +60,7 @@ _HOMES = {
     "Outcome": "core",
     "UserScheduler": "userspace",
     "pick_many": "core",
+    "explain": "explaining",
     "EVENT": "layouts",
     "JOB": "layouts",
     "OUTCOME": "layouts",
@@ -80,6 +81,7 @@ _HOMES = {
     "Scenario": "scenarios",
     "Workload": "workload",
     # Answers
+    "Explanation": "explaining",
     "Interval": "figures.interval",
     "Result": "figures.result",
     "Results": "figures.results",
@@ -110,6 +112,8 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .events import Flags as Flags
     from .events import Notes as Notes
     from .events import Reason as Reason
+    from .explaining import Explanation as Explanation
+    from .explaining import explain as explain
     from .figures.interval import Interval as Interval
     from .figures.result import Result as Result
     from .figures.results import Results as Results

@@ -2,13 +2,14 @@
 
 A set of planes is an int whose bit p speaks of plane p. A method that is named after a property
 gives the set of planes that have it; one that names a single plane gives its id, or `NOBODY`.
+Where a rule keeps planes out, or decides, a `Listener` is told; that explains a decision.
 
 Longer than 300 lines because it is one text: every rule of sections 3 and 4 stands here once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -41,7 +42,16 @@ from .policy import (
 )
 from .policytext import Given, as_policy
 
-__all__ = ["Outcome", "Reference", "Values", "boot_state", "default_pick", "prepare", "step"]
+__all__ = [
+    "Listener",
+    "Outcome",
+    "Reference",
+    "Values",
+    "boot_state",
+    "default_pick",
+    "prepare",
+    "step",
+]
 
 ALL = 0xFFFF
 NOBODY = -1
@@ -61,6 +71,30 @@ class Outcome(NamedTuple):
     flags: Flags
 
 
+class Listener(Protocol):
+    """Is told of a step's decisions as they are made."""
+
+    def hear(self, rules: "Rules", topic: str, planes: int, section: str, text: str) -> None:
+        """Hear what a rule says of some planes.
+
+        Parameters
+        ----------
+        rules : Rules
+            The step, as far as it is.
+        topic : str
+            ``fault``, ``effect``, ``base``, ``view``, ``pre``, ``pick``, ``reason``, ``exit`` and
+            ``arrival`` are what is found; ``not base``, ``not pre``, ``no event`` and ``not pick``
+            those that a rule keeps out.
+        planes : int
+            The planes.
+        section : str
+            Where the rule stands.
+        text : str
+            The rule in words, of these planes. ``{view}`` and ``{pick}`` stand for the plane that
+            was last told of under this topic.
+        """
+
+
 def bit(plane: int) -> int:
     """Give the set that holds `plane` alone."""
     return 1 << plane
@@ -69,8 +103,11 @@ def bit(plane: int) -> int:
 class Rules:
     """One vCPU under a policy: the state of section 1, and sections 3 and 4 as its methods."""
 
-    def __init__(self, policy: Policy, own: "Own | None" = None) -> None:
+    def __init__(
+        self, policy: Policy, own: "Own | None" = None, listener: Listener | None = None
+    ) -> None:
         self.policy = policy
+        self.listener = listener
         self.takes_turns = policy.algorithm == "round_robin"
         self.own = own
         self.marker = 0 if policy.marker is None else bit(policy.marker)
@@ -85,6 +122,17 @@ class Rules:
         self.event = self.plane = self.was = 0
         self.was_blocked = self.gave_up = self.unseen = False
         self.reason = self.fault = self.flags = 0
+
+    def tell(self, topic: str, planes: int, section: str, text: str) -> None:
+        """Tell who listens what is decided here."""
+        if self.listener is not None:
+            self.listener.hear(self, topic, planes, section, text)
+
+    def kept(self, topic: str, planes: int, keep: int, section: str, text: str) -> int:
+        """Give those of `planes` that are in `keep`; `text` says why the others are out."""
+        if self.listener is not None:
+            self.listener.hear(self, topic, planes & ~keep, section, text)
+        return planes & keep
 
     # 3.1 Rank
 
@@ -138,8 +186,12 @@ class Rules:
 
     def urgent(self) -> int:
         """Planes with an NMI or an intercept that may force an entry."""
-        nmi = 0 if self.policy.nmi == Nmi.waits else self.nmi
-        return (nmi | self.trap) & ~self.unstarted
+        nmi = self.nmi
+        if self.policy.nmi == Nmi.waits:
+            nmi = self.kept("no event", nmi, 0, "3.2", "its NMI waits until it runs (nmi = waits)")
+        return self.kept(
+            "no event", nmi | self.trap, ~self.unstarted, "3.2", "it waits for its start"
+        )
 
     def deliverable(self) -> int:
         """Planes whose event may bring them in; ``noint`` holds none back."""
@@ -169,25 +221,41 @@ class Rules:
 
     def counting(self) -> int:
         """Planes with an event that may force an entry."""
-        irq = self.irq & ~self.unstarted
+        self.tell(
+            "no event", ALL & ~(self.irq | self.nmi | self.trap), "3.3", "nothing pends on it"
+        )
+        irq = self.kept("no event", self.irq, ~self.unstarted, "3.2", "it waits for its start")
         if self.policy.gate == Gate.priority:
-            irq &= ~self.masked
+            why = "its priority mask holds its interrupt back (gate = priority)"
+            irq = self.kept("no event", irq, ~self.masked, "3.3", why)
         if self.policy.trigger == Trigger.edge:
-            irq &= self.edge
-        return (self.urgent() | irq) & ~self.dead()
+            why = "its interrupt has had its one attempt (trigger = edge)"
+            irq = self.kept("no event", irq, self.edge, "3.3", why)
+        why = "it is halted or unstarted and nothing wakes it (idle = fall_through)"
+        return self.kept("no event", self.urgent() | irq, ~self.dead(), "3.3", why)
 
     def preemptors(self, view: int) -> int:
         """Planes that would take the vCPU from the plane `view`."""
-        able = self.online & ~self.held
-        wanting = able & self.outranking(view) & self.counting()
-        if not wanting or self.policy.preempt == Preempt.none:
+        able = self.kept("not pre", ALL, self.online, "3.3", "it is not online")
+        able = self.kept("not pre", able, ~self.held, "3.3", "it is held")
+        why = "it does not outrank plane {view}"
+        wanting = self.kept("not pre", able, self.outranking(view), "3.3", why) & self.counting()
+        if not wanting:
             return 0
+        if self.policy.preempt == Preempt.none:
+            return self.kept(
+                "not pre", wanting, 0, "3.3", "no event brings one in (preempt = none)"
+            )
         if self.policy.preempt == Preempt.nearest:
-            return bit(self.last(wanting))
+            why = "of the planes with an event another is nearer (preempt = nearest)"
+            return self.kept("not pre", wanting, bit(self.last(wanting)), "3.3", why)
         if self.policy.preempt == Preempt.marker:
-            return wanting & self.marker
-        if self.policy.preempt == Preempt.relay:
-            return able & self.marker & ~bit(view) or wanting
+            why = "only the marker's events bring it in (preempt = marker)"
+            return self.kept("not pre", wanting, self.marker, "3.3", why)
+        marker = able & self.marker & ~bit(view)
+        if self.policy.preempt == Preempt.relay and marker:
+            why = "the marker comes in for it (preempt = relay)"
+            return self.kept("not pre", wanting | marker, marker, "3.3", why)
         return wanting
 
     # 3.4 Dispatch
@@ -199,26 +267,35 @@ class Rules:
         if self.gave_up and policy.trigger == Trigger.edge and policy.rearm:  # 1
             self.edge |= self.irq & bit(self.current)
         base = self.base()  # 2
+        self.tell("base", base, "3.4.2", "can run")
         view = self.view(base)  # 3
         self.unseen = self.sleeps_on(base)
         pre = 0 if self.unseen else self.entering(view)
+        self.tell("pre", pre, "3.3", "would take the vCPU")
         if policy.trigger == Trigger.edge and policy.gate == Gate.priority and not self.unseen:  # 4
             self.edge &= ~(self.outranking(view) & self.irq & self.masked)
         pick = self.chosen(base, pre)  # 5
         if pick == NOBODY:
             if policy.empty == Empty.user:
+                self.tell("exit", 0, "3.4.5", "nothing can run (empty = user)")
                 self.leave(cause)
             else:
+                self.tell("exit", 0, "3.4.5", "nothing can run: the vCPU is blocked")
                 self.blocked = True
             return
         if pre & ~base & bit(pick):  # 6
             self.go(pick, self.why_entered(pick))
         else:
+            self.tell("reason", bit(pick), "3.4.6", "it can run, so that is the step's own cause")
             self.go(pick, cause)
 
     def base(self) -> int:
         """Planes that can run (3.4.2)."""
-        return self.runnable & self.online & ~self.held & ~self.dead()
+        planes = self.kept("not base", ALL, self.online, "3.4.2", "it is not online")
+        planes = self.kept("not base", planes, self.runnable, "3.4.2", "it is not runnable")
+        planes = self.kept("not base", planes, ~self.held, "3.4.2", "it is held")
+        why = "it is halted or unstarted and nothing wakes it (idle = fall_through)"
+        return self.kept("not base", planes, ~self.dead(), "3.4.2", why)
 
     def sleeps_on(self, base: int) -> bool:
         """Tell whether the current plane's block goes on, whatever others have (3.4.3)."""
@@ -229,17 +306,26 @@ class Rules:
             or self.event in (Event.MASK, Event.UNMASK, Event.CLI, Event.STI)
             or self.event in (Event.VINA_ON, Event.VINA_OFF, Event.VINA_CLEAR)
         )
-        return concerns_what_is_taken and bit(self.current) & base & ~self.woken() != 0
+        if concerns_what_is_taken and bit(self.current) & base & ~self.woken():
+            why = "the current plane sleeps on, and nothing else is looked at (wake = own)"
+            self.tell("not pre", ALL, "3.4.3", why)
+            return True
+        return False
 
     def view(self, base: int) -> int:
         """Give the plane from which preemptors are seen (3.4.3)."""
         if base & bit(self.current) or not base:
+            why = "which is current and can run" if base else "which is current; none can run"
+            self.tell("view", bit(self.current), "3.4.3", why)
             return self.current
-        return self.first(base)
+        view = self.first(base)
+        self.tell("view", bit(view), "3.4.3", "the first that can run, as the current one cannot")
+        return view
 
     def entering(self, view: int) -> int:
         """Preemptors, unless userspace is asked about interrupts (3.4.3)."""
         if self.policy.scheduler == Scheduler.user and not self.accelerates(Reason.INTERRUPT):
+            self.tell("not pre", ALL, "3.4.3", "its events are userspace's (scheduler = user)")
             return 0
         return self.preemptors(view)
 
@@ -249,15 +335,24 @@ class Rules:
             return self.first(planes)
         resort = (self.marker or bit(self.policy.boot)) & self.online & ~self.held
         self.runnable |= resort
+        self.tell("pick", resort, "3.4.5", "as nothing can run (empty = marker)")
         return self.first(resort)
 
     def chosen(self, base: int, pre: int) -> int:
         """Give the plane that an algorithm picks, or else the first (3.4.5, 3.7)."""
         if self.takes_turns and base | pre:
-            return self.round_robin(base | pre)
-        if self.own is not None and base | pre:
-            return self.own.pick(self.values(), base, pre, self.event)
-        return self.picked(base | pre)
+            pick, section = self.round_robin(base | pre), "3.7"
+            how, why = "whose turn it is", "it is the turn of plane {pick}"
+        elif self.own is not None and base | pre:
+            pick, section = self.own.pick(self.values(), base, pre, self.event), "3.7"
+            how, why = "by the algorithm", "the algorithm picks plane {pick}"
+        else:
+            pick, section = self.picked(base | pre), "3.4.5"
+            how, why = "as the first by rank", "plane {pick} comes before it"
+        if base | pre:
+            self.tell("pick", bit(pick), section, how)
+            self.kept("not pick", base | pre, bit(pick), section, why)
+        return pick
 
     def round_robin(self, planes: int) -> int:
         """Give the plane whose turn it is (3.7)."""
@@ -272,9 +367,15 @@ class Rules:
 
     def why_entered(self, pick: int) -> int:
         """Give the reason of an entry that an event forced (3.4.6)."""
-        if self.policy.preempt == Preempt.relay and not self.counting() & bit(pick):
+        me = bit(pick)
+        if self.policy.preempt == Preempt.relay and not self.counting() & me:
+            self.tell("reason", me, "3.4.6", "it has no event of its own and comes in for another")
             return Reason.RELAY
-        return Reason.INTERCEPT if self.trap & bit(pick) else Reason.INTERRUPT
+        if self.trap & me:
+            self.tell("reason", me, "3.4.6", "an intercept of its own brings it in")
+            return Reason.INTERCEPT
+        self.tell("reason", me, "3.4.6", "an event of its own brings it in")
+        return Reason.INTERRUPT
 
     def go(self, pick: int, reason: int) -> None:
         """Arrive at the pick, unless userspace is to be asked first (3.4.7)."""
@@ -285,12 +386,16 @@ class Rules:
         asks = not self.accelerates(Reason.INTERRUPT)
         if pick != self.current:
             if not self.accelerates(reason):
+                why = "the switch is userspace's to make (scheduler = user)"
+                self.tell("exit", bit(pick), "3.4.7", why)
                 self.leave(reason)
                 return
+            self.tell("reason", bit(pick), "3.4.7", "the kernel makes this switch (accelerated)")
             self.req_exit = self.asked_for(pick)
             self.arrive(pick, reason, asks)
             return
         if asks and not self.unseen and self.requested(pick):
+            self.tell("exit", 0, "3.4.7", "a plane in req_exit has an event")
             self.leave(Reason.INTERRUPT)
             return
         self.arrive(pick, reason, False)
@@ -329,32 +434,45 @@ class Rules:
         if plane != self.was:
             self.flags |= Flags.SWITCHED
             self.reason = reason
+            self.tell("arrival", me, "3.6", "the vCPU switches to it")
             if self.policy.call == Call.descend:
+                self.tell("arrival", me, "3.6", "no other stays runnable (call = descend)")
                 self.runnable = me
             if self.policy.halt_scope == HaltScope.vcpu:
+                self.tell("arrival", self.halted, "3.6", "its halt is ended by the switch")
                 self.halted = 0
         elif self.gave_up:
             self.flags |= Flags.BOUNCED
             self.reason = reason
+            self.tell("arrival", me, "3.6", "it gave the vCPU up and gets it back")
+        else:
+            self.tell("arrival", me, "3.6", "it goes on, which needs no reason")
         if recheck and self.requested(plane):
+            self.tell("exit", 0, "3.5", "the re-check finds an event of a plane in req_exit")
             self.leave(Reason.INTERRUPT)
             return
         trapped = self.trap & me & ~self.unstarted
         if not me & self.unstarted:
             self.trap &= ~me
             self.edge &= ~me
+        self.tell("arrival", trapped, "3.6", "its intercept is delivered")
         if moved and self.policy.vina_auto_reset:
+            self.tell("arrival", me & self.vina_asserted, "3.6", "its vina_asserted is cleared")
             self.vina_asserted &= ~me
         if me & self.vina & ~self.vina_asserted and self.notifying(plane, moved):
+            self.tell("arrival", me, "3.6", "VINA tells it that a plane below has an event")
             self.vina_asserted |= me
             self.irq |= me
             self.flags |= Flags.VINA
         if me & self.unstarted:
+            self.tell("arrival", me, "3.6", "it waits for its start: the vCPU is blocked")
             self.blocked = True
             return
         if me & self.woken() or trapped or self.reason == Reason.RELAY:
+            self.tell("arrival", me & self.halted, "3.6", "it is halted no longer")
             self.halted &= ~me
         if me & self.halted:
+            self.tell("arrival", me, "3.6", "nothing wakes it from its halt: the vCPU is blocked")
             self.blocked = True
         else:
             self.inject(me)
@@ -373,12 +491,16 @@ class Rules:
     def inject(self, me: int) -> None:
         """Let the plane of the set `me` take what is pending for it."""
         if me & self.nmi:
+            self.tell("arrival", me, "3.6", "it takes its NMI")
             self.nmi &= ~me
             self.flags |= Flags.NMI
         if me & self.injectable():
+            self.tell("arrival", me, "3.6", "it takes its interrupt")
             self.irq &= ~me
             self.edge &= ~me
             self.flags |= Flags.INJECTED
+        why = "its interrupt stays pending: it is masked, or interrupts are off"
+        self.tell("arrival", me & self.irq, "3.6", why)
 
     # 4 Events
 
@@ -401,58 +523,69 @@ class Rules:
         ran = self.runnable & bit(self.current)
         cause = self.effect()
         self.gave_up = could_give_up and ran & ~self.runnable != 0
+        self.tell("effect", ran if self.gave_up else 0, "4", "gave the vCPU up")
         if self.event == Event.ENTER:
+            self.tell("reason", bit(self.plane), "3.5", "userspace picks it")
             self.user = False
             self.arrive(self.plane, Reason.USER, self.policy.scheduler == Scheduler.user)
         elif not self.user:
             self.dispatch(cause)
+        else:
+            self.tell("exit", 0, "3.5", "in userspace nothing is dispatched")
+
+    def refuse(self, fault: int, text: str) -> int:
+        """Give a fault; `text` says what is wrong."""
+        self.tell("fault", 0, "4", text)
+        return fault
 
     def refusal(self) -> int:
         """Give the first fault that the event meets; it is looked for before anything changes."""
         event, policy, named = self.event, self.policy, self.plane != NOBODY
         if event in (Event.HALT, Event.CALL, Event.RETURN):
             if self.user:
-                return Fault.USER
+                return self.refuse(Fault.USER, "in userspace no guest does anything")
             if self.blocked:
-                return Fault.BLOCKED
+                return self.refuse(Fault.BLOCKED, "blocked, no guest does anything")
         p = bit(self.plane) if named else 0
         if named and event != Event.ENABLE and not p & self.online:
-            return Fault.OFFLINE
+            return self.refuse(Fault.OFFLINE, "the plane is not online")
         if event == Event.HALT and self.leaves_on_halt() and not self.marker & self.online:
-            return Fault.OFFLINE
+            return self.refuse(Fault.OFFLINE, "the marker that it leaves to is not online")
         if event == Event.CALL:
             return self.refusal_of_call()
         if event == Event.RETURN:
             return self.refusal_of_return()
         if event == Event.ENABLE and p & self.online:
-            return Fault.EXISTS
+            return self.refuse(Fault.EXISTS, "the plane is online already")
         if event == Event.DISABLE and p == self.online:
-            return Fault.INVAL
+            return self.refuse(Fault.INVAL, "it is the only plane online")
         if event == Event.FORCE:
             if policy.force == Force.none or (policy.force == Force.marker and p != self.marker):
-                return Fault.PERM
+                return self.refuse(Fault.PERM, "the host may not force this plane in (force)")
             if self.plane == self.current and policy.force_self == ForceSelf.fault:
-                return Fault.INVAL
+                return self.refuse(Fault.INVAL, "the plane runs already (force_self = fault)")
         if event == Event.VINA_ON and not self.online & self.below(self.plane):
-            return Fault.INVAL
+            return self.refuse(Fault.INVAL, "the plane outranks none that is online")
         if event == Event.ENTER:
             if not self.user:
-                return Fault.INVAL
+                return self.refuse(Fault.INVAL, "the vCPU is not in userspace")
             if p & self.held:
-                return Fault.BUSY
+                return self.refuse(Fault.BUSY, "the plane is held")
         return Fault.NONE
 
     def refusal_of_call(self) -> int:
         """Give the fault of a guest's switch request."""
         me, policy = bit(self.current), self.policy
         if policy.call == Call.next:
-            return Fault.NONE if self.online & self.outranking(self.current) else Fault.UD
+            if self.online & self.outranking(self.current):
+                return Fault.NONE
+            return self.refuse(Fault.UD, "no plane online outranks the one that calls")
         if policy.call == Call.descend and me != self.marker:
-            return Fault.PERM
+            return self.refuse(Fault.PERM, "only the marker may call (call = descend)")
         if self.plane == self.current and policy.call_self == CallSelf.fault:
-            return Fault.INVAL
+            return self.refuse(Fault.INVAL, "a plane calls itself (call_self = fault)")
         if policy.refuse_pending and me & self.deliverable():
-            return Fault.PENDING
+            return self.refuse(Fault.PENDING, "the caller has an event (refuse_pending)")
         return Fault.NONE
 
     def refusal_of_return(self) -> int:
@@ -460,12 +593,14 @@ class Rules:
         me, policy = bit(self.current), self.policy
         if policy.ret == Return.marker:
             if me == self.marker:
-                return Fault.UD
-            return Fault.NONE if self.marker & self.online else Fault.OFFLINE
+                return self.refuse(Fault.UD, "the marker has nowhere to return to (ret = marker)")
+            if self.marker & self.online:
+                return Fault.NONE
+            return self.refuse(Fault.OFFLINE, "the marker is not online (ret = marker)")
         if not self.online & self.below(self.current):
-            return Fault.UD
+            return self.refuse(Fault.UD, "no plane online is below the one that returns")
         if policy.ret == Return.resume and not self.runnable & self.online & ~self.held & ~me:
-            return Fault.UD
+            return self.refuse(Fault.UD, "no other plane can be resumed (ret = resume)")
         return Fault.NONE
 
     def leaves_on_halt(self) -> bool:
@@ -680,7 +815,12 @@ def record_of(values: Values) -> Any:
 
 
 def step(
-    policy: Policy, state: Values, event: int, plane: int = NOBODY, own: Own | None = None
+    policy: Policy,
+    state: Values,
+    event: int,
+    plane: int = NOBODY,
+    own: Own | None = None,
+    listener: Listener | None = None,
 ) -> tuple[Values, Outcome]:
     """Do one step of a vCPU as a pure function (rules, section 5).
 
@@ -696,13 +836,15 @@ def step(
         The plane that the event names, -1 where it names none; not checked.
     own : Own, optional
         The policy's algorithm, with the memory that it has by now; a new one by default.
+    listener : Listener, optional
+        Who is told of each decision.
 
     Returns
     -------
     state, outcome : tuple of int, Outcome
         The state after the step, and what it did.
     """
-    rules = Rules(policy, own or own_of(policy))
+    rules = Rules(policy, own or own_of(policy), listener)
     rules.load(state)
     rules.step(event, plane)
     return rules.values(), rules.outcome()
@@ -757,6 +899,8 @@ class Reference:
         How many planes the VM has, 1..16.
     online : iterable of int, optional
         The planes that exist on this vCPU; all, unless given.
+    listener : Listener, optional
+        Who is told of each decision.
 
     Raises
     ------
@@ -764,10 +908,16 @@ class Reference:
         As `boot_state`.
     """
 
-    def __init__(self, policy: Given, planes: int, online: Iterable[int] | None = None) -> None:
+    def __init__(
+        self,
+        policy: Given,
+        planes: int,
+        online: Iterable[int] | None = None,
+        listener: Listener | None = None,
+    ) -> None:
         self.policy = as_policy(policy, planes)
         self.planes = planes
-        self._rules = Rules(self.policy, own_of(self.policy))
+        self._rules = Rules(self.policy, own_of(self.policy), listener)
         self._rules.load(boot_state(self.policy, planes, online))
 
     def step(self, event: str | int, plane: int | None = None) -> Outcome:
@@ -821,6 +971,20 @@ class Reference:
     def user(self) -> bool:
         """Whether the vCPU is in userspace."""
         return self._rules.user
+
+    @property
+    def values(self) -> Values:
+        """The state as plain ints."""
+        return self._rules.values()
+
+    def order(self) -> list[int]:
+        """Return the planes that are online, from the most to the least privileged (3.1)."""
+        rules, found = self._rules, []
+        rest = rules.online
+        while rest:
+            found.append(rules.first(rest))
+            rest &= ~bit(found[-1])
+        return found
 
     def mask(self, name: str) -> int:
         """Return one mask of the state."""

@@ -66,7 +66,21 @@ def load(built: Path) -> ModuleType:
 
 
 class _Numbered(ast.NodeTransformer):
-    """What the slow model's module calls a number, or a member of an enum, as that number."""
+    """What the slow model's module calls a number, or a member of an enum, as that number.
+
+    Nobody listens to the compiled rules, so what they would tell is left out.
+    """
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "self.tell":
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node = self.generic_visit(node)
+        if ast.unparse(node.func) == "self.kept":
+            return ast.BinOp(node.args[1], ast.BitAnd(), node.args[2])
+        return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name):

@@ -22,7 +22,7 @@ cdef class Rules:
     cdef public unsigned int held, edge, locked, vina, vina_asserted, req_exit, unstarted
     cdef public int current, event, plane, was, reason, fault, flags
     cdef public bint takes_turns
-    cdef public object own
+    cdef public object own, listener
     cdef public bint user, blocked, was_blocked, gave_up, unseen
 
     cdef unsigned int demoted(self) noexcept
@@ -63,6 +63,7 @@ cdef class Rules:
     cdef void take(self) noexcept
     @cython.locals(named=bint)
     cdef int refusal(self) noexcept
+    cdef int refuse(self, int fault, text) noexcept
     cdef int refusal_of_call(self) noexcept
     cdef int refusal_of_return(self) noexcept
     cdef bint leaves_on_halt(self) noexcept

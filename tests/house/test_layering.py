@@ -19,7 +19,7 @@ LAYERS = [
     {"traces"},
     {"workload"},
     {"simulation", "replaying", "scenarios", "checking", "conformance", "live", "contrib"}
-    | {"exporting"},
+    | {"exporting", "explaining"},
     {"report"},
     {"commands", "cli", "__main__", "__init__"},
 ]

@@ -1,0 +1,188 @@
+"""Ask the slow model why: it tells what each rule says while it decides."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import reference
+from ..checking.cures import single_fields
+from ..checks import plane_count, planes_of
+from ..conformance import nearest
+from ..errors import TypeMistake, Words
+from ..events import MASKS, Event, event_number
+from ..layouts import STATE
+from ..policy import Policy
+from ..policytext import Given, as_policy
+from .explanation import Change, Explanation, Note, PlaneStory
+
+__all__ = ["explain"]
+
+_SILENT = ("fault", "exit", "effect", "base", "pre")
+"""Topics that say something of no plane, too."""
+
+
+def explain(
+    policy: Given, state: Any, event: str | int, plane: int | None = None, *,
+    planes: int | None = None,
+) -> Explanation:  # fmt: skip
+    """Say why an event in a state leads to what it leads to, rule by rule.
+
+    The slow model (`planesched.reference`) decides, and tells what each rule says of which plane
+    as it goes; it agrees with the core in every bit. An algorithm with memory is asked with the
+    memory that it begins with.
+
+    Parameters
+    ----------
+    policy : Policy, str or path-like
+        How the planes are scheduled, as of `VM`.
+    state : ndarray or void, dtype STATE
+        The 32 bytes before the event, as `VM.state` and `VCPU.state` give them. They may be ones
+        that no system reaches.
+    event : str or int
+        What happens, as `VCPU.step` takes it.
+    plane : int, optional
+        The plane that the event names.
+    planes : int, optional
+        How many there are, 1..16; as many as the state speaks of, unless given.
+
+    Returns
+    -------
+    Explanation
+        Its str() is at most 80 columns wide.
+
+    Raises
+    ------
+    Mistake
+        A ValueError, if there is no such event, or it lacks a plane or has one too many, or the
+        policy's algorithm is a C function; a TypeError too, if `state` is no state.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("kvm_planes").vcpus[0]
+    >>> print(explain("kvm_planes", vcpu.state, "irq", 1).text().splitlines()[0])
+    irq 1 under kvm_planes with 2 planes, while plane 0 runs: plane 0 goes on.
+    """
+    before = _values(state)
+    top = max(int(mask).bit_length() for mask in before[: len(MASKS)])
+    count = plane_count(max(2, top, before[-2] + 1) if planes is None else planes)
+    made = as_policy(policy, count)
+    heard = _Heard(count)
+    slow = reference.Reference(made, count, listener=heard)
+    slow.state = reference.record_of(before)
+    outcome = slow.step(event, plane)
+    after = slow.values
+    number = event_number(event)
+    name = Event(number).name.lower()
+    at = heard.at or before
+    return Explanation(
+        label=_label(policy, made, count),
+        policy=made,
+        planes=count,
+        event=name if plane is None else f"{name} {plane}",
+        before=before,
+        at=at,
+        after=after,
+        outcome=outcome,
+        order=tuple(slow.order()),
+        notes=tuple(heard.notes),
+        stories=tuple(_stories(heard, at, [*slow.order(), *range(count)])),
+        changes=tuple(_changes(made, count, before, number, plane)),
+    )
+
+
+class _Heard:
+    """Listens to a step."""
+
+    def __init__(self, planes: int) -> None:
+        self.planes = planes
+        self.notes: list[Note] = []
+        self.at: reference.Values | None = None
+        self._last: dict[str, str] = {}
+
+    def hear(
+        self, rules: reference.Rules, topic: str, planes: int, section: str, text: str
+    ) -> None:
+        """Keep what is said of a plane, or of the vCPU."""
+        if topic == "effect":
+            self.at = rules.values()
+        named = tuple(plane for plane in planes_of(planes) if plane < self.planes)
+        if topic in ("view", "pick") and named:
+            self._last[topic] = str(named[0])
+        if named or topic in _SILENT:
+            self.notes.append(Note(topic, named, section, text.format_map(self._last)))
+
+    def until(self, topic: str) -> list[Note]:
+        """Return what was said until this topic, which ends a part of the decision."""
+        topics = [note.topic for note in self.notes]
+        return self.notes[: topics.index(topic)] if topic in topics else []
+
+
+def _stories(heard: _Heard, at: reference.Values, planes: list[int]) -> Iterator[PlaneStory]:
+    """Say of each plane what became of it."""
+    said = {note.topic: note.planes for note in heard.notes}
+    base, pre, view = said.get("base", ()), said.get("pre", ()), said.get("view", ())
+    pick = said.get("pick", ())
+    to_base, to_pre = heard.until("base"), heard.until("pre")
+    for plane in dict.fromkeys(planes):
+        runs = [note for note in to_base if note.topic == "not base" and plane in note.planes]
+        enters: tuple[Note, ...] = ()
+        if plane not in (*base, *pre, *view):
+            enters = _entering(to_pre, plane)
+        behind = [n for n in heard.notes if n.topic == "not pick" and plane in n.planes]
+        yield PlaneStory(
+            plane=plane,
+            has=tuple(name for name, mask in zip(MASKS, at, strict=False) if mask >> plane & 1),
+            picked=plane in pick,
+            runs=runs[0] if runs and plane not in base else None,
+            enters=enters,
+            behind=behind[0] if behind else None,
+        )
+
+
+def _entering(notes: list[Note], plane: int) -> tuple[Note, ...]:
+    """Return the first rule that keeps a plane's events out, or what is said of each event."""
+    early = [n for n in notes if n.topic == "not pre" and plane in n.planes]
+    if early:
+        return (early[0],)
+    start = max((i for i, note in enumerate(notes) if note.topic == "view"), default=0)
+    events = [n for n in notes[start:] if n.topic == "no event" and plane in n.planes]
+    return tuple(dict.fromkeys(events))
+
+
+def _changes(
+    policy: Policy, planes: int, before: reference.Values, event: int, plane: int | None
+) -> Iterator[Change]:
+    """Do the same step under every policy that differs in one field."""
+    named = reference.NOBODY if plane is None else plane
+    for setting, changed in single_fields(policy, planes):
+        if changed.hands_over != policy.hands_over and event == Event.CALL:
+            continue  # Its call is another event: one that names a plane, or none.
+        after, outcome = reference.step(changed, before, event, named)
+        yield Change(setting, outcome, after)
+
+
+def _values(state: Any) -> reference.Values:
+    """Return a state as plain numbers."""
+    array = np.asarray(state)
+    if array.dtype != STATE or array.size != 1:
+        found = Words(f"a {type(state).__name__}")
+        raise TypeMistake("state", found, "one record of dtype STATE, as VCPU.state gives")
+    record = array.reshape(-1)[0]
+    return tuple(int(record[name]) for name in (*MASKS, "current", "status"))
+
+
+def _label(given: Given, policy: Policy, planes: int) -> str:
+    """Return a policy in words."""
+    if isinstance(given, str):
+        return given
+    preset, fields = nearest(policy, planes)
+    settings = ",".join(f"{name}={_word(value)}" for name, value in fields.items())
+    return f"{preset}:{settings}" if settings else preset
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
