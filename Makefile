@@ -30,7 +30,7 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs bench live-qemu lib install clean
+.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs docs bench live-qemu lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -115,6 +115,11 @@ lint: build  ## ruff, mypy --strict, pyright, cython-lint
 stubs: build  ## Compare the .pyi of each compiled module with the module
 	$(V)/python -m mypy.stubtest --mypy-config-file pyproject.toml \
 		--allowlist tests/stubtest-allow.txt --ignore-unused-allowlist $(COMPILED)
+
+docs: build  ## Build the documentation into build/docs/html; a warning is an error
+	rm -rf build/docs
+	$(V)/python docs/making build/docs/source
+	$(V)/python -m sphinx -q -W --keep-going -b html -c docs build/docs/source build/docs/html
 
 bench: build  ## Run the benchmarks
 	-$(V)/pip install -q 'cimba>=0.9.5'  # a peer, where it installs

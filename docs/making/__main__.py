@@ -1,0 +1,56 @@
+"""Gathers the pages of docs/ and writes those that come from the code: python docs/making FOLDER.
+
+Nothing of what is written here is kept in the tree: `make docs` makes it anew under build/docs.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import commands
+import formats
+import headers
+import names
+
+DOCS = Path(__file__).parents[1]
+ROOT = DOCS.parent
+SHOWN = {".py": "python", ".pyx": "cython", ".c": "c", ".h": "c", ".cpp": "cpp", ".rs": "rust",
+         ".sh": "sh", ".toml": "toml", ".txt": "text", "": "make"}  # fmt: skip
+MADE = {**commands.PAGES, **names.PAGES, **headers.PAGES, **formats.PAGES}
+"""By its path below docs/, what writes a page."""
+
+
+def gather(to: Path) -> None:
+    """Copy what people wrote, with the files of each example below its page; write the rest."""
+    shutil.rmtree(to, ignore_errors=True)
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if path.name == "README.md":
+            text = "\n".join([text, *(listing(each, path.parent) for each in files(path.parent))])
+        write(to / path.relative_to(DOCS), text)
+    for name, make in MADE.items():
+        write(to / name, make())
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Give the files of an example, as they are worth reading."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in SHOWN and path.name != "README.md":
+            yield path
+
+
+def listing(path: Path, folder: Path) -> str:
+    """Show a file."""
+    language, text = SHOWN[path.suffix], path.read_text(encoding="utf-8")
+    return f"## {path.relative_to(folder)}\n\n```{language}\n{text.rstrip()}\n```\n"
+
+
+if __name__ == "__main__":
+    gather(Path(sys.argv[1]))
