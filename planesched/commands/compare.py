@@ -13,6 +13,7 @@ from .out import (
     add_cite,
     add_plot,
     add_printed,
+    add_report,
     add_steps,
     check_drawings,
     check_out,
@@ -21,7 +22,7 @@ from .out import (
     write_out,
     write_plot,
 )
-from .running import add_running, arguments, policies, ticking, varied
+from .running import add_running, arguments, policies, report_run, ticking, varied
 
 DESCRIPTION = """\
 Simulate the guests of a scenario file under several policies, on the same arrivals and service
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cite(parser)
     parser.add_argument("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from ..simulation.compare import compare
 
     check_out(args.out, ENDINGS)
-    check_drawings(args.plot)
+    check_drawings(args.plot, report=args.report)
     baseline = None if args.baseline is None else load_answer(args.baseline)
     then = None if args.again is None else load_answer(args.again)
     if then is not None:
@@ -86,11 +88,12 @@ def run(args: argparse.Namespace) -> int:
     if baseline is not None and args.format == "text" and not args.cite:
         print("", changed_text(found, baseline, None if args.wide else width()), sep="\n")
     write_plot(args, found, scenario.title)
+    report_run(args, found, scenario.title, options)
     return 130 if found.partial else 0
 
 
 # What says how an answer is shown: that is this call's, and not that of then.
-_SHOWN = ("format", "cite", "wide", "out", "plot", "baseline", "again", "threads")
+_SHOWN = ("format", "cite", "wide", "out", "plot", "report", "baseline", "again", "threads")
 
 
 def _again(args: argparse.Namespace, then: dict[str, Any]) -> argparse.Namespace:

@@ -8,6 +8,7 @@ from ..figures.results import Results
 from ..policy import Policy
 from ..text import fill, format_ns
 from ..traces import PlaneMap
+from .out import PAGE_ROOM, add_report, check_drawings
 from .replay import replay_trace
 
 DESCRIPTION = """\
@@ -16,6 +17,7 @@ the plane in the middle. Enter that plane directly, or the highest one first, or
 only, or leave it to userspace? J. Roedel asked so for KVM planes in June 2026. This replays a
 recorded trace under all four and says what it shows."""
 EXAMPLE = "planesched demo"
+TITLE = "Enter the plane in the middle directly, through the highest, or through userspace?"
 
 PLANES = 3
 MIDDLE, HIGHEST = "level1", "level2"
@@ -43,23 +45,34 @@ def policies() -> dict[str, Policy]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes: nothing."""
+    """Say what the command takes."""
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay the trace under the four policies; print the block to cite, then what it rests on."""
-    results = answers()
+    check_drawings(None, report=args.report)
+    results = answers(0 if args.report is None else PAGE_ROOM)
     direct, relay, first, user = results
     sentence = " ".join(sentences(direct, relay, first, user))
     told = ("\n".join(fill(text, CITED, hang=2)) for text in _assumed(direct))
     print(cited(results, EXAMPLE, sentence), "", *told, "", results, sep="\n")
+    if args.report is not None:
+        from ..report.page import write_page
+
+        write_page(
+            args.report, results, EXAMPLE, title=TITLE, sentence=sentence, told=_assumed(direct)
+        )
+        print(f"report: {args.report}")
     return 0
 
 
-def answers() -> Results:
+def answers(log: int = 0) -> Results:
     """Replay the trace under the four policies."""
     plane_map = PlaneMap.parse(RULES)
-    return replay_trace(":demo", policies(), plane_map=plane_map, planes=PLANES, service=SERVICE_NS)
+    return replay_trace(
+        ":demo", policies(), plane_map=plane_map, planes=PLANES, service=SERVICE_NS, log=log
+    )
 
 
 def sentences(direct: Result, relay: Result, first: Result, user: Result) -> tuple[str, str, str]:

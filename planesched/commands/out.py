@@ -20,9 +20,11 @@ from ..layouts import OUTCOME
 
 __all__ = [
     "LOG_ROOM",
+    "PAGE_ROOM",
     "add_cite",
     "add_plot",
     "add_printed",
+    "add_report",
     "add_steps",
     "add_timeline",
     "check_drawings",
@@ -35,11 +37,15 @@ __all__ = [
     "stepped",
     "write_out",
     "write_plot",
+    "write_report",
     "write_timelines",
 ]
 
 LOG_ROOM = 1 << 20
 """How many outcomes of a policy go into a timeline: 32 MiB."""
+
+PAGE_ROOM = 1 << 16
+"""How many go into a page's: 2 MiB."""
 
 
 def add_plot(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +63,17 @@ def add_timeline(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def check_drawings(plot: str | None, timeline: str | None = None) -> None:
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Take ``--report FILE``."""
+    parser.add_argument(
+        "--report", metavar="FILE.html",
+        help="write all of it as one page to look through and to send, which needs no network",
+    )  # fmt: skip
+
+
+def check_drawings(
+    plot: str | None, timeline: str | None = None, report: str | None = None
+) -> None:
     """Raise before any work is done if these cannot be written.
 
     Raises
@@ -75,6 +91,10 @@ def check_drawings(plot: str | None, timeline: str | None = None) -> None:
         from ..report.tracks import check_timeline
 
         check_timeline(timeline)
+    if report is not None:
+        from ..report.page import check_page
+
+        check_page(report)
 
 
 def new_log(timeline: str | None) -> NDArray[np.void] | None:
@@ -89,6 +109,15 @@ def write_plot(args: argparse.Namespace, results: Any, title: str = "") -> None:
 
         save_plot(overview_plot(results, title), args.plot)
         say(args, f"plot: {args.plot}")
+
+
+def write_report(args: argparse.Namespace, answer: Any, title: str = "", **given: Any) -> None:
+    """Write an answer as a page, if ``--report`` was given, and say where."""
+    if args.report is not None:
+        from ..report.page import write_page
+
+        write_page(args.report, answer, typed(args), title=title, **given)
+        say(args, f"report: {args.report}")
 
 
 def write_timelines(

@@ -30,9 +30,11 @@ from .options import (
 )
 from .out import (
     LOG_ROOM,
+    PAGE_ROOM,
     add_cite,
     add_plot,
     add_printed,
+    add_report,
     add_steps,
     add_timeline,
     check_drawings,
@@ -42,6 +44,7 @@ from .out import (
     stepped,
     write_out,
     write_plot,
+    write_report,
     write_timelines,
 )
 
@@ -115,12 +118,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
     add_timeline(parser)
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and print the table or the JSON."""
     check_out(args.out, ENDINGS)
-    check_drawings(args.plot, args.timeline)
+    check_drawings(args.plot, args.timeline, args.report)
     rules = args.rules
     with called("--map"):
         plane_map = PlaneMap.parse(rules) if rules else PlaneMap.load(args.map_file)
@@ -138,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
         service=service, costs=costs, forward_ns=args.forward, route=args.route, main=args.main,
         skip_bad=args.skip_bad, arrivals=args.arrivals, vm=args.vm, slice_ns=args.slice,
     )  # fmt: skip
-    log = 0 if args.timeline is None else LOG_ROOM
+    log = LOG_ROOM if args.timeline is not None else PAGE_ROOM if args.report is not None else 0
     results = run_all(policies, in_userspace=args.in_userspace, log=log)
     _check_matches(args, results[0])
     results = stepped(args, results, run_all)
@@ -147,11 +151,28 @@ def run(args: argparse.Namespace) -> int:
     write_plot(args, results)
     logs = {result.label: result.log for result in results if result.log is not None}
     write_timelines(args, logs, 0, results[0].elapsed_ns)
+    if args.report is not None:
+        from ..report.page.runs import whole_until
+
+        end_ns = min(whole_until(each, log, results[0].elapsed_ns) for each in logs.values())
+        title = f"What policies would have done with {args.trace}"
+        write_report(args, results, title, logs=logs, end_ns=end_ns)
     return 130 if results.partial else 0
 
 
 # What --verify would leave out.
-_TIMED = "service", "costs", "in_userspace", "forward", "slice", "out", "plot", "timeline", "cite"
+_TIMED = (
+    "service",
+    "costs",
+    "in_userspace",
+    "forward",
+    "slice",
+    "out",
+    "plot",
+    "timeline",
+    "report",
+    "cite",
+)
 
 
 def _verify(

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import Mistake
+from ..figures.results import Results
 from ..policytext import as_policies, field_value
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
 from ..simulation.run import slice_of
 from .options import add_costs, called, count, duration, factor, integer, typed_costs
+from .out import write_report
 
-__all__ = ["add_running", "arguments", "policies", "ticking", "varied"]
+__all__ = ["add_running", "arguments", "policies", "report_run", "ticking", "varied"]
 
 
 def add_running(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
@@ -73,6 +75,22 @@ def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
             out["workload"] = out["workload"].scaled(args.scale)
     out["costs"] = typed_costs(args.costs, out["costs"])
     return scenario, out
+
+
+def report_run(
+    args: argparse.Namespace, results: Results, title: str, options: dict[str, Any]
+) -> None:
+    """Write a simulation as a page, with timelines of its begin, if ``--report`` was given."""
+    if args.report is None:
+        return
+    from ..report.page.runs import logged
+
+    given = (
+        {}
+        if results.partial
+        else dict(zip(("logs", "end_ns"), logged(results, options), strict=True))
+    )
+    write_report(args, results, title, **given)
 
 
 @contextmanager

@@ -5,12 +5,14 @@ import argparse
 import numpy as np
 
 from ..errors import Mistake, Words
+from ..figures.results import Results
 from ..figures.written import ENDINGS
 from .out import (
     LOG_ROOM,
     add_cite,
     add_plot,
     add_printed,
+    add_report,
     add_timeline,
     check_drawings,
     check_out,
@@ -20,7 +22,7 @@ from .out import (
     write_plot,
     write_timelines,
 )
-from .running import add_running, arguments, policies, ticking
+from .running import add_running, arguments, policies, report_run, ticking
 
 DESCRIPTION = """\
 Simulate the guests of a scenario file under one policy and print every plane's and every source's
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_plot(parser)
     add_timeline(parser)
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from ..simulation.run import simulate
 
     check_out(args.out, (*ENDINGS, ".npz"))
-    check_drawings(args.plot, args.timeline)
+    check_drawings(args.plot, args.timeline, args.report)
     scenario, options = arguments(args)
     if len(args.policies) > 1:
         expected = "one policy here; planesched compare takes several"
@@ -75,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     write_out(args, result)
     print_answer(args, result)
     write_plot(args, result, scenario.title)
+    report_run(args, Results([result], result.partial), scenario.title, options)
     if log is not None:
         written = log[(log["record"] == -1) & np.isin(log["vcpu"], result.vcpu_ids)]
         # Groups of vCPUs share the room; there are not more of them than vCPUs.

@@ -290,6 +290,8 @@ class Result(Alike):
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write `table` or `as_dict`, as the name ends: .csv, .parquet, .arrow, .json.
 
+        A name that ends with .html gets a page to read, of `planesched.report.page`.
+
         Raises
         ------
         Mistake
@@ -299,7 +301,7 @@ class Result(Alike):
         """
         from .written import write
 
-        write(path, self.table(), self.as_dict)
+        write(path, self.table(), self.as_dict, self)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""

@@ -147,8 +147,8 @@ class Results(Alike):
         return result_columns(self.results)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write `table` or `as_dict`, as the name ends: .csv, .parquet, .arrow, .json."""
-        write(path, self.table(), self.as_dict)
+        """Write `table` or `as_dict`, as the name ends: .csv, .parquet, .arrow, .json; or .html."""
+        write(path, self.table(), self.as_dict, self)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""

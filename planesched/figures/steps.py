@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .results import Results
 
-__all__ = ["foremost", "steps_said", "steps_text"]
+__all__ = ["foremost", "step_rows", "steps_said", "steps_text"]
 
 
 def foremost(results: "Results") -> str | None:
@@ -51,15 +51,20 @@ def steps_text(results: "Results", columns: int | None) -> str:
 
 
 def _table(results: "Results", label: str, columns: int | None) -> str:
-    name = foremost(results)
     title = (
         f"steps from {results[0].label} to {label}, one field at a time; changes are from the row "
         "above:"
     )
+    return "\n".join([*fill(title, columns, hang=2), fitted(*step_rows(results, label), columns)])
+
+
+def step_rows(results: "Results", label: str) -> tuple[list[str], list[Sequence[str]]]:
+    """Return the header and the rows of the way to a policy: a row a field."""
+    name = foremost(results)
     header = ["field", "switches/s", "exits/s", "guest OS", *([f"p99 {name}"] if name else [])]
     rows = [_row("", results[0].label, None, results[0], name)]
     rows += [_row(change, change, one, other, name) for change, one, other in _way(results, label)]
-    return "\n".join([*fill(title, columns, hang=2), fitted(header, rows, columns)])
+    return header, rows
 
 
 def _row(

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,14 @@ def write(
     path: str | os.PathLike[str],
     columns: Mapping[str, Sequence[Any]],
     document: Callable[[], Any],
+    answer: Any = None,
 ) -> None:
-    """Write a table, or a document as JSON, whole or not at all."""
+    """Write a table, a document as JSON, or of `answer` a page as HTML, whole or not at all."""
     ending = Path(path).suffix
+    if ending == ".html" and answer is not None:
+        # Pages show results, and so stand above them; a result asks for its page by name.
+        import_module("planesched.report.page").write_page(path, answer)
+        return
     if ending not in ENDINGS:
         raise Mistake("path", os.fspath(path), f"a name that ends with {', '.join(ENDINGS)}")
     if ending == ".json":

@@ -16,7 +16,7 @@ from ..events import Event, Fault, Flags, Reason, takes_plane
 from ..layouts import OUTCOME
 from .tracks import Args, Mark, check_timeline, tracks
 
-__all__ = ["write_timeline"]
+__all__ = ["marks", "write_timeline"]
 
 _ROWS = 1 << 12
 _COLUMNS = [name for name in OUTCOME.names or () if name != "record"]
@@ -75,7 +75,7 @@ def write_timeline(
     with tracks(path) as writer:
         for number, (label, log) in enumerate(logs.items(), 1):
             writer.group(number, label, np.unique(log["vcpu"]).tolist())
-            for mark in _marks(log, start_ns, end_ns):
+            for mark in marks(log, start_ns, end_ns):
                 writer.write(*mark)
 
 
@@ -97,7 +97,7 @@ def _check(label: str, log: NDArray[np.void], start_ns: int, end_ns: int | None)
 # ---- What a log says ----
 
 
-def _marks(
+def marks(
     log: NDArray[np.void], start_ns: int, end_ns: int | None
 ) -> Iterator[tuple[int, int, int | None, Mark]]:
     """Give (vCPU, time, length, mark) of every slice and instant, a vCPU's slices in order."""

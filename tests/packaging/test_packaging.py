@@ -22,7 +22,7 @@ def test_wheel_holds_exactly_what_it_should(wheel):
     expected = {"planesched/_version.py"}
     for path in package.rglob("*"):
         name = path.relative_to(ROOT).as_posix()
-        if path.suffix in {".py", ".pyi", ".pxd", ".h"} or path.name == "py.typed":
+        if path.suffix in {".py", ".pyi", ".pxd", ".h", ".css", ".js"} or path.name == "py.typed":
             expected.add(name)
         elif path.suffix == ".pyx" and (path.parent.name != "live" or LIVES):
             expected.add(name.removesuffix(".pyx") + get_config_var("EXT_SUFFIX"))

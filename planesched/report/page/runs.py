@@ -1,0 +1,75 @@
+"""Logs for a page's timelines: the begin of a simulation once more, with its outcomes kept."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...figures.result import Result
+from ...figures.results import Results
+from ...layouts import OUTCOME
+from ...simulation.run import simulate
+from ...workload.sources import Ipis
+from .timelines import SLICES, VCPUS
+
+__all__ = ["logged", "whole_until"]
+
+_MOST = 1 << 20
+
+
+def logged(results: Results, options: dict[str, Any]) -> tuple[dict[str, NDArray[np.void]], int]:
+    """Simulate the begin of some results again, as far as a page has room for its timelines.
+
+    The same seed gives the same arrivals, so it is what these results counted at their begin.
+
+    Parameters
+    ----------
+    results : Results
+    options : dict
+        What `simulate` was given, but for the policy.
+
+    Returns
+    -------
+    tuple
+        By label the outcomes in order of time, and until when all of them are there, in ns.
+    """
+    some = dict(options) | {"threads": 1}
+    some.pop("jobs", None)
+    talks = any(isinstance(source, Ipis) for source in some["workload"].sources)
+    vcpus = some.get("vcpus", 1)
+    if isinstance(vcpus, int) and not talks:  # of vCPUs that talk, one needs the others
+        vcpus = some["vcpus"] = min(vcpus, VCPUS)
+    count = vcpus if isinstance(vcpus, int) else len(list(vcpus))
+    hz = max(map(_entries_hz, results))
+    some["duration"] = max(
+        1, min(_length_ns(results), int(1e9 * SLICES / len(results) / VCPUS / hz))
+    )
+    room = min(_MOST, int(4 * count * hz * some["duration"] / 1e9) + 4096)
+    logs, end_ns = {}, results[0].start_ns + some["duration"]
+    for result in results:
+        log = np.zeros(room, OUTCOME)
+        simulate(result.policy, label=result.label, log=log, **some)
+        written = log[log["record"] == -1]
+        # A group of vCPUs, of which there are not more than vCPUs, may have had no room left.
+        end_ns = whole_until(written, room // count, end_ns)
+        logs[result.label] = written
+    return logs, end_ns
+
+
+def whole_until(log: NDArray[np.void], room: int, end_ns: int) -> int:
+    """Return until when a log that had room for so many has all that it should."""
+    if len(log) < room:
+        return end_ns
+    last = (int(log["time_ns"][log["vcpu"] == vcpu].max()) for vcpu in np.unique(log["vcpu"]))
+    return min(end_ns, *last)
+
+
+def _length_ns(results: Results) -> int:
+    return min(result.elapsed_ns for result in results)
+
+
+def _entries_hz(result: Result) -> float:
+    """Return about how many outcomes a second of one vCPU are worth logging."""
+    stats = result.stats
+    entries = stats.switches + stats.bounces + stats.exits + 2 * int(result.rows["finished"].sum())
+    return max(1e9 * entries / (int(result.time_ns.sum()) or 1), 1.0)
