@@ -8,6 +8,7 @@ What a block is says its language, or a comment above it:
 - ``python``: run in one namespace for each page; a ``text`` block that follows at once is what is
   printed. ``<!-- file: NAME -->``: what is shown is a file. ``<!-- shows: COMMAND -->``: what that
   prints. ``<!-- part of: FILE -->``: it stands there. ``<!-- run by: FILE -->``: that test does it.
+- ``<!-- columns: N -->`` somewhere in a page: how wide its terminal is, 80 otherwise.
 - ``<!-- long -->``: only among the exhaustive tests.
 """
 
@@ -141,6 +142,8 @@ def run_page(name: str, long: bool) -> None:
     """Run a page; without what is long, unless that is asked for."""
     names: dict[str, object] = {"__name__": "__main__"}
     printed = ""
+    wide = re.search(r"^<!-- columns: (\d+) -->$", PAGES[name], re.MULTILINE)
+    os.environ["COLUMNS"] = wide[1] if wide else "80"
     for block in blocks(PAGES[name]):
         place = f"docs/{name}:{block.line}"
         if block.mark == "long" and not long:
