@@ -7,22 +7,27 @@ cdef set WITH_ARG = {
 }
 
 
+cdef int fill_chip_policy(ps_chip_policy *out, object controller) except -1:
+    """Write a Controller as C holds it."""
+    out[0] = ps_chip_policy_default()
+    out.mask_by = MASK_BY.index(controller.mask_by)
+    out.nmi_blocked = NMI_BLOCKED.index(controller.nmi_blocked)
+    out.rescan = RESCANS.index(controller.rescan)
+    for plane in range(PS_MAX_PLANES):
+        out.vina_vector[plane] = controller.vina_vector_of(plane)
+        for vector in controller.auto_eoi_of(plane):
+            out.auto_eoi[plane][vector >> 4] |= <uint16_t>(1 << (vector & 15))
+        for slot, vector in enumerate(sorted(controller.messages_of(plane))):
+            out.messages[plane][slot] = vector
+            out.has_messages = 1
+    if not ps_chip_policy_valid(out):
+        raise Mistake("controller", controller, "one that the core takes")
+    return 0
+
+
 cdef int fill_chips(VM vm) except -1:
     """Make the controllers of a VM, as after reset."""
-    controller = vm._controller
-    vm.c_chip = ps_chip_policy_default()
-    vm.c_chip.mask_by = MASK_BY.index(controller.mask_by)
-    vm.c_chip.nmi_blocked = NMI_BLOCKED.index(controller.nmi_blocked)
-    vm.c_chip.rescan = RESCANS.index(controller.rescan)
-    for plane in range(PS_MAX_PLANES):
-        vm.c_chip.vina_vector[plane] = controller.vina_vector_of(plane)
-        for vector in controller.auto_eoi_of(plane):
-            vm.c_chip.auto_eoi[plane][vector >> 4] |= <uint16_t>(1 << (vector & 15))
-        for slot, vector in enumerate(sorted(controller.messages_of(plane))):
-            vm.c_chip.messages[plane][slot] = vector
-            vm.c_chip.has_messages = 1
-    if not ps_chip_policy_valid(&vm.c_chip):
-        raise Mistake("controller", controller, "one that the core takes")
+    fill_chip_policy(&vm.c_chip, vm._controller)
     vm._apics = _aligned_zeros(vm.n_vcpus * vm.planes, APIC)
     vm._posted = np.full(
         vm.n_vcpus * vm.planes * PS_N_VECTORS, figures.PS_UNKNOWN_NS, np.int64
