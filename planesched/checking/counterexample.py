@@ -15,7 +15,7 @@ from ..policy import Policy
 from .alphabet import KINDS
 from .search import ANSWER, IPI, IPI_WAIT, TLB_LOCK, Search
 
-__all__ = ["Trace", "TraceStep", "make_trace", "said", "table"]
+__all__ = ["Trace", "TraceStep", "make_trace", "said", "state_text", "table"]
 
 _SHOWN = (
     "runnable",
@@ -57,6 +57,11 @@ class TraceStep:
     outcome: Outcome
     states: NDArray[np.void]
     waits: tuple[int, ...]
+
+    @property
+    def did(self) -> str:
+        """What it did, in a few words: its reason and flags, or the fault."""
+        return _outcome(self.outcome)
 
     def said(self, vcpu: int) -> str:
         """Return what it did on this vCPU and how that stands then, in a cell."""
@@ -101,7 +106,9 @@ class Trace:
         """The steps as a table."""
         many = len(self.start) > 1
         head = ["step", *(["vCPU"] if many else []), "event", "runs", "what it did", "state after"]
-        rows = [["", *([""] if many else []), "", _runs(self.start[0]), "", _state(self.start[0])]]
+        rows = [
+            ["", *([""] if many else []), "", _runs(self.start[0]), "", state_text(self.start[0])]
+        ]
         if many:
             rows = []
         for number, step in enumerate(self.steps, 1):
@@ -110,7 +117,7 @@ class Trace:
             row = [str(number), *([str(step.vcpu)] if many else []), event, _runs(state)]
             if step.waits[step.vcpu]:
                 row[-1] += ", waits"
-            rows.append([*row, _outcome(step.outcome), _state(state)])
+            rows.append([*row, _outcome(step.outcome), state_text(state)])
         lines = table([head, *rows])
         if self.loop is not None:
             lines.append(
@@ -218,7 +225,7 @@ def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[
 
 def said(state: Any) -> str:
     """Return which plane runs and what waits, in a cell."""
-    return f"{_runs(state)} [{_state(state)}]"
+    return f"{_runs(state)} [{state_text(state)}]"
 
 
 def _runs(state: Any) -> str:
@@ -235,7 +242,8 @@ def _outcome(out: Outcome) -> str:
     return " ".join(words) or "-"
 
 
-def _state(state: Any) -> str:
+def state_text(state: Any) -> str:
+    """Return what waits and what is held, in a cell: ``runnable=0 irq=1``."""
     shown = [(mask, _planes(state[mask])) for mask in _SHOWN]
     return " ".join(f"{mask}={','.join(map(str, planes))}" for mask, planes in shown if planes)
 

@@ -53,18 +53,22 @@ class Coverage:
             "interrupted": self.interrupted,
         }
 
-    def __str__(self) -> str:
+    @property
+    def said(self) -> str:
+        """What was seen, without what changes from run to run."""
         end = "all states" if self.exhausted else "not exhausted"
         if self.interrupted:
             end = f"interrupted, {end}"
+        return (
+            f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth} ({end})"
+        )
+
+    def __str__(self) -> str:
         rate = self.transitions / self.elapsed_s / 1e6 if self.elapsed_s else 0.0
         size = f"{self.nbytes / 2**20:.1f} MiB"
         if self.states >= _MANY:
             size += f", {self.nbytes / self.states:.0f} bytes a state"
-        return (
-            f"{self.states:,} states, {self.transitions:,} transitions, depth {self.depth} "
-            f"({end}); {self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, {size}"
-        )
+        return f"{self.said}; {self.elapsed_s:.2f} s, {rate:.1f} M transitions/s, {size}"
 
 
 @dataclass(frozen=True)
@@ -172,10 +176,11 @@ class Report:
         vcpus, planes = counted(self.vcpus, "vCPU"), counted(self.planes, "plane")
         head = f"{planes}, {vcpus}, events {', '.join(self.events)}"
         told = [verdict.text for verdict in self.verdicts.values()]
-        return "\n".join([_wrapped([self._verdict(), head, str(self.coverage)]), "", *told])
+        return "\n".join([_wrapped([self.said, head, str(self.coverage)]), "", *told])
 
-    def _verdict(self) -> str:
-        """Say first what was found."""
+    @property
+    def said(self) -> str:
+        """What was found, in a sentence."""
         broken = [name for name, each in self.verdicts.items() if each.holds is False]
         unknown = [name for name, each in self.verdicts.items() if each.holds is None]
         if broken:
@@ -251,16 +256,22 @@ class DiffReport:
         lines = [f"fields that differ ({first} | {second}): {self._differing() or 'none'}"]
         lines += [f"events: {', '.join(self.events)}", str(self.coverage)]
         if self.trace is None:
+            return _wrapped([self.said, *lines])
+        steps_shown = "\n".join("  " + line for line in self._columns())
+        return f"{_wrapped([f'{self.said}, below', *lines])}\n{steps_shown}"
+
+    @property
+    def said(self) -> str:
+        """What was found, in a sentence."""
+        if self.trace is None:
             told = "no sequence of these events tells them apart" if self.same else ""
-            return _wrapped([told or "no difference so far, with these events", *lines])
+            return told or "no difference so far, with these events"
         steps = len(self.trace) // 2
         of = "" if self.coverage.exhausted else " at least"
-        found = (
+        return (
             f"with these events {self.differing:,} of {self.coverage.states:,} states differ{of}; "
-            f"the shortest way to a difference has {counted(steps, 'step')}, below"
+            f"the shortest way to a difference has {counted(steps, 'step')}"
         )
-        steps_shown = "\n".join("  " + line for line in self._columns())
-        return f"{_wrapped([found, *lines])}\n{steps_shown}"
 
     def _differing(self) -> str:
         return ", ".join(f"{key}: {a} | {b}" for key, (a, b) in self.fields.items())

@@ -15,7 +15,7 @@ from ..presets import presets
 from ..report.progress import progress
 from ..text import counted
 from .options import add_json, add_planes, called, count
-from .out import headed
+from .out import add_report, check_drawings, headed, write_report
 from .wakeups import add_wakeups, run_wakeups
 
 DESCRIPTION = f"""\
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save", metavar="FILE.toml", help="write what is broken as cases, for conform"
     )
     add_search(parser)
+    add_report(parser)
     add_wakeups(parser)
 
 
@@ -101,6 +102,7 @@ def add_start(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, and print the report or the table."""
+    check_drawings(None, report=args.report)
     if not args.policy and not args.matrix:
         raise Mistake(
             "POLICY", Words("none"), "a preset or a TOML file, or --matrix for all presets"
@@ -133,13 +135,17 @@ def run(args: argparse.Namespace) -> int:
         with watching() as told:
             table = matrix(policies, args.planes, args.vcpus, **options, **told)
         print(json.dumps(headed(args, table.as_dict()), indent=2) if args.json else table.text)
+        write_report(args, table)
         return table.status
     [policy] = policies.values()
     if args.sends is not None or args.protocol is not None:
+        if args.report is not None:
+            raise Mistake("--report", Words("with --sends or --protocol"), "a search of planes")
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)
     print(json.dumps(headed(args, report.as_dict()), indent=2) if args.json else report.text)
+    write_report(args, report, next(iter(policies)))
     if args.save:
         _save(report, args.save)
     return report.status

@@ -9,7 +9,7 @@ from ..errors import Mistake
 from ..policytext import as_policy, with_settings
 from .check import add_search, watching
 from .options import called
-from .out import headed
+from .out import add_report, check_drawings, headed, write_report
 
 DESCRIPTION = """\
 Find the shortest event sequence after which two policies do different things, and how many states
@@ -23,10 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="POLICY", help="a preset or a TOML file (see policies)")
     parser.add_argument("second", metavar="POLICY", nargs="?", help="another; --set is for it")
     add_search(parser, "hostile")
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Search, and print where the policies differ."""
+    check_drawings(None, report=args.report)
     if args.second is None and not args.settings:
         raise Mistake("POLICY", args.first, "a second one, or --set with what is to differ")
     with called("POLICY"):
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
             **told,
         )
     print(json.dumps(headed(args, report.as_dict()), indent=2) if args.json else report.text)
+    write_report(args, report)
     return report.status
 
 

@@ -140,7 +140,8 @@ def write_timelines(
 
 def say(args: argparse.Namespace, text: str) -> None:
     """Say what was done beside what is printed: on standard output where that is text."""
-    print(text, file=sys.stdout if args.format == "text" else sys.stderr)
+    plain = args.format == "text" if "format" in args else not args.json
+    print(text, file=sys.stdout if plain else sys.stderr)
 
 
 def check_out(out: str | None, kinds: tuple[str, ...]) -> None:

@@ -1,14 +1,8 @@
 """The page: well formed, whole without a network; names stay text; figures are the results."""
 
-import base64
-import json
-import re
-from hashlib import sha256
-from html.parser import HTMLParser
-from xml.etree import ElementTree as ET
-
 import numpy as np
 import pytest
+from pages import HOSTILE, check
 
 from planesched import compare, replay, simulate
 from planesched.cli import main
@@ -20,7 +14,6 @@ from planesched.report.page.markup import Html, el, join
 from planesched.report.page.runs import logged, whole_until
 from planesched.workload import Exponential, Poisson, Workload
 
-EMPTY = {"meta", "line", "circle", "rect", "path", "polyline"}
 WORK = Workload(
     [
         Poisson("level1", Exponential("20 us"), rate="4 kHz", name="secure timer"),
@@ -30,87 +23,6 @@ WORK = Workload(
 SETTINGS = {"planes": 3, "vcpus": 2, "workload": WORK, "duration": "20 ms", "seed": 2}
 SETTINGS |= {"costs": {"any": "2 us", "exit": "5 us"}}
 LEVELS = ["0x26-0x27=level1", "call_function_single=level2"]
-
-
-class Page(HTMLParser):
-    """Reads a page, and says where it is not well formed."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.wrong = [], [], []
-        self.texts = {}
-        self.feed(text)
-        self.close()
-        self.wrong += self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.wrong += [(tag, name) for name, _ in attrs if sum(n == name for n, _ in attrs) > 1]
-        self.open.append((tag, len(self.tags) - 1))
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.wrong += [tag] * (tag not in EMPTY)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open[-1][0] != tag:
-            self.wrong.append(f"</{tag}>")
-        else:
-            self.open.pop()
-
-    def handle_data(self, data):
-        for _, number in self.open:
-            self.texts[number] = self.texts.get(number, "") + data
-
-    def of(self, tag, **attrs):
-        """The attributes and text of each such element."""
-        return [
-            (given, self.texts.get(number, ""))
-            for number, (name, given) in enumerate(self.tags)
-            if name == tag and all(given.get(k.rstrip("_")) == v for k, v in attrs.items())
-        ]
-
-    @property
-    def data(self):
-        [(_, text)] = self.of("script", id="data")
-        return json.loads(text)
-
-
-def check(text):
-    """What holds for every page."""
-    read = Page(text)
-    assert not read.wrong
-    ids = [given["id"] for _, given in read.tags if "id" in given]
-    assert len(set(ids)) == len(ids)
-    for tag, given in read.tags:
-        for name in ("aria-labelledby", "href"):
-            if name in given:
-                assert given[name].removeprefix("#") in ids, (tag, given)
-        assert "src" not in given
-        assert not [name for name in given if name.startswith("on") or name == "style"]
-        if tag == "svg":
-            assert given.get("role") == "img" or given.get("aria-hidden") == "true"
-            assert given.get("aria-hidden") or given["aria-labelledby"]
-        if tag == "th":
-            assert given["scope"] in ("col", "row", "rowgroup")
-        if given.get("tabindex"):
-            assert given.get("aria-label") or given.get("aria-labelledby")
-    assert len(read.of("table")) == len(read.of("caption"))
-    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
-        root = ET.fromstring(svg)
-        assert root.get("aria-hidden") or root[0].tag.endswith("title")
-        assert root.get("aria-hidden") or len(root[0].text) > 20
-    # Nothing is loaded, and nothing but the page's own script may run.
-    [(given, _)] = read.of("meta", **{"http-equiv": "Content-Security-Policy"})
-    for tag in ("style", "script"):
-        [told] = [text for given, text in read.of(tag) if "type" not in given]
-        digest = base64.b64encode(sha256(told.encode()).digest()).decode()
-        assert f"{tag}-src 'sha256-{digest}'" in given["content"]
-    assert "default-src 'none'" in given["content"]
-    [(_, style)] = read.of("style")
-    assert not re.search(r"url\(|@import", style)
-    assert len(text.encode()) < 3_000_000
-    return read
 
 
 @pytest.fixture(scope="module")
@@ -237,9 +149,6 @@ def test_the_log_of_a_page_is_the_begin_of_the_run():
     assert whole_until(whole, len(whole) + 1, 9) == 9
     last = [whole["time_ns"][whole["vcpu"] == vcpu].max() for vcpu in (0, 1)]
     assert whole_until(whole, len(whole), 1 << 60) == min(last)
-
-
-HOSTILE = """</script><script>alert(1)</script><img src=x onerror=alert(2)> & "quoted" 'too'"""
 
 
 def test_whatever_a_name_says_stays_text(tmp_path):

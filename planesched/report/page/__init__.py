@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checking.report import DiffReport, Matrix, Report
 from ...errors import Mistake, TypeMistake, Words
 from ...figures.result import Result
 from ...figures.results import Results
 from ...files import check_target, replacing
+from .checks import check_page_parts, diff_page_parts
 from .frame import Panel, frame
 from .results import answer_of, foot_of, result_panels
 from .timelines import timeline_panel
@@ -67,7 +69,7 @@ def page(
 
     Parameters
     ----------
-    answer : Result or Results
+    answer : Result, Results, or what `check`, `matrix` and `diff` give
     command : str
         What makes it again.
     title : str
@@ -95,7 +97,13 @@ def page(
         answer = Results([answer], answer.partial)
     if isinstance(answer, Results):
         return _of_results(answer, command, title, sentence, logs, end_ns, told)
-    raise TypeMistake("answer", answer, "a Result or Results")
+    if isinstance(answer, Report | Matrix):
+        head, panels = check_page_parts(answer, command, title)
+        return frame(title or "Which properties hold", head, panels, {})
+    if isinstance(answer, DiffReport):
+        head, panels = diff_page_parts(answer, command)
+        return frame(title or " and ".join(answer.labels), head, panels, {})
+    raise TypeMistake("answer", answer, "a result, or the report of a search")
 
 
 def _of_results(

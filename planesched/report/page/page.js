@@ -383,6 +383,15 @@ function addTimelines() {
   show("");
 }
 
+// ---- Ladders: a link opens what it leads to ----
+
+function openTarget() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (target instanceof HTMLDetailsElement) target.open = true;
+}
+addEventListener("hashchange", openTarget);
+openTarget();
+
 addTools();
 addBaselines();
 addPrices();
