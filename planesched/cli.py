@@ -22,6 +22,7 @@ COMMANDS = {
     "scenarios": "list the scenario files that come with planesched",
     "policies": "list the presets, each with its rule and source",
     "step": "let events happen to one vCPU and print each outcome",
+    "explain": "say what a field, a property, a reason or another term means",
     "check": "search every reachable state for what goes wrong",
     "diff": "find the shortest way to where two policies differ",
     "export": "write a policy's rules as C for the kernel, C or Rust",
@@ -102,7 +103,11 @@ def _complete() -> None:
 
 
 def _names(of: str) -> list[str]:
-    """Return what may be typed where a policy or a scenario is asked for, besides a file."""
+    """Return what may be typed where a policy, a scenario or a term is asked for, but files."""
+    if of == "term":
+        from .explaining.terms import terms
+
+        return [term.name for term in terms()]
     from .presets import presets
     from .scenarios import scenarios
 
@@ -143,7 +148,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         )
         module.add_arguments(command)
         for action in command._actions:  # argcomplete's way: an attribute of what argparse made
-            if action.dest in ("policy", "policies", "scenario"):
+            if action.dest in ("policy", "policies", "scenario", "term"):
                 vars(action)["completer"] = lambda of=action.dest, **_: _names(of)
         command.set_defaults(run=module.run)
     return parser

@@ -12,11 +12,13 @@ from ..conformance.chips import read_chip_event
 from ..core import VCPU, VM, Outcome
 from ..errors import Mistake, Words
 from ..events import ChipEvent, Event, Flags, Notes
+from ..explaining import Explanation, answered, explain
+from ..explaining.terms import meaning
 from ..irqchip import as_controller
 from ..policytext import as_policy, with_settings
 from ..text import table
 from .check import add_start
-from .options import add_json, add_planes, called, integer
+from .options import add_json, add_planes, called, count, integer
 
 DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
@@ -27,19 +29,6 @@ userspace scheduler would; enter P sets req_exit as that would for P, enter P on
 With --vectors each plane has an interrupt controller: an irq names its vector ("irq 1 0x31"), mask
 and unmask are given by "tpr 1 0x40", and there are further events:
 {", ".join(event.name.lower() for event in ChipEvent)}."""
-FAULTS = {
-    "ud": "undefined here: no plane to call or to return to",
-    "inval": "invalid: the plane itself, the only plane, or not in userspace",
-    "perm": "not permitted by the policy",
-    "pending": "refused while the caller has an event that could be delivered",
-    "offline": "the plane does not exist on this vCPU",
-    "exists": "the plane exists already",
-    "busy": "the plane is held",
-    "user": "a guest's event, but the vCPU is in userspace",
-    "blocked": "a guest's event, but the vCPU is blocked",
-}
-"""What each fault means (rules, 4)."""
-
 _Reads = Callable[[str], tuple[int, int | None, int | None]]
 """Reads an event with its plane and its vector."""
 
@@ -62,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--controller", metavar="SETUP",
         help="the same, set up as lapic:mask_by=tpr,auto_eoi=0x31+0x41 (docs/how-to/vectors.md)",
     )  # fmt: skip
+    parser.add_argument(
+        "--explain", nargs="?", type=count, const=0, metavar="N",
+        help="say why the Nth event (default: the last) did what it did, rule by rule",
+    )  # fmt: skip
     add_start(parser)
     add_json(parser)
 
@@ -74,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         policy = with_settings(policy, args.settings, args.planes)
     with called("--controller"):
         controller = as_controller(args.controller or ("lapic" if args.vectors else None))
+    wanted = _wanted(args, controller is not None)
     vm = VM(policy, planes=args.planes, controller=controller)
     if args.start is not None:
         vm.state[0] = start_state(args.start, policy, args.planes)
@@ -82,7 +76,11 @@ def run(args: argparse.Namespace) -> int:
     reads = None if controller is None else partial(read_chip_event, policy, args.planes)
     steps = []
     for number, text in enumerate(args.events, 1):
+        before = vcpu.state.copy()
         step = _step(vcpu, number, text, reads)
+        if number == wanted:
+            explanation = _explained(vm, before, text.split(), step)
+            step["explanation"] = explanation.as_dict()
         if controller is not None:
             step["controllers"] = [asdict(vcpu.chip(plane)) for plane in range(args.planes)]
         steps.append(step)
@@ -98,8 +96,31 @@ def run(args: argparse.Namespace) -> int:
     print(table(header, rows))
     met = {step["fault"] for step in steps if step["fault"] != "none"}
     for fault in sorted(met):
-        print(f"fault {fault}: {FAULTS[fault]}")
+        print(f"fault {fault}: {meaning('fault', fault)}")
+    if wanted:
+        print(f"\n{explanation}")
     return 0
+
+
+def _wanted(args: argparse.Namespace, controllers: bool) -> int:
+    """Return the number of the event to be explained; 0: none."""
+    if args.explain is None:
+        return 0
+    if controllers:
+        raise Mistake("--explain", Words("with controllers"), "a vCPU of 32 bytes alone")
+    if args.explain > len(args.events):
+        raise Mistake("--explain", args.explain, f"the number of an event, 1 to {len(args.events)}")
+    return args.explain or len(args.events)
+
+
+def _explained(vm: VM, before: Any, words: list[str], step: dict[str, Any]) -> Explanation:
+    """Explain a step; userspace sets req_exit before it enters a plane, unless told otherwise."""
+    event, plane = words[0], integer(words[1]) if words[1:] else None
+    if event == "answer":
+        event, plane = "enter", step["now"]
+    if event == "enter" and plane is not None and words[-1] != "only":
+        before = answered(vm.policy, before, plane)
+    return explain(vm.policy, before, event, plane, planes=vm.planes)
 
 
 def _step(vcpu: VCPU, number: int, text: str, reads: _Reads | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..policy import Policy
 from ..policytext import Given, as_policy
 from .explanation import Change, Explanation, Note, PlaneStory
 
-__all__ = ["explain"]
+__all__ = ["answered", "explain"]
 
 _SILENT = ("fault", "exit", "effect", "base", "pre")
 """Topics that say something of no plane, too."""
@@ -90,6 +90,17 @@ def explain(
         stories=tuple(_stories(heard, at, [*slow.order(), *range(count)])),
         changes=tuple(_changes(made, count, before, number, plane)),
     )
+
+
+def answered(policy: Policy, state: Any, plane: int) -> Any:
+    """Return a state in userspace as the default scheduler leaves it just before it enters a plane.
+
+    Its answer is two steps: req_exit is set, and then comes `enter`.
+    """
+    values = _values(state)
+    if not values[-1] & reference.USER:
+        return state
+    return reference.record_of(reference.prepare(policy, values, plane))
 
 
 class _Heard:

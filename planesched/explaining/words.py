@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from ..events import MASKS, Fault, Flags, Reason
 from ..reference import Outcome, Values
 from ..text import PIPE_WIDTH, counted, fill
 from .explanation import Explanation, Note, PlaneStory
 
-__all__ = ["as_html", "as_text", "said"]
+if TYPE_CHECKING:
+    from .terms import Term
+
+__all__ = ["as_html", "as_text", "said", "term_text"]
 
 
 def as_text(found: Explanation, columns: int | None = None) -> str:
@@ -214,3 +218,24 @@ def _left(now: Values, after: Values) -> Iterator[str]:
         if old != new:
             listed = ",".join(str(p) for p in range(16) if new >> p & 1) if name in MASKS else new
             yield f"{name}={listed or 'none'}"
+
+
+def term_text(term: "Term", columns: int | None = None) -> str:
+    """Return what a term means: its rule, its values, who has them, where it stands, an example."""
+    wide = columns or PIPE_WIDTH
+    kind = "field of a policy" if term.kind == "field" else term.kind
+    parts = [fill(f"{term.name} ({kind}): {term.text}", wide, hang=2)]
+    if term.values:
+        longest = max(map(len, term.values)) + 2
+        parts.append(["Values:" if term.kind == "field" else "Fields:"])
+        for value, text in term.values.items():
+            lines = fill(text or "no preset", wide, 2 + longest)
+            parts[-1] += [f"  {value:{longest}}{lines[0].strip()}", *lines[1:]]
+    if term.rules:
+        parts.append(["Rules:"])
+        for where, text in term.rules.items():
+            parts[-1] += fill(f"{where}: {text}", wide, 2, 4)
+    parts.append(["Sources:" if len(term.sources) > 1 else "Source:"])
+    parts[-1] += [line for source in term.sources for line in fill(source, wide, 2, 4)]
+    parts.append(["Example:", f"  {term.example}"])
+    return "\n\n".join("\n".join(part) for part in parts)

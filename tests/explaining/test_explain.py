@@ -8,10 +8,12 @@ import pytest
 from compare import policies
 
 from planesched import STATE, VM, Event, Policy, explain, presets
+from planesched.cli import main
 from planesched.errors import Mistake, TypeMistake
 from planesched.events import MASKS
 from planesched.explaining.words import said
 
+OUTCOME_NAMES = ("was", "now", "reason", "fault", "flags")
 # What is said of a plane that is kept out, and a mask that it is then in (or, with -, is not in).
 MEANS = {
     "it is not online": "-online",
@@ -185,3 +187,33 @@ def test_what_is_wrong_is_named():
         explain("vsm", state, "irq")
     with pytest.raises(Mistake, match="did you mean irq"):
         explain("vsm", state, "irqs", 1)
+
+
+def test_a_step_of_the_command_is_explained(capsys):
+    words = ["step", "kvm_user", "call 1", "answer", "halt"]
+    assert main([*words, "--explain", "2"]) == 0
+    table, _, explained = capsys.readouterr().out.partition("\n\n")
+    assert "answer  0 -> 1  user" in table
+    assert "plane 1 is entered, by user" in " ".join(explained.split())
+    assert main([*words, "--explain", "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out)
+    assert [step["event"] for step in steps if "explanation" in step] == ["halt"]
+    assert steps[-1]["explanation"]["before"]["req_exit"] == [0]
+    for step in steps[-1:]:
+        assert step["explanation"]["outcome"] == {name: step[name] for name in OUTCOME_NAMES}
+
+
+def test_every_step_of_the_command_can_be_explained(capsys):
+    events = ["call 1", "enter 1", "irq 0", "enter 1 only", "irq 1", "answer", "halt", "answer"]
+    for number, event in enumerate(events, 1):
+        words = ["step", "kvm_user", *events, "--set", "unhalt=any", "--json"]
+        assert main([*words, "--explain", str(number)]) == 0
+        step = json.loads(capsys.readouterr().out)[number - 1]
+        assert step["explanation"]["outcome"] == {name: step[name] for name in OUTCOME_NAMES}, event
+
+
+def test_an_event_that_there_is_not_is_named(capsys):
+    assert main(["step", "vsm", "halt", "--explain", "2"]) == 2
+    assert "--explain=2, expected the number of an event, 1 to 1" in capsys.readouterr().err
+    assert main(["step", "vsm", "halt", "--explain", "--vectors"]) == 2
+    assert "--explain: with controllers" in capsys.readouterr().err
