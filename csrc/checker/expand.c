@@ -15,11 +15,10 @@ static void note_broken(const struct ps_search *search, struct ps_piece *piece, 
         }
 }
 
-/* Keep a packed world, unless this piece has it already. */
-static void keep_found(const struct ps_search *search, struct ps_piece *piece, const uint64_t *key,
-                       uint32_t parent, unsigned act)
+/* Keep a packed world of so many words, unless this piece has it already. */
+static inline void keep_found(struct ps_piece *piece, const uint64_t *key, unsigned words,
+                              uint32_t parent, unsigned act)
 {
-    const unsigned words = search->sys.words;
     const uint64_t hash = ps_hash(key, words);
     uint64_t *recent = piece->recent + (size_t)(hash >> 32 & (PS_RECENT - 1u)) * words;
     if (ps_same_key(recent, key, words))
@@ -63,7 +62,7 @@ static void expand_lockstep(const struct ps_search *search, struct ps_piece *pie
         } else if (touched) {
             ps_pack(&search->sys, &next, key);
             if (!ps_same_key(key, from, search->sys.words))
-                keep_found(search, piece, key, id, i);
+                keep_found(piece, key, search->sys.words, id, i);
         }
     }
     piece->differing += (unsigned)differs;
@@ -101,24 +100,22 @@ static inline void copy_world(struct ps_world *to, const struct ps_world *from, 
     }
 }
 
-/* One act from one state; `next` is a copy of the state's world. */
-static inline void expand_act(const struct ps_search *search, struct ps_piece *piece,
-                              uint32_t id, unsigned number, struct origin *origin,
-                              struct ps_world *next)
+/* What one act, that happened, did to one state. Returns whether it may have changed anything. */
+PS_INLINE int judge_act(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                        unsigned number, struct origin *origin, const struct ps_world *next,
+                        unsigned stepped, struct ps_outcome out)
 {
     const struct ps_system *sys = &search->sys;
     const struct ps_act *act = &search->acts[number];
     const struct ps_world *world = &origin->world;
-    struct ps_outcome out;
-    unsigned stepped;
-    unsigned touched = ps_world_act(sys, next, act, &out, &stepped);
-    if (!touched)
-        return;
     piece->transitions++;
-    if (out.fault && act->kind == PS_EVENT_FORCE && search->wanted >> PS_FORCED & 1u)
-        note_broken(search, piece, ps_breaks_act(sys, world, next, act, stepped, out), id, number);
-    if (out.fault && act->kind != PS_ACT_IPI_WAIT)
-        return; /* what is refused changes nothing (rules, 4) */
+    if (PS_RARELY(out.fault)) {
+        if (act->kind == PS_EVENT_FORCE && search->wanted >> PS_FORCED & 1u)
+            note_broken(search, piece, ps_breaks_act(sys, world, next, act, stepped, out), id,
+                        number);
+        if (act->kind != PS_ACT_IPI_WAIT)
+            return 0; /* what is refused changes nothing (rules, 4) */
+    }
     if (search->wanted & PS_OF_ACTS) {
         const unsigned broken = ps_breaks_act(sys, world, next, act, stepped, out);
         piece->spurious += broken >> PS_SPURIOUS & 1u;
@@ -129,9 +126,14 @@ static inline void expand_act(const struct ps_search *search, struct ps_piece *p
         origin->delivered |= ps_delivered(sys, world, next, stepped, out);
         origin->idles |= (unsigned)ps_is_idle(act, out);
     }
-    /* Many an act changes nothing; that is seen before anything is packed. */
-    if (sys->n_vcpus == 1 && !memcmp(&next->vcpus[0], &world->vcpus[0], sizeof next->vcpus[0]))
-        return;
+    return 1;
+}
+
+/* What an act that happened left of a state: kept where it is another one. */
+PS_INLINE void take_world(const struct ps_search *search, struct ps_piece *piece, uint32_t id,
+                          unsigned number, const struct ps_world *next, unsigned touched)
+{
+    const struct ps_system *sys = &search->sys;
     const uint64_t *from = ps_key_of(search, id);
     uint64_t key[PS_KEY_WORDS];
     ps_copy_key(key, from, sys->words);
@@ -139,7 +141,84 @@ static inline void expand_act(const struct ps_search *search, struct ps_piece *p
         if (touched & 1u)
             ps_pack_vcpu(sys, next, vcpu, key);
     if (!ps_same_key(key, from, sys->words))
-        keep_found(search, piece, key, id, number);
+        keep_found(piece, key, sys->words, id, number);
+}
+
+/* An act from every state of a piece. */
+static void expand_any(const struct ps_search *search, struct ps_piece *piece, unsigned number,
+                       struct origin *origins, struct ps_world *next)
+{
+    const struct ps_system *sys = &search->sys;
+    for (uint32_t i = 0; i < piece->end - piece->begin; i++) {
+        const uint32_t id = ps_id(piece->shard, piece->begin + i);
+        struct ps_outcome out;
+        unsigned stepped;
+        copy_world(next, &origins[i].world, sys->n_vcpus);
+        const unsigned touched = ps_world_act(sys, next, &search->acts[number], &out, &stepped);
+        if (touched && judge_act(search, piece, id, number, &origins[i], next, stepped, out))
+            take_world(search, piece, id, number, next, touched);
+    }
+}
+
+/* The same where the act is one step, as most are. `alone`: of the only vCPU, which is packed in
+ * one word. */
+PS_INLINE void expand_steps(const struct ps_search *search, struct ps_piece *piece,
+                            unsigned number, struct origin *origins, struct ps_world *next,
+                            int alone)
+{
+    const struct ps_system *sys = &search->sys;
+    const struct ps_act act = search->acts[number];
+    const uint32_t n = piece->end - piece->begin;
+    const unsigned vcpu = alone ? 0 : act.vcpu;
+    struct ps_state *s = &next->vcpus[vcpu];
+    for (uint32_t i = 0; i < n; i++) {
+        const struct ps_world *world = &origins[i].world;
+        if (!ps_can_happen(sys, world, &act))
+            continue;
+        if (alone)
+            *s = world->vcpus[0];
+        else
+            copy_world(next, world, sys->n_vcpus);
+        const unsigned plane = ps_plane_of(s, &act);
+        const struct ps_outcome out = ps_step(ps_policy_of(sys, vcpu), s, act.kind, plane);
+        const uint32_t id = ps_id(piece->shard, piece->begin + i);
+        if (!judge_act(search, piece, id, number, &origins[i], next, vcpu, out))
+            continue;
+        /* Many an act changes nothing; that is seen before anything is packed. */
+        if (!memcmp(s, &world->vcpus[vcpu], sizeof *s))
+            continue;
+        if (alone) {
+            const uint64_t key = ps_pack_word(sys, s);
+            keep_found(piece, &key, 1, id, number);
+        } else {
+            take_world(search, piece, id, number, next, 1u << vcpu);
+        }
+    }
+}
+
+PS_FLATTEN static void expand_alone(const struct ps_search *search, struct ps_piece *piece,
+                                    unsigned number, struct origin *origins,
+                                    struct ps_world *next)
+{
+    expand_steps(search, piece, number, origins, next, 1);
+}
+
+PS_FLATTEN static void expand_several(const struct ps_search *search, struct ps_piece *piece,
+                                      unsigned number, struct origin *origins,
+                                      struct ps_world *next)
+{
+    expand_steps(search, piece, number, origins, next, 0);
+}
+
+static void expand_act(const struct ps_search *search, struct ps_piece *piece, unsigned number,
+                       struct origin *origins, struct ps_world *next)
+{
+    if (!ps_is_step(&search->sys, &search->acts[number]))
+        expand_any(search, piece, number, origins, next);
+    else if (search->sys.words > 1)
+        expand_several(search, piece, number, origins, next);
+    else
+        expand_alone(search, piece, number, origins, next);
 }
 
 /* Act by act, not state by state: what the processor has learned of an event stays true. */
@@ -149,18 +228,10 @@ static void expand_piece(const struct ps_search *search, struct ps_piece *piece)
     struct ps_world next;
     const uint32_t n = piece->end - piece->begin;
     memset(&next, 0, sizeof next);
-    const unsigned n_vcpus = search->sys.n_vcpus;
     for (uint32_t i = 0; i < n; i++)
         load_origin(search, piece, ps_id(piece->shard, piece->begin + i), &origins[i]);
     for (unsigned act = 0; act < search->n_acts && !search->sys.lockstep; act++)
-        for (uint32_t i = 0; i < n; i++) {
-            if (n_vcpus == 1) /* one vCPU has no locks */
-                next.vcpus[0] = origins[i].world.vcpus[0];
-            else
-                copy_world(&next, &origins[i].world, n_vcpus);
-            expand_act(search, piece, ps_id(piece->shard, piece->begin + i), act, &origins[i],
-                       &next);
-        }
+        expand_act(search, piece, act, origins, &next);
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t id = ps_id(piece->shard, piece->begin + i);
         const struct ps_block *block = ps_block_of(search, id);

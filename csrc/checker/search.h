@@ -10,7 +10,7 @@
 #ifndef PLANESCHED_CHECKER_H
 #define PLANESCHED_CHECKER_H
 
-#include "checker/world.h"
+#include "checker/pack.h"
 
 #define PS_SHARDS 64u
 #define PS_PIECES 64u

@@ -11,6 +11,13 @@
 #define PS_INLINE static inline
 #endif
 
+/* A loop that is worth a copy of all that it calls. */
+#if defined(__GNUC__)
+#define PS_FLATTEN __attribute__((__flatten__))
+#else
+#define PS_FLATTEN
+#endif
+
 /* A condition that hardly ever holds: what it guards stands out of the way of the rest. */
 #if defined(__GNUC__)
 #define PS_RARELY(condition) __builtin_expect((condition) != 0, 0)
