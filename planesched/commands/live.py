@@ -16,11 +16,13 @@ from .options import add_costs, add_planes, called, count, duration, integer, ty
 from .out import (
     LOG_ROOM,
     add_printed,
+    add_report,
     add_timeline,
     check_drawings,
     check_out,
     new_log,
     print_answer,
+    write_report,
     write_timelines,
 )
 
@@ -85,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_costs(ran)
     add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_timeline(ran)
+    add_report(ran)
     add_printed(ran)
 
 
@@ -127,8 +130,8 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     check_out(args.out, ENDINGS)
-    check_drawings(None, args.timeline)
-    log = new_log(args.timeline)
+    check_drawings(None, args.timeline, args.report)
+    log = new_log(args.timeline or args.report)
     costs = typed_costs(args.costs, Costs()) if args.costs else None
     with _ticking("running") as told:
         ran = run_live(
@@ -139,10 +142,16 @@ def _run(args: argparse.Namespace) -> int:
         ran.write(args.out)
     print_answer(args, ran)
     if log is not None:
-        live = ran.live
+        live, room = ran.live, LOG_ROOM // ran.live.vcpus
         end_ns = live.start_ns + live.elapsed_ns
         written = {live.label: log[log["record"] == -1]}
-        write_timelines(args, written, live.start_ns, end_ns, room=LOG_ROOM // live.vcpus)
+        write_timelines(args, written, live.start_ns, end_ns, room=room)
+        if args.report is not None:
+            from ..report.page.runs import whole_until
+
+            end_ns = whole_until(written[live.label], room, end_ns)
+            title = f"{args.scenario} on this host"
+            write_report(args, ran, title, logs=written, end_ns=end_ns)
     return 130 if ran.partial else 0
 
 

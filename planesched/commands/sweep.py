@@ -12,11 +12,13 @@ from .options import called, count, factor, integer
 from .out import (
     add_cite,
     add_printed,
+    add_report,
     check_drawings,
     check_out,
     print_answer,
     say,
     write_out,
+    write_report,
 )
 from .running import add_running, arguments, policies, ticking
 
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE", help="draw curves into a .svg, .png or .pdf, crossovers marked"
     )
+    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from ..simulation.sweep import sweep
 
     check_out(args.out, ENDINGS)
-    check_drawings(args.plot)
+    check_drawings(args.plot, report=args.report)
     scenario, options = arguments(args)
     grid = dict(_setting(text) for text in args.grid) or scenario.grid
     if not grid:
@@ -72,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
         save_plot(sweep_plot(found, scenario.title), args.plot)
         say(args, f"plot: {args.plot}")
+    write_report(args, found, scenario.title)
     return 130 if found.partial else 0
 
 

@@ -100,21 +100,29 @@ class Ran:
         """
         write_table(path, self.table(), self.as_dict)
 
-    def text(self, columns: int | None = 0) -> str:
-        """Return it as text, `columns` wide; 0 as the terminal is, None without an end."""
-        columns = width() if columns == 0 else columns
+    @property
+    def said(self) -> str:
+        """What was measured beside what was predicted, in a sentence."""
         predicted, measured = self.switches_hz()
         stopped = " (stopped before its end)" if self.partial else ""
-        head = (
+        return (
             f"{self.live.label}: {counted(self.live.vcpus, 'vCPU')}, "
             f"{format_ns(self.live.elapsed_ns)}{stopped}: {predicted:,.0f} switches a second "
             f"predicted, {measured:,.0f} measured ({_percent(measured, predicted)})"
         )
-        responses = [
+
+    def responses(self) -> list[tuple[str, ...]]:
+        """Return response in words: of what, the figure, predicted, measured, and their ratio."""
+        return [
             (name, figure, format_ns(said), f"{format_ns(found.value)} {_within(found)}",
              f"{found.value / said:.2f}" if said else "-")
             for name, figure, said, found in self._responses()
         ]  # fmt: skip
+
+    def text(self, columns: int | None = 0) -> str:
+        """Return it as text, `columns` wide; 0 as the terminal is, None without an end."""
+        columns = width() if columns == 0 else columns
+        responses = self.responses()
         shares = [budget(each) for each in (self.simulated, self.live)]
         times = [(name, *(f"{100 * share[name]:.2f} %" for share in shares)) for name in shares[0]]
         facts = self.host.facts()
@@ -127,7 +135,7 @@ class Ran:
         ]
         shown = ("response", "", "predicted", "measured", "factor")
         parts = [
-            "\n".join(fill(head, columns, hang=2)),
+            "\n".join(fill(self.said, columns, hang=2)),
             fitted(shown, responses, columns) if responses else "",
             fitted(("vCPU time", "predicted", "measured"), times, columns),
             "\n".join(line for each in foot for line in fill(each, columns, hang=2)),

@@ -120,8 +120,8 @@ class Sweep(Alike):
         return "\n".join([*said, "", table, "", *shown])
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows, as the name ends: .csv, .parquet, .arrow, .json."""
-        write(path, self.columns, self.as_dict)
+        """Write the rows, as the name ends: .csv, .parquet, .arrow, .json; or a page: .html."""
+        write(path, self.columns, self.as_dict, self)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, lists and dicts, as JSON holds them."""

@@ -9,6 +9,8 @@ from planesched.cli import main
 from planesched.figures.budget import budget
 from planesched.figures.scores import scores
 from planesched.layouts import OUTCOME
+from planesched.live import probe
+from planesched.live.ran import Ran
 from planesched.report.page import page, write_page
 from planesched.report.page.markup import Html, el, join
 from planesched.report.page.runs import logged, whole_until
@@ -149,6 +151,21 @@ def test_the_log_of_a_page_is_the_begin_of_the_run():
     assert whole_until(whole, len(whole) + 1, 9) == 9
     last = [whole["time_ns"][whole["vcpu"] == vcpu].max() for vcpu in (0, 1)]
     assert whole_until(whole, len(whole), 1 << 60) == min(last)
+
+
+def test_a_live_run_stands_beside_what_was_predicted():
+    log = np.zeros(1 << 14, OUTCOME)
+    settings = SETTINGS | {"threads": 1}
+    live = simulate("vsm", log=log, label=HOSTILE, **settings | {"costs": {"any": "4 us"}})
+    ran = Ran(live, simulate("vsm", **settings), probe(), "as others do")
+    logs = {HOSTILE: log[log["record"] == -1]}
+    read = check(page(ran, "planesched live run", logs=logs))
+    assert read.data["labels"] == ["predicted", "measured"]
+    assert read.of("p", class_="verdict")[0][1] == f"{ran.said}."
+    assert ran.text(72) in read.of("pre", id="cite")[0][1]
+    assert read.data["timeline"]["labels"] == ["measured"]
+    rows = [told for _, told in read.of("tr")]
+    assert all("".join(row) in rows for row in ran.responses())
 
 
 def test_whatever_a_name_says_stays_text(tmp_path):

@@ -24,9 +24,13 @@ from ...errors import Mistake, TypeMistake, Words
 from ...figures.result import Result
 from ...figures.results import Results
 from ...files import check_target, replacing
+from ...live.ran import Ran
+from ...simulation.sweep import Sweep
 from .checks import check_page_parts, diff_page_parts
 from .frame import Panel, frame
+from .lives import live_page_parts
 from .results import answer_of, foot_of, result_panels
+from .sweeps import sweep_page_parts
 from .timelines import timeline_panel
 
 __all__ = ["check_page", "page", "write_page"]
@@ -69,7 +73,7 @@ def page(
 
     Parameters
     ----------
-    answer : Result, Results, or what `check`, `matrix` and `diff` give
+    answer : Result, Results, or what `sweep`, `check`, `matrix`, `diff` and `live.run` give
     command : str
         What makes it again.
     title : str
@@ -103,7 +107,13 @@ def page(
     if isinstance(answer, DiffReport):
         head, panels = diff_page_parts(answer, command)
         return frame(title or " and ".join(answer.labels), head, panels, {})
-    raise TypeMistake("answer", answer, "a result, or the report of a search")
+    if isinstance(answer, Sweep):
+        head, panels = sweep_page_parts(answer, command)
+        return frame(title or "A sweep", head, panels, {})
+    if isinstance(answer, Ran):
+        head, panels, data = live_page_parts(answer, command, logs, end_ns)
+        return frame(title or f"{answer.live.label}, live", head, panels, data)
+    raise TypeMistake("answer", answer, "a result, a sweep or the report of a search")
 
 
 def _of_results(

@@ -6,6 +6,7 @@ that its words are never scaled far. Bars have widths in percent of whatever roo
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from .markup import Html, el, join, number
@@ -60,6 +61,8 @@ class Line(NamedTuple):
     width: float = 2.0
     dashed: bool = False
     marked: bool = False
+    tips: Sequence[str] = ()
+    """Where each point is marked, what it is."""
 
 
 def lines(
@@ -86,7 +89,16 @@ def lines(
         parts.append(el("text", text, class_="tick end", x=_LEFT - 6, y=up(value) + 4))
     for value, text in x.ticks:
         parts.append(el("line", class_="grid", x1=at(value), x2=at(value), y1=_TOP, y2=foot))
-        parts.append(el("text", text, class_="tick mid", x=at(value), y=foot + 15))
+        kind = "tick end" if at(value) > right - 4 else "tick mid"
+        parts.append(
+            el(
+                "text",
+                text,
+                class_=kind,
+                x=at(value) + (_RIGHT - 2 if kind == "tick end" else 0),
+                y=foot + 15,
+            )
+        )
     parts.append(el("line", class_="axis", x1=_LEFT, x2=right, y1=foot, y2=foot))
     parts.append(el("text", x.name, class_="name mid", x=(_LEFT + right) / 2, y=_HEIGHT - 6))
     for value, text in marks:
@@ -102,11 +114,11 @@ def lines(
             el("polyline", class_=kind + dashed, points=_points(places), stroke_width=line.width)
         )
         ends = places if line.marked else places[-1:]
-        radius = 2.5 if line.marked else line.width / 2 + 1.5
-        parts += [
-            el("circle", class_=f"dot s{line.number % SERIES}", cx=px, cy=py, r=radius)
-            for px, py in ends
-        ]
+        radius = 3.0 if line.marked else line.width / 2 + 1.5
+        for (px, py), tip in zip_longest(ends, line.tips):
+            inside = [el("title", tip)] if tip else []
+            dot = {"class": f"dot s{line.number % SERIES}", "cx": px, "cy": py, "r": radius}
+            parts.append(el("circle", *inside, **dot))
     size = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "data_plot": f"{_LEFT} {right} {_TOP} {foot}"}
     return figure(name, told, parts, data_span=span, **size)
 
