@@ -18,8 +18,10 @@ cdef extern from "core/layouts.h" nogil:
     const ps_layout *ps_core_layouts
     const ps_layout *ps_engine_layouts
     const ps_layout *ps_checker_layouts
+    const ps_layout *ps_trace_layouts
     const ps_number *ps_core_numbers
     const ps_number *ps_engine_numbers
+    const ps_number *ps_trace_numbers
 
 
 cdef inline int hold_layouts(const ps_layout *layout) except -1:

@@ -4,7 +4,7 @@ Each is held against its C struct when the compiled module that works on it is i
 and so are the enums of `planesched.events`: what does not agree is an ImportError.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "FIGURES",
     "JOB",
     "OUTCOME",
+    "RECORD",
     "ROW",
     "STATE",
     "TIMED",
@@ -145,6 +146,20 @@ ROW = np.dtype(
 ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how", "by")])
 """One thing that may happen in a search: ``struct ps_act`` in csrc/checker/world.h."""
 
+RECORD = np.dtype(
+    [
+        ("time_ns", "<i8"),
+        ("arg", "<i8"),
+        ("thread", "<i8"),
+        ("vcpu", "<u4"),
+        ("vector", "<i2"),
+        ("kind", "u1"),
+        ("pad", "u1"),
+    ]
+)
+"""One record of a trace: 32 bytes. ``time_ns`` is the trace's own clock; ``vector`` is -1 where
+none is."""
+
 _STRUCTS = {
     "ps_state": STATE,
     "ps_apic": APIC,
@@ -155,6 +170,7 @@ _STRUCTS = {
     "ps_totals": TOTALS,
     "ps_row": ROW,
     "ps_act": ACT,
+    "ps_trace_record": RECORD,
 }
 
 
@@ -180,13 +196,18 @@ def hold(struct: str, size: int, fields: list[tuple[str, int, int]]) -> None:
         )
 
 
-def hold_numbers(numbers: Iterable[tuple[str, str | None, int]]) -> None:
-    """Raise ImportError unless the enums of `planesched.events` have the numbers of C.
+def hold_numbers(
+    numbers: Iterable[tuple[str, str | None, int]],
+    enums: Mapping[str, type[IntEnum]] | None = None,
+) -> None:
+    """Raise ImportError unless enums have the numbers of C.
 
     Parameters
     ----------
     numbers : iterable of tuple
         Enum, name and value; of how many there are, the name is None.
+    enums : mapping, optional
+        The enums by name; those of `planesched.events` unless given.
     """
     found: dict[str, dict[str, int]] = {}
     for of, name, value in numbers:
@@ -196,7 +217,7 @@ def hold_numbers(numbers: Iterable[tuple[str, str | None, int]]) -> None:
         elif len(members) != value:
             raise ImportError(f"{of}: C has {value} numbers, and names {len(members)}")
     for of, members in found.items():
-        held: type[IntEnum] = getattr(events, of)
+        held: type[IntEnum] = getattr(events, of) if enums is None else enums[of]
         if {each.name: int(each) for each in held} != members:
             differing = {each.name: int(each) for each in held}.items() ^ members.items()
-            raise ImportError(f"{of}: planesched.events and C differ in {sorted(differing)}")
+            raise ImportError(f"{of}: {held.__module__} and C differ in {sorted(differing)}")

@@ -27,8 +27,9 @@ struct ps_number {
 #define PS_LAYOUT_FIELD(type, name) {#name, offsetof(struct type, name), \
                                      sizeof(((const struct type *)0)->name)}
 
-/* Lists that their names end: of the core, of the engine, of the checker. */
+/* Lists that their names end: of the core, of the engine, of the checker, of traces. */
 extern const struct ps_layout ps_core_layouts[], ps_engine_layouts[], ps_checker_layouts[];
-extern const struct ps_number ps_core_numbers[], ps_engine_numbers[];
+extern const struct ps_layout ps_trace_layouts[];
+extern const struct ps_number ps_core_numbers[], ps_engine_numbers[], ps_trace_numbers[];
 
 #endif

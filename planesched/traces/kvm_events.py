@@ -1,84 +1,11 @@
-"""What the events of ``kvm:`` say, by kernel (arch/x86/kvm/trace.h of each).
+"""How the events of ``kvm:`` should go on after their names, and what is printed raw instead.
 
-One pattern an event, wide enough for every kernel since 4.8 and for trace-cmd's own decoding, and
-narrow enough that a damaged line does not pass.
+What they say is read in C (csrc/traces/bodies.c).
 """
 
 import re
 
-__all__ = [
-    "ACCEPT",
-    "ENTRY",
-    "EOI",
-    "EXIT",
-    "EXPECTED",
-    "INJECT",
-    "OF_VCPU",
-    "OWN_VCPU",
-    "RAW",
-    "REASONS",
-    "UNNAMED_HALT",
-    "USED",
-    "VECTOR_MODES",
-    "WAKEUP",
-    "kernel_text",
-]
-
-# "vcpu %u" | "vcpu %u, rip 0x%lx" + what newer kernels glue on | without the comma: trace-cmd.
-# perf script -F +ip puts the address of the tracepoint behind the body.
-_END = rb"(?: +[0-9a-f]{12,16}(?: [^\0]*)?)?\s*$"
-
-ENTRY = re.compile(
-    rb" *vcpu (\d{1,10})(?:,? rip 0x[0-9a-f]{1,16}(?![0-9a-z])|" + _END + rb")"
-).match
-# Before 4.7 and in trace-cmd's decoding without the vCPU. VMX adds flags after the reason.
-EXIT = re.compile(rb" *(?:vcpu (\d{1,10}) )?reason (\S+) (?:\S+ )*?rip 0x[0-9a-f]").match
-REASONS = {
-    b"hlt": "halt",
-    b"HLT": "halt",
-    b"EXIT_HLT": "halt",
-    # The Idle HLT intercept of AMD (SVM_EXIT_IDLE_HLT, Linux 6.15); a kernel or trace-cmd that has
-    # no name for it prints its number.
-    b"idle-halt": "halt",
-    b"EXIT_IDLE_HLT": "halt",
-    b"0xa6": "halt",
-    b"UNKNOWN": "unknown",
-    # These exist only where the hardware delivers interrupts.
-    b"APIC_WRITE": "apicv",
-    b"EOI_INDUCED": "apicv",
-    b"avic_incomplete_ipi": "apicv",
-    b"avic_unaccelerated_access": "apicv",
-    b"EXIT_AVIC_INCOMPLETE_IPI": "apicv",
-    b"EXIT_AVIC_UNACCELERATED_ACCESS": "apicv",
-}
-"""What the reason of an exit shows, of the few that show something."""
-UNNAMED_HALT = b" UNKNOWN (166) "
-
-# apicid is hexadecimal without 0x, vec is decimal.
-ACCEPT = re.compile(
-    rb" *apicid ([0-9a-f]{1,8}) vec (\d{1,3}) \(([\w ]+)\|(?:edge|level)\)(?: \(coalesced\))?"
-    + _END
-).match
-VECTOR_MODES = frozenset({b"Fixed", b"LowPrio"})
-"""The delivery modes that carry a vector. Res3 is a kick of a paravirtual spinlock."""
-
-# Up to Linux 5.19 "irq %u" (decimal); since 6.0 "%s 0x%x%s".
-INJECT = re.compile(
-    rb" *(?:irq (\d{1,3})|(?:IRQ|Soft/INTn) 0x([0-9a-f]{1,2})( \[reinjected\])?)" + _END
-).match
-EOI = re.compile(rb" *apicid ([0-9a-f]{1,8}) vector (-1|\d{1,3})" + _END).match
-WAKEUP = re.compile(
-    rb" *(?:wait|poll) time (\d{1,18}) ns(?:, polling (?:valid|invalid))?" + _END
-).match
-
-OF_VCPU = (
-    b"kvm_halt_poll_ns",
-    b"kvm_wait_lapic_expire",
-    b"kvm_ple_window",
-    b"kvm_ple_window_update",
-)
-"""Events that the thread of a vCPU prints, and that name it: only looked at for that."""
-OWN_VCPU = re.compile(rb" *vcpu (\d{1,5}): ").match
+__all__ = ["EXPECTED", "RAW", "USED", "kernel_text"]
 
 EXPECTED = {
     b"kvm_entry": "'vcpu N, rip 0xN'",

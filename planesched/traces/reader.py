@@ -5,7 +5,6 @@ Longer than 300 lines because the loop over the lines stands with all that it re
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from typing import Self
@@ -15,19 +14,18 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..text import MAX_NS
-from . import kvm_events, switches
-from .decoder import BadBody, Decoder, Unusable, text_of
-from .foreign import what_else
-from .formats.format import Family, Match
+from . import decoder, kvm_events, switches
+from .decoder import Decoder
+from .foreign import X86, architecture_of_body, host, what_else
+from .formats.format import Family
 from .formats.tracefs import flags_of
-from .onevm import only_of
+from .onevm import is_of
 from .recognise import is_other, lost_events, recognise
-from .record import Kind
+from .record import MAX_VCPUS, Kind
 from .text import MAX_LINE, Unended, line_blocks
 
 __all__ = ["Reader", "read"]
 
-_RECORDS = 1 << 16
 _EXPECTED = kvm_events.EXPECTED | switches.EXPECTED
 _USED = re.compile(rb"\b(" + rb"|".join(sorted(kvm_events.USED)) + rb"): ").search
 
@@ -119,19 +117,13 @@ class Reader:
         self.cut = False
         self.kinds = np.zeros(len(Kind), np.int64)
         self.producer = ""
-        self.first_ns = self.last_ns = 0
-        self._previous = self._used = -1
-        self._counts: defaultdict[bytes, int] = defaultdict(int)
-        self._line = 0
         self._family: Family | None = None
+        self._flags = ""
         self._foreign: tuple[int, str, str] | None = None
-        self._decoder = Decoder()
-        self._handlers = self._decoder.handlers
-        if self.vm is not None:
-            self._handlers = only_of(self.vm, self._handlers)
+        self._decoder = Decoder(one_vm=self.vm is not None)
         self.part = 0.0
         self._source = line_blocks(self.path, partial(setattr, self, "part"))
-        self._first: list[bytes] = next(self._source, [])
+        self._first = next(self._source, b"")
         self._chunks = self._read()
 
     def __iter__(self) -> Iterator[NDArray[np.void]]:
@@ -151,7 +143,7 @@ class Reader:
     @property
     def counts(self) -> dict[str, int]:
         """Lines by event name."""
-        return {text_of(name): count for name, count in sorted(self._counts.items())}
+        return {text_of(name): count for name, count in sorted(self._decoder.counts.items())}
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -162,8 +154,19 @@ class Reader:
     @property
     def hardware(self) -> bool:
         """The hardware delivers interrupts."""
-        names = any(name.startswith(b"kvm_avic_") for name in self._counts)
-        return bool(self._decoder.hardware or names or self.kinds[Kind.POSTED])
+        if self._decoder.hardware or self.kinds[Kind.POSTED]:
+            return True
+        return any(name.startswith("kvm_avic_") for name in self.counts)
+
+    @property
+    def first_ns(self) -> int:
+        """Time of the first event."""
+        return self._decoder.first_ns
+
+    @property
+    def last_ns(self) -> int:
+        """Time of the last event."""
+        return self._decoder.last_ns
 
     @property
     def n_vcpus(self) -> int:
@@ -178,22 +181,27 @@ class Reader:
     @property
     def kernel(self) -> tuple[str, ...]:
         """What the lines show of the kernel's age, for example ``"irq in decimal: <= 5.19"``."""
-        return tuple(sorted(self._decoder.evidence))
+        flags = [self._flags] if self._flags else []
+        return tuple(sorted([*self._decoder.shown, *flags]))
 
     def _read(self) -> Generator[NDArray[np.void], None, None]:
-        lines = self._first
-        self._first = []
-        while lines:
-            self._parse(lines)
-            self._line += len(lines)
-            if len(self._decoder.rows) >= _RECORDS:
-                yield self._taken()
-            lines = next(self._source, [])
+        block = self._first
+        self._first = b""
+        while block:
+            if self._family is None:
+                self._recognise(block)
+            self._decoder.feed(bytes(block))
+            while (stop := self._decoder.advance()) != decoder.END:
+                if stop == decoder.FULL:
+                    yield self._taken()
+                else:
+                    self._odd(stop, isinstance(block, Unended))
+            block = next(self._source, b"")
         if self._family is None:
             expected = "events of tracefs, trace-cmd report or perf script"
-            foreign = self._foreign or (self._line, "the end without an event", expected)
-            raise InputError(self.path, *foreign)
-        if self._decoder.rows:
+            end = (self._decoder.number, "the end without an event", expected)
+            raise InputError(self.path, *(self._foreign or end))
+        if self._decoder.n_records:
             yield self._taken()
 
     def _taken(self) -> NDArray[np.void]:
@@ -201,68 +209,43 @@ class Reader:
         self.kinds += np.bincount(chunk["kind"], minlength=len(Kind))
         return chunk
 
-    def _parse(self, lines: list[bytes]) -> None:
-        # The hot loop: one match for what stands before the event's body, and a second one only
-        # for the events that are used.
-        match = self._family.match if self._family else self._recognise(lines)
-        handlers, counts = self._handlers, self._counts
-        previous, used, seconds, base = self._previous, self._used, b"", 0
-        for number, line in enumerate(lines, self._line + 1):
-            found = match(line)
-            if found is None or len(line) > MAX_LINE:
-                self._no_event(number, line, lines)
-                continue
-            thread, whole, fraction, event = found.groups()
-            if whole != seconds:
-                seconds, base = whole, int(whole) * 1_000_000_000
-            now = base + (int(fraction) * 1000 if len(fraction) == 6 else int(fraction))
-            if not previous <= now <= MAX_NS:
-                # What a replay does not use may come from another file, with another clock.
-                if now > MAX_NS or (event in handlers and now < used):
-                    self._wrong_time(number, now, previous, event)
-                    continue
-                if event not in handlers:
-                    counts[event] += 1
-                    continue
-                self.first_ns = min(self.first_ns, now)
-            if previous < 0:
-                self.first_ns = now
-            previous = now
-            handler = handlers.get(event)
-            if handler is not None:
-                used = now
-                try:
-                    handler(line, found.end(), now, thread)
-                except BadBody as bad:
-                    if not self._raw(bad, number, line, found, now, lines):
-                        continue
-            counts[event] += 1
-        if previous >= 0:
-            self._previous = self.last_ns = previous
-        self._used = used
-
-    def _recognise(self, lines: list[bytes]) -> Match:
-        """Choose the family by what the lines look like; without an event match nothing."""
-        found = recognise(lines)
-        return _nothing if found is None else self._choose(*found)
-
-    def _choose(self, family: Family, name: str, line: bytes) -> Match:
-        self._family = family
-        self.producer = name
+    def _recognise(self, block: bytes) -> None:
+        """Choose the family by what the lines look like."""
+        found = recognise(block.removesuffix(b"\n").split(b"\n"))
+        if found is None:
+            return
+        self._family, self.producer, line = found
+        self._decoder.format = self._family.format
         flags = len(flags_of(line))
-        if name == "tracefs" and flags:
+        if self.producer == "tracefs" and flags:
             age = "< 5.17" if flags == 4 else ">= 5.17"
-            self._decoder.evidence[f"{flags} flags a line: {age}"] = None
-        return family.match
+            self._flags = f"{flags} flags a line: {age}"
 
-    def _no_event(self, number: int, line: bytes, lines: list[bytes]) -> None:
+    def _odd(self, stop: int, unended: bool) -> None:
+        """Decide about a line that C leaves to Python."""
+        line, number = self._decoder.line, self._decoder.number
+        # Only where there was an event before it is a last line without an end one that was cut.
+        cut = unended and self._decoder.before_ns >= 0
+        if stop == decoder.LINE:
+            self._no_event(number, line, cut)
+        elif stop == decoder.TIME:
+            self._wrong_time(number)
+        elif stop == decoder.BODY:
+            self._bad_body(number, line, cut)
+        else:
+            assert stop == decoder.WHOSE
+            assert self.vm is not None
+            found = self._decoder.found
+            self._decoder.settle(is_of(self.vm, found.thread, line[: found.end]))
+
+    def _no_event(self, number: int, line: bytes, cut: bool) -> None:
         if len(line) > MAX_LINE:
             self._report(number, f"a line of over {MAX_LINE} bytes", "a line of a trace")
         elif (lost := lost_events(line)) is not None:
             self.lost += lost
         elif is_other(line, self._family):
             return
-        elif isinstance(lines, Unended) and self._previous >= 0:
+        elif cut:
             self.cut = True
         elif self._family is None and (foreign := what_else(line)):
             # Its cause is told even where its lines are skipped as malformed.
@@ -273,40 +256,39 @@ class Reader:
             used = _USED(line)
             self._report(number, _quote(line), f"a line of {expected}", used and used[1])
 
-    def _wrong_time(self, number: int, now: int, previous: int, event: bytes) -> None:
+    def _wrong_time(self, number: int) -> None:
+        _, seconds, fraction, event, _ = self._decoder.found
+        now = int(seconds) * 10**9 + int(fraction.ljust(9, b"0"))
         if now > MAX_NS:
             self._report(number, f"time {_seconds(now)} s", "a time below 2^63 ns", event)
         else:
-            found = f"time {_seconds(now)} s after {_seconds(previous)} s"
+            found = f"time {_seconds(now)} s after {_seconds(self._decoder.before_ns)} s"
             self._report(number, found, "times that do not go back", event)
 
-    def _raw(
-        self,
-        bad: BadBody,
-        number: int,
-        line: bytes,
-        found: "re.Match[bytes]",
-        now: int,
-        lines: list[bytes],
-    ) -> bool:
-        """Try what was printed as raw fields; report and give False if that fails too."""
-        event, body = found[4], line[found.end() :]
+    def _bad_body(self, number: int, line: bytes, cut: bool) -> None:
+        """Try what was printed as raw fields; report the line if that fails too."""
+        event, at = self._decoder.found[3:]
+        body = line[at:]
         text = kvm_events.kernel_text(event, body)
-        if text is not None:
-            try:
-                self._handlers[event](text, 0, now, found[1])
-                return True
-            except BadBody as again:
-                bad = again
-        what, expected = bad.args or ("", "")
-        if isinstance(bad, Unusable):
-            raise InputError(self.path, number, what, expected)
-        if isinstance(lines, Unended) and self._previous >= 0:
+        if text is not None and self._decoder.again(text):
+            self._decoder.count()
+            return
+        fault, vcpu, owner = self._decoder.fault
+        if fault == decoder.TWO_VMS:
+            thread = self._decoder.found.thread
+            found = f"vCPU {vcpu} run by thread {thread} and by {owner}: two VMs, of "
+            raise InputError(self.path, number, f"{found}which --vm takes one", "one VM in a trace")
+        if fault == decoder.FORM and event in (b"kvm_entry", b"kvm_exit"):
+            name = architecture_of_body(text or body)
+            if name is not None:
+                raise InputError(self.path, number, host(name), X86)
+        if cut:
             self.cut = True
-            return False
-        what = what or f"{text_of(event)}: {_quote(body.strip())}"
-        self._report(number, what, expected or _EXPECTED[event], event)
-        return False
+        elif fault == decoder.VCPU:
+            self._report(number, f"vCPU {vcpu}", f"a vCPU below {MAX_VCPUS}", event)
+        else:
+            found = f"{text_of(event)}: {_quote(body.strip())}"
+            self._report(number, found, _EXPECTED[event], event)
 
     def _report(self, number: int, found: str, expected: str, event: bytes | None = None) -> None:
         error = InputError(self.path, number, found, expected)
@@ -320,8 +302,9 @@ class Reader:
             self.bad_lines.append(str(error))
 
 
-def _nothing(line: bytes) -> None:
-    return None
+def text_of(data: bytes) -> str:
+    """Give bytes of a trace as text that can be printed."""
+    return data.decode("ascii", "backslashreplace")
 
 
 def _quote(data: bytes) -> str:

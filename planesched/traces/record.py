@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-import numpy as np
+from ..layouts import RECORD
 
 __all__ = ["MAX_VCPUS", "NO_VCPU", "RECORD", "Kind"]
 
@@ -48,17 +48,3 @@ class Kind(IntEnum):
     """The host made plane ``vector`` runnable."""
     STOP = 15
     """The host stopped plane ``vector``."""
-
-
-RECORD = np.dtype(
-    [
-        ("time_ns", "<i8"),
-        ("arg", "<i8"),
-        ("thread", "<i8"),
-        ("vcpu", "<u4"),
-        ("vector", "<i2"),
-        ("kind", "u1"),
-        ("pad", "u1"),
-    ]
-)
-"""One record: 32 bytes. ``time_ns`` is the trace's own clock; ``vector`` is -1 where none is."""

@@ -46,14 +46,12 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Unended(list[bytes]):
+class Unended(bytes):
     """The last line of a file, which has no end: it may have been cut."""
 
 
-def line_blocks(
-    path: str, note: Callable[[float], object] = bool
-) -> Generator[list[bytes], None, None]:
-    """Yield the lines of `path`, without their ends, some thousand at a time.
+def line_blocks(path: str, note: Callable[[float], object] = bool) -> Generator[bytes, None, None]:
+    """Yield the text of `path` in blocks of whole lines, some thousand at a time.
 
     Of a line that is far over `MAX_LINE` bytes the middle may be missing; it is still over
     `MAX_LINE`. A last line without an end is a line, and comes as `Unended`. A byte order mark and
@@ -79,9 +77,9 @@ def line_blocks(
         return
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        for lines in _lines(_text(_blocks(file, path), path)):
+        for block in _lines(_text(_blocks(file, path), path)):
             note(min(file.tell() / size, 1.0) if size else 0.0)
-            yield lines
+            yield block
 
 
 def _buffered(stream: Any) -> BinaryIO:
@@ -215,15 +213,21 @@ _COMPRESSED = {
 }
 
 
-def _lines(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     tail = b""
     for block in blocks:
-        lines = (tail + block).split(b"\n")
-        if b"\x1b" in block or b"\x1b" in tail:
-            lines[:-1] = [_COLOUR(b"", line) for line in lines[:-1]]
+        text = tail + block
+        end = text.rfind(b"\n") + 1
         # Of a line that has no end yet only what shows that it is too long is kept.
-        tail = lines.pop()[: MAX_LINE + 1]
-        if lines:
-            yield lines
-    if tail:
-        yield Unended([_COLOUR(b"", tail)])
+        tail = text[end : end + MAX_LINE + 1]
+        if end:
+            yield _plain(text[:end])
+    if tail := _plain(tail):
+        yield Unended(tail)
+
+
+def _plain(text: bytes) -> bytes:
+    """Take the colours out of lines."""
+    if b"\x1b" not in text:
+        return text
+    return b"\n".join([_COLOUR(b"", line) for line in text.split(b"\n")])

@@ -25,7 +25,7 @@ class Again(traces.Reader):
     """A trace that was read to its end, to be read from the start: its attributes and records."""
 
     # They count what is read; here they are known.
-    counts = skipped = n_vcpus = reinjected = kernel = hardware = None
+    counts = skipped = n_vcpus = reinjected = kernel = hardware = first_ns = last_ns = None
 
     def __init__(self, attributes: dict[str, Any], chunks: list[np.ndarray]) -> None:
         vars(self).update(attributes)

@@ -1,20 +1,14 @@
-"""What the modules of the formats share: one pattern a format, and the lines around events."""
+"""What the modules of the formats share; the lines themselves are read in C.
 
-import re
+csrc/traces/formats.c says what stands before an event's body in each format.
+"""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["EVENT", "STAMP", "Family", "Match"]
+from ..decoder import Found, match
 
-Match = Callable[[bytes], "re.Match[bytes] | None"]
-
-STAMP = rb"(\d{1,20})\.(\d{9}|\d{6}):"
-"""Groups: seconds and fraction. Six or nine digits, never a float."""
-
-# Spelled out: a class with \w in it is looked at letter by letter, this one in a table.
-_NAME = rb"[0-9A-Za-z_.-]{1,64}"
-EVENT = rb"(?:kvm:)?(" + _NAME + rb"(?=: )|" + _NAME + rb"(?::" + _NAME + rb")?): ?"
-"""Group: the event's name, without the group ``kvm:`` that perf prints."""
+__all__ = ["Family", "digits"]
 
 
 @dataclass(frozen=True)
@@ -23,18 +17,21 @@ class Family:
 
     Attributes
     ----------
-    match : callable
-        Matches a line from its start to the body of the event; the groups are thread, seconds,
-        fraction, event.
+    format : int
+        Its number in `planesched.traces.decoder`.
     producer : callable
-        Names the producer from the first event line and its match, or gives None when the line
-        only looks like this family's.
+        Names the producer from the first event line and what was found in it, or gives None when
+        the line only looks like this family's.
     """
 
-    match: Match
-    producer: Callable[[bytes, "re.Match[bytes]"], str | None]
+    format: int
+    producer: Callable[[bytes, Found], str | None]
+
+    def match(self, line: bytes) -> Found | None:
+        """Return what stands before the body of a line's event; None if it has none."""
+        return match(self.format, line)
 
 
-def digits(name: str, match: "re.Match[bytes]", long: str) -> str:
+def digits(name: str, found: Found, long: str) -> str:
     """Give the producer's name, with the option `long` when it printed nanoseconds."""
-    return f"{name} {long}" if len(match[3]) == 9 else name
+    return f"{name} {long}" if len(found.fraction) == 9 else name

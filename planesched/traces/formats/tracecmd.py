@@ -6,22 +6,20 @@ with the CPU glued to the flags, ``--ts-diff`` the time since the line before.
 
 import re
 
-from .format import EVENT, STAMP, Family, digits
+from .. import decoder
+from ..decoder import Found
+from .format import Family, digits
 from .tracefs import FLAGS, TASK
 
 __all__ = ["TRACECMD", "padded"]
 
-_CPU = rb"(?:\[\d+\] +(?:" + FLAGS + rb" +)?|\d{1,5}" + FLAGS + rb" +)"
-_DIFF = rb" +(?:\(\+\d+\) +)?"
-
-_MATCH = re.compile(TASK + _CPU + STAMP + _DIFF + EVENT).match
 _LATENCY = re.compile(TASK + rb"\d{1,5}" + FLAGS + rb" +\d+\.\d+:").match
 # The first line has no difference, only the room for one.
 _TSDIFF = re.compile(rb".*?\d\.\d+:(?:  | \(\+\d+\))").match
 
 
-def _producer(line: bytes, match: "re.Match[bytes]") -> str | None:
-    name = digits("trace-cmd report", match, "-t")
+def _producer(line: bytes, found: Found) -> str | None:
+    name = digits("trace-cmd report", found, "-t")
     if _LATENCY(line):
         name += " -l"
     if _TSDIFF(line):
@@ -29,9 +27,9 @@ def _producer(line: bytes, match: "re.Match[bytes]") -> str | None:
     return name
 
 
-def padded(line: bytes, match: "re.Match[bytes]") -> bool:
+def padded(line: bytes, found: Found) -> bool:
     """Tell whether blanks follow the event's name, as trace-cmd prints and the kernel does not."""
-    return line[match.end() : match.end() + 1] == b" "
+    return line[found.end : found.end + 1] == b" "
 
 
-TRACECMD = Family(_MATCH, _producer)
+TRACECMD = Family(decoder.TRACE_CMD, _producer)

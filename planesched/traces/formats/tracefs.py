@@ -6,17 +6,15 @@ before Linux 5.17, 5 since, up to 7 with PREEMPT_LAZY or -rt; the option irq-inf
 
 import re
 
-from .format import EVENT, STAMP, Family
+from .. import decoder
+from ..decoder import Found
+from .format import Family
 
 __all__ = ["FLAGS", "TASK", "TRACEFS", "flags_of"]
 
-# The comm may hold anything, blanks and dashes too. It is the rest of the line that makes the
-# pattern unambiguous: a comm of 15 letters cannot hold "-1 [0] .... 1.000000: x: ". The kernel pads
-# it to 16 letters, which is tried first and saves a walk over them.
 TASK = rb"(?:[^\0]{16}|[^\0]*?)-(\d{1,10}) +(?:\([ \d-]{1,12}\) +)?"
 FLAGS = rb"[.a-zA-Z#\d]{4,8}"
 
-_MATCH = re.compile(TASK + rb"\[\d+\] +(?:" + FLAGS + rb" +)?" + STAMP + rb" " + EVENT).match
 _FLAGS = re.compile(rb"\] +(" + FLAGS + rb") +\d+\.\d+: ").search
 
 
@@ -26,9 +24,9 @@ def flags_of(line: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def _producer(line: bytes, match: "re.Match[bytes]") -> str | None:
+def _producer(line: bytes, found: Found) -> str | None:
     # trace-cmd pads the event's name with blanks; the kernel prints one.
-    return None if line[match.end() : match.end() + 1] == b" " else "tracefs"
+    return None if line[found.end : found.end + 1] == b" " else "tracefs"
 
 
-TRACEFS = Family(_MATCH, _producer)
+TRACEFS = Family(decoder.TRACEFS, _producer)
