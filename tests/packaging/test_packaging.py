@@ -64,6 +64,7 @@ def test_installed_wheel_runs(python, run, tmp_path):
     assert outcome == "1 0.1.dev0"
     script = python.with_name("planesched")
     assert "kvm_planes" in run(script, "policies", cwd=tmp_path)
+    assert "next_online" in run(script, "explain", "ret", cwd=tmp_path)
 
 
 def test_what_tests_each_wheel_finds_all_it_needs(python, run, tmp_path):
