@@ -3,6 +3,7 @@
 Nothing of what is written here is kept in the tree: `make docs` makes it anew under build/docs.
 """
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -28,9 +29,22 @@ def gather(to: Path) -> None:
         text = path.read_text(encoding="utf-8")
         if path.name == "README.md":
             text = "\n".join([text, *(listing(each, path.parent) for each in files(path.parent))])
+        if path == DOCS / "index.md":
+            text += "".join(contents(text))
         write(to / path.relative_to(DOCS), text)
     for name, make in MADE.items():
         write(to / name, make())
+
+
+def contents(index: str) -> Iterator[str]:
+    """Write Sphinx's tables of contents, from the lists of links in the first page."""
+    for part in re.split(r"^## ", index, flags=re.MULTILINE):
+        pages = re.findall(r"\]\((\S+)\.md\)", part)
+        caption = f":caption: {part.splitlines()[0]}\n" * (not part.startswith("#"))
+        yield "\n".join(["\n```{toctree}", f":hidden:\n{caption}", *pages, "```\n"])
+    examples = sorted(path.parent.name for path in DOCS.glob("examples/*/README.md"))
+    named = (f"examples/{name}/README" for name in examples)
+    yield "\n".join(["\n```{toctree}", ":hidden:\n:caption: Examples\n", *named, "```\n"])
 
 
 def write(path: Path, text: str) -> None:

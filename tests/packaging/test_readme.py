@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 import planesched
+from planesched.cli import COMMANDS
 
 
 class Block(NamedTuple):
@@ -85,6 +86,13 @@ def test_c(language, blocks, tmp_path, tool_env):
     assert done.stdout == shown
 
 
-def test_the_presets_are_all_there(root):
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", (root / "README.md").read_text(), re.MULTILINE)
-    assert rows == [(preset.name, preset.title) for preset in planesched.presets().values()]
+def test_the_way_to_each_command_and_each_preset_is_there(root):
+    text = (root / "README.md").read_text()
+    named = set(re.findall(r"`planesched (\w+)", text.partition("## Python")[0]))
+    assert named - {"COMMAND"} == set(COMMANDS)
+    [presets] = re.findall(r"^(A policy is .*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    assert set(planesched.presets()) <= set(re.findall(r"`(\w+)`", presets))
+
+
+def test_it_is_two_screens(root):
+    assert len((root / "README.md").read_text().splitlines()) <= 125
