@@ -108,7 +108,7 @@ lint: build  ## ruff, mypy --strict, pyright, cython-lint
 	$(V)/ruff check .
 	$(V)/ruff format --check .
 	$(V)/mypy
-	$(V)/mypy $(filter-out %/setup.py,$(wildcard docs/examples/*/*.py))
+	$(V)/mypy $(filter-out %/setup.py,$(wildcard docs/examples/*/*.py docs/making/*.py))
 	$(V)/pyright --pythonpath $(V)/python
 	PATH="$(CURDIR)/$(V):$$PATH" cython-lint planesched
 

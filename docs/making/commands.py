@@ -12,8 +12,14 @@ __all__ = ["PAGES"]
 
 def parser(name: str) -> argparse.ArgumentParser:
     """Return the parser of a command, as `planesched NAME` makes it."""
-    [commands] = (a for a in cli._parser([name])._actions if a.dest == "==SUPPRESS==")
-    return commands.choices[name]  # type: ignore[index, return-value]
+    [commands] = filter(is_parts, cli._parser([name])._actions)
+    made: argparse.ArgumentParser = dict(commands.choices or {})[name]
+    return made
+
+
+def is_parts(action: argparse.Action) -> bool:
+    """Tell whether it is what chooses a command, or a command's part."""
+    return isinstance(action, argparse._SubParsersAction)
 
 
 def cell(text: str) -> str:
@@ -48,13 +54,12 @@ def described(name: str, lead: str, of: argparse.ArgumentParser, level: int = 2)
     yield f"{cell(lead)}\n"
     usage = re.sub(r"^usage: ", "", of.format_usage())
     yield f"```text\n{usage.rstrip()}\n```\n"
-    parts = None
+    parts: dict[str, argparse.ArgumentParser] = {}
     for group in of._action_groups:
         shown = [action for action in group._group_actions if action.dest != "help"]
-        if any(isinstance(action, argparse._SubParsersAction) for action in shown):
-            [parts] = shown
-            continue
-        if shown:
+        if any(map(is_parts, shown)):
+            parts = dict(shown[0].choices or {})
+        elif shown:
             yield f"| {group.title} | |\n|---|---|"
             for action in shown:
                 yield f"| {code(option(action))} | {told(action, of)} |"
@@ -62,9 +67,8 @@ def described(name: str, lead: str, of: argparse.ArgumentParser, level: int = 2)
     example = re.sub(r"^example:\n\s*", "", of.epilog or "")
     if example:
         yield f"Example:\n\n```console\n$ {example}\n```\n"
-    if parts is not None:
-        for part, each in parts.choices.items():
-            yield from described(f"{name} {part}", each.description or "", each, level + 1)
+    for part, each in parts.items():
+        yield from described(f"{name} {part}", each.description or "", each, level + 1)
 
 
 def page() -> str:

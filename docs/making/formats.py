@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import planesched
 from planesched import cli
@@ -84,7 +84,7 @@ def scenario() -> str:
     listed = "\n".join(f"- `{name}`" for name in scenarios())
     shapes = "\n".join(
         f"- `{{ {name} = ... }}`: {words((inspect.getdoc(made) or '').splitlines()[0])}"
-        f" {', '.join(f'`{item.name}`' for item in fields(made))}."
+        f" {', '.join(f'`{item.name}`' for item in fields(cast(Any, made)))}."
         for name, made in SPREADS.items()
     )
     return f"""# Scenario files
@@ -167,6 +167,8 @@ ASKED = (
     'check vsm --sends "irq 1" --json',
     "diff vsm --set ret=resume --planes 3 --json",
     'step vsm "irq 1" --json',
+    "explain preempt --json",
+    "scenarios --json",
     "policies vsm --json",
 )
 
@@ -214,8 +216,8 @@ def documents() -> str:
     return f"""# JSON
 
 Made by running the commands. Every document begins with `schema`, whose number changes when a key
-goes or changes its meaning, `command`, which makes it again, and `version`; `step` and `policies`
-print lists. Times are whole nanoseconds (`_ns`), rates a second (`_hz`); what is not known is null.
+goes or changes its meaning, `command`, which makes it again, and `version`; `step`, `policies` and
+`scenarios` print lists. Times are whole nanoseconds (`_ns`), rates a second (`_hz`); what is not known is null.
 Below, of what repeats one is shown.
 
 {parts}"""

@@ -11,6 +11,7 @@ import pytest
 
 import planesched
 from planesched.cli import COMMANDS
+from planesched.conformance.case import _KEYS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -87,4 +88,19 @@ def test_every_header_has_a_page(made):
 def test_every_json_document_says_what_it_is(made):
     text = (made / "reference" / "json.md").read_text()
     assert len(set(re.findall(r'^schema: "planesched[./-](\w+)', text, re.MULTILINE))) >= 8
-    assert text.count("\nschema: ") == text.count("\n## ") - len(["step", "policies"])
+    assert text.count("\nschema: ") == text.count("\n## ") - len(["step", "policies", "scenarios"])
+
+
+def test_every_command_that_prints_json_shows_what(made):
+    """But for `live`, whose answers are those of a host."""
+    text, shown = ((made / "reference" / f"{name}.md").read_text() for name in ("commands", "json"))
+    sections = text.split("\n## planesched ")[1:]
+    named = {part.split()[0] for part in sections if "| `--json` |" in part} - {"live"}
+    assert len(named) > 8
+    assert {name for name in named if f"\n`planesched {name} " not in shown} == set()
+
+
+def test_every_key_of_a_case_is_told():
+    text = (DOCS / "reference" / "case-files.md").read_text()
+    words = set(re.findall(r"\w+", text))
+    assert {*_KEYS, "run", "reason", "fault", "blocked", "user", "flags", "not_flags"} <= words
