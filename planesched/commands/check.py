@@ -3,11 +3,21 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..checking import ALPHABETS, DEFAULT, MAX_STATES, PROPERTIES, Progress, Report, check, matrix
+from ..checking import (
+    ALPHABETS,
+    DEFAULT,
+    MAX_STATES,
+    PROPERTIES,
+    Progress,
+    Report,
+    Trace,
+    check,
+    matrix,
+)
 from ..checking.start import start_state
 from ..errors import Mistake, Words
 from ..policytext import as_policies, with_settings
@@ -56,6 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", metavar="FILE.toml", help="write what is broken as cases, for conform"
     )
+    parser.add_argument(
+        "--explain", action="store_true",
+        help="say of each step of each counterexample why it did what it did, rule by rule",
+    )  # fmt: skip
     add_search(parser)
     add_report(parser)
     add_wakeups(parser)
@@ -110,8 +124,9 @@ def run(args: argparse.Namespace) -> int:
     if len(args.policy) > 1 and not args.matrix:
         several = Words(" and ".join(args.policy))
         raise Mistake("POLICY", several, "one, or --matrix for a table of them")
-    if args.save and args.matrix:
-        raise Mistake("--save", Words("with --matrix"), "one policy")
+    for option in ("save", "explain"):
+        if getattr(args, option) and args.matrix:
+            raise Mistake(f"--{option}", Words("with --matrix"), "one policy")
     with called("POLICY"):
         found = as_policies(args.policy or list(presets()), args.planes)
     policies = {
@@ -139,16 +154,50 @@ def run(args: argparse.Namespace) -> int:
         return table.status
     [policy] = policies.values()
     if args.sends is not None or args.protocol is not None:
-        if args.report is not None:
-            raise Mistake("--report", Words("with --sends or --protocol"), "a search of planes")
+        for option in ("report", "explain"):
+            if getattr(args, option):
+                found_with = Words("with --sends or --protocol")
+                raise Mistake(f"--{option}", found_with, "a search of planes")
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)
-    print(json.dumps(headed(args, report.as_dict()), indent=2) if args.json else report.text)
+    traces = {name: each.trace for name, each in report.verdicts.items() if args.explain}
+    print_search(args, report, report.text, traces, list(policies))
     write_report(args, report, next(iter(policies)))
     if args.save:
         _save(report, args.save)
     return report.status
+
+
+def print_search(
+    args: argparse.Namespace, report: Any, text: str, traces: Mapping[str, Trace | None],
+    labels: Sequence[str], last: int = 0,
+) -> None:  # fmt: skip
+    """Print a report, and of these traces why each step, or the last ones, did what it did."""
+    from ..explaining.walks import explained
+
+    whys = {
+        name: list(explained(trace, labels))[-last:]
+        for name, trace in traces.items()
+        if trace is not None
+    }
+    if args.json:
+        document = headed(args, report.as_dict())
+        if whys:
+            document["explained"] = {
+                name: [
+                    {"step": number, "vcpu": step.vcpu, "explanation": why.as_dict()}
+                    for number, step, why in found
+                ]
+                for name, found in whys.items()
+            }
+        print(json.dumps(document, indent=2))
+        return
+    print(text)
+    for name, found in whys.items():
+        for number, step, why in found:
+            on = f" on vCPU {step.vcpu}" if len(step.states) > 1 else ""
+            print(f"\n{name}, step {number}{on}:\n\n{why}")
 
 
 @contextmanager

@@ -1,15 +1,14 @@
 """``planesched diff``: the shortest way to where two policies do different things."""
 
 import argparse
-import json
 
 from ..checking import diff
 from ..checking.start import start_state
 from ..errors import Mistake
 from ..policytext import as_policy, with_settings
-from .check import add_search, watching
+from .check import add_search, print_search, watching
 from .options import called
-from .out import add_report, check_drawings, headed, write_report
+from .out import add_report, check_drawings, write_report
 
 DESCRIPTION = """\
 Find the shortest event sequence after which two policies do different things, and how many states
@@ -22,6 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("first", metavar="POLICY", help="a preset or a TOML file (see policies)")
     parser.add_argument("second", metavar="POLICY", nargs="?", help="another; --set is for it")
+    parser.add_argument(
+        "--explain", action="store_true",
+        help="say of the step in which they differ why each did what it did, rule by rule",
+    )  # fmt: skip
     add_search(parser, "hostile")
     add_report(parser)
 
@@ -52,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
             labels=_labels(args),
             **told,
         )
-    print(json.dumps(headed(args, report.as_dict()), indent=2) if args.json else report.text)
+    traces = {"where they differ": report.trace} if args.explain else {}
+    print_search(args, report, report.text, traces, report.labels, last=2)
     write_report(args, report)
     return report.status
 

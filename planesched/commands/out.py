@@ -238,10 +238,10 @@ def headed(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
     return first | {name: value for name, value in found.items() if name not in first}
 
 
-def print_answer(args: argparse.Namespace, answer: Any) -> None:
-    """Print an answer as ``--format`` says; JSON says by which command too."""
+def print_answer(args: argparse.Namespace, answer: Any, **more: Any) -> None:
+    """Print an answer as ``--format`` says; JSON says by which command too, and what is more."""
     if args.format == "json":
-        print(json.dumps(document(args, answer), indent=2))
+        print(json.dumps(document(args, answer) | more, indent=2))
     elif args.format == "csv":
         print(csv_text(answer.table()), end="")
     elif args.format == "md":

@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from ..errors import Mistake, Words
@@ -18,6 +17,7 @@ from ..report.progress import progress
 from ..text import duration_ns
 from ..traces import PlaneMap
 from ..workload import Costs
+from .moments import add_explain_at, asked_moment, in_json, print_moments, replayed_moments
 from .options import (
     add_costs,
     called,
@@ -119,12 +119,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plot(parser)
     add_timeline(parser)
     add_report(parser)
+    add_explain_at(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, and print the table or the JSON."""
     check_out(args.out, ENDINGS)
     check_drawings(args.plot, args.timeline, args.report)
+    asked = asked_moment(args)
+    if asked is not None and (args.verify or args.trace == "-"):
+        found = "with --verify" if args.verify else "with a trace that can be read once"
+        raise Mistake("--explain-at", Words(found), "a run that can be done again")
     rules = args.rules
     with called("--map"):
         plane_map = PlaneMap.parse(rules) if rules else PlaneMap.load(args.map_file)
@@ -137,17 +142,24 @@ def run(args: argparse.Namespace) -> int:
         return _verify(args, policies, plane_map, planes)
     if args.online is not None:
         raise Mistake("--online", args.online, "--verify beside it")
-    run_all = partial(
-        replay_trace, args.trace, plane_map=plane_map, planes=planes, vcpus=args.vcpus,
-        service=service, costs=costs, forward_ns=args.forward, route=args.route, main=args.main,
-        skip_bad=args.skip_bad, arrivals=args.arrivals, vm=args.vm, slice_ns=args.slice,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "plane_map": plane_map, "planes": planes, "vcpus": args.vcpus, "service": service,
+        "costs": costs, "forward_ns": args.forward, "route": args.route, "main": args.main,
+        "skip_bad": args.skip_bad, "arrivals": args.arrivals, "vm": args.vm,
+        "slice_ns": args.slice,
+    }  # fmt: skip
+
+    def run_all(policies: Mapping[str, Policy], **more: Any) -> Results:
+        return replay_trace(args.trace, policies, **options, **more)
+
     log = LOG_ROOM if args.timeline is not None else PAGE_ROOM if args.report is not None else 0
     results = run_all(policies, in_userspace=args.in_userspace, log=log)
     _check_matches(args, results[0])
     results = stepped(args, results, run_all)
     write_out(args, results)
-    print_answer(args, results)
+    explained = replayed_moments(asked, results, args.trace, options)
+    print_answer(args, results, **in_json(explained))
+    print_moments(args, asked, explained)
     write_plot(args, results)
     logs = {result.label: result.log for result in results if result.log is not None}
     write_timelines(args, logs, 0, results[0].elapsed_ns)

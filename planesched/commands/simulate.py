@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import Mistake, Words
 from ..figures.results import Results
 from ..figures.written import ENDINGS
+from .moments import add_explain_at, asked_moment, in_json, print_moments, simulated_moment
 from .out import (
     LOG_ROOM,
     add_cite,
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plot(parser)
     add_timeline(parser)
     add_report(parser)
+    add_explain_at(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_out(args.out, (*ENDINGS, ".npz"))
     check_drawings(args.plot, args.timeline, args.report)
+    asked = asked_moment(args)
     scenario, options = arguments(args)
     if len(args.policies) > 1:
         expected = "one policy here; planesched compare takes several"
@@ -76,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
             policy, label=label, until_precision=args.until_precision, log=log, **options, **told
         )
     write_out(args, result)
-    print_answer(args, result)
+    explained = simulated_moment(asked, result, options, until_precision=args.until_precision)
+    print_answer(args, result, **in_json(explained))
+    print_moments(args, asked, explained)
     write_plot(args, result, scenario.title)
     report_run(args, Results([result], result.partial), scenario.title, options)
     if log is not None:

@@ -24,7 +24,7 @@ _SILENT = ("fault", "exit", "effect", "base", "pre")
 
 def explain(
     policy: Given, state: Any, event: str | int, plane: int | None = None, *,
-    planes: int | None = None,
+    planes: int | None = None, label: str | None = None,
 ) -> Explanation:  # fmt: skip
     """Say why an event in a state leads to what it leads to, rule by rule.
 
@@ -45,6 +45,8 @@ def explain(
         The plane that the event names.
     planes : int, optional
         How many there are, 1..16; as many as the state speaks of, unless given.
+    label : str, optional
+        What the policy is called; what it is given as, or its nearest preset, unless given.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def explain(
     name = Event(number).name.lower()
     at = heard.at or before
     return Explanation(
-        label=_label(policy, made, count),
+        label=_label(policy, made, count) if label is None else label,
         policy=made,
         planes=count,
         event=name if plane is None else f"{name} {plane}",

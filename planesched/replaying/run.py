@@ -26,7 +26,7 @@ from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
 from .source import Source, digest_of, reader_of
 
-__all__ = ["replay"]
+__all__ = ["going", "replay"]
 
 Route = Literal["own", "marker"]
 
@@ -153,11 +153,7 @@ def replay(
     reader = reader_of(trace, skip_bad, vm)
     if reader.vm is not None:
         arrivals = "injected"
-    times: int | dict[str, int]
-    if isinstance(service, Mapping):
-        times = _by_name("service", service)
-    else:
-        times = duration_ns(service, "service")
+    times = _service(service)
     stream = traces.jobs(reader, plane_map, service=times, arrivals=arrivals)
     replayed, partial, chunk = 0, False, None
     try:
@@ -205,6 +201,50 @@ def replay(
     return Results([run.result(shown, summary, given, partial=partial) for run in runs], partial)
 
 
+def going(
+    trace: Source,
+    policy: Policy,
+    *,
+    plane_map: traces.PlaneMap,
+    planes: int,
+    vcpus: int | None = None,
+    service: str | int | Mapping[str, str | int] = 0,
+    costs: GivenCosts = None,
+    forward_ns: str | int = 0,
+    route: Route | None = None,
+    main: int | None = None,
+    skip_bad: bool = False,
+    arrivals: traces.Arrivals = "accepted",
+    vm: int | Iterable[int] | None = None,
+    slice_ns: str | int | None = None,
+) -> Iterator[tuple[Engine, int]]:
+    """Replay as `replay` does, in the caller's steps: its engine, and until when all jobs are fed.
+
+    The engine may be advanced to just before that time; what is left is done before the next.
+    """
+    run = _Run(
+        "", policy, plane_map, planes, vcpus or 1, costs=Costs.of(costs),
+        forward_ns=duration_ns(forward_ns, "forward_ns"), route=route, main=main, userspace=None,
+        log=0, slice_ns=slice_of(slice_ns),
+    )  # fmt: skip
+    reader = reader_of(trace, skip_bad, vm)
+    stream = traces.jobs(
+        reader, plane_map, service=_service(service),
+        arrivals=arrivals if reader.vm is None else "injected",
+    )  # fmt: skip
+    for number, (jobs, until_ns) in enumerate(stream, 1):
+        seen = int(jobs["vcpu"].max()) + 1 if len(jobs) else 0
+        run.feed(number, jobs, seen)
+        yield run.engine, until_ns
+        run.take(number, jobs, seen, until_ns)
+
+
+def _service(given: str | int | Mapping[str, str | int]) -> int | dict[str, int]:
+    if isinstance(given, Mapping):
+        return _by_name("service", given)
+    return duration_ns(given, "service")
+
+
 class _Run:
     """One policy under way."""
 
@@ -244,13 +284,17 @@ class _Run:
         self.log = np.zeros(log, OUTCOME)
         self.engine.log_to(self.log)
 
-    def take(self, number: int, jobs: NDArray[np.void], vcpus: int, until_ns: int) -> None:
-        """Replay a chunk; what of it was fed before Ctrl-C is not fed again."""
+    def feed(self, number: int, jobs: NDArray[np.void], vcpus: int) -> None:
+        """Take a chunk; what of it was fed before Ctrl-C is not fed again."""
         if vcpus > self.engine.vcpus:
             self.engine.grow(vcpus)
         if number > self.fed:
             self.engine.feed(traces.resolve(jobs, self.table))
             self.fed = number
+
+    def take(self, number: int, jobs: NDArray[np.void], vcpus: int, until_ns: int) -> None:
+        """Replay a chunk."""
+        self.feed(number, jobs, vcpus)
         if until_ns > self.engine.now_ns:
             self.engine.advance(until_ns - 1)
 

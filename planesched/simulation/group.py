@@ -184,6 +184,12 @@ class Cell:
                 to_ns = min(to_ns, int(times[last]))
         return to_ns
 
+    def begin(self) -> Engine:
+        """Return the engine where counting begins, for who goes on alone."""
+        engine = self._begin(lambda: False)
+        assert engine is not None, "nothing stops it"
+        return engine
+
     def _begin(self, stop: Callable[[], bool]) -> Engine | None:
         if stop():
             return None

@@ -199,6 +199,29 @@ def prepare(
     return Rounds(name, resolved, cells, workers, plan, progress, stop)
 
 
+def cells(
+    policy: Policy,
+    planes: int,
+    vcpus: int | Iterable[int],
+    workload: Workload,
+    *,
+    costs: GivenCosts = None,
+    duration: str | int | None = None,
+    jobs: int | None = None,
+    warmup: str | int = 0,
+    seed: int = 0,
+    threads: int | None = None,
+    until_precision: float | None = None,
+    slice_ns: str | int | None = None,
+) -> list[Cell]:
+    """Return the groups of vCPUs that `simulate` would simulate together, none of them begun."""
+    return prepare(
+        "", policy, planes, vcpus, workload, costs=costs, duration=duration, jobs=jobs,
+        warmup=warmup, seed=seed, threads=threads, progress=None, until_precision=until_precision,
+        userspace=None, slice_ns=slice_ns,
+    ).cells  # fmt: skip
+
+
 def slice_of(given: str | int | None) -> int | None:
     """Return the length of a slice in ns, if there are slices."""
     if given is None:
