@@ -71,7 +71,13 @@ def answers(log: int = 0) -> Results:
     """Replay the trace under the four policies."""
     plane_map = PlaneMap.parse(RULES)
     return replay_trace(
-        ":demo", policies(), plane_map=plane_map, planes=PLANES, service=SERVICE_NS, log=log
+        ":demo",
+        policies(),
+        plane_map=plane_map,
+        planes=PLANES,
+        service=SERVICE_NS,
+        log=log,
+        states=log > 0,
     )
 
 

@@ -153,7 +153,9 @@ def run(args: argparse.Namespace) -> int:
         return replay_trace(args.trace, policies, **options, **more)
 
     log = LOG_ROOM if args.timeline is not None else PAGE_ROOM if args.report is not None else 0
-    results = run_all(policies, in_userspace=args.in_userspace, log=log)
+    results = run_all(
+        policies, in_userspace=args.in_userspace, log=log, states=args.report is not None
+    )
     _check_matches(args, results[0])
     results = stepped(args, results, run_all)
     write_out(args, results)
@@ -168,7 +170,8 @@ def run(args: argparse.Namespace) -> int:
 
         end_ns = min(whole_until(each, log, results[0].elapsed_ns) for each in logs.values())
         title = f"What policies would have done with {args.trace}"
-        write_report(args, results, title, logs=logs, end_ns=end_ns)
+        states = {each.label: each.states for each in results}
+        write_report(args, results, title, logs=logs, states=states, end_ns=end_ns)
     return 130 if results.partial else 0
 
 

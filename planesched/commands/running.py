@@ -85,11 +85,7 @@ def report_run(
         return
     from ..report.page.runs import logged
 
-    given = (
-        {}
-        if results.partial
-        else dict(zip(("logs", "end_ns"), logged(results, options), strict=True))
-    )
+    given = {} if results.partial else logged(results, options)
     write_report(args, results, title, **given)
 
 

@@ -12,7 +12,7 @@ from .explanation import Explanation, Note, PlaneStory
 if TYPE_CHECKING:
     from .terms import Term
 
-__all__ = ["as_html", "as_text", "said", "term_text"]
+__all__ = ["as_html", "as_text", "parts", "said", "term_text"]
 
 
 def as_text(found: Explanation, columns: int | None = None) -> str:
@@ -33,13 +33,21 @@ def as_text(found: Explanation, columns: int | None = None) -> str:
 
 def as_html(found: Explanation) -> str:
     """Return the same as HTML."""
-    course = "".join(f"<li>{escape(text)}</li>" for text in _course(found))
-    planes = _stories(found) if found.base is not None else []
+    headline, course, planes, changes = parts(found)
+    items = "".join(f"<li>{escape(text)}</li>" for text in course)
     return (
-        f"<p><b>{escape(_headline(found))}</b></p><ol>{course}</ol>"
+        f"<p><b>{escape(headline)}</b></p><ol>{items}</ol>"
         + _rows(("plane", "is", "what became of it"), planes)
-        + _rows(("one field changed alone", "from this state"), _changed(found))
+        + _rows(("one field changed alone", "from this state"), changes)
     )
+
+
+def parts(
+    found: Explanation,
+) -> tuple[str, list[str], list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """Return the answer, its course, each plane with what became of it, and each field changed."""
+    planes = _stories(found) if found.base is not None else []
+    return _headline(found), list(_course(found)), planes, _changed(found)
 
 
 def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

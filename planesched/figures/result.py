@@ -74,6 +74,9 @@ class Result(Alike):
         What was read, of a replay.
     log : ndarray of dtype OUTCOME, or None
         What `replay` logged, by time, if it was asked to.
+    states : ndarray of dtype STATE, or None
+        The state of the vCPU before each of these, if `replay` was asked for it; without a plane
+        online where it is not known, for several things happened at once.
 
     Examples
     --------
@@ -106,6 +109,7 @@ class Result(Alike):
     given: dict[str, Any] = field(default_factory=dict)
     trace: TraceSummary | None = None
     log: NDArray[np.void] | None = None
+    states: NDArray[np.void] | None = None
 
     @property
     def vcpus(self) -> int:

@@ -21,6 +21,7 @@ from ..policy import Call, Policy, Scheduler, check_userspace
 from ..policytext import Several, as_policies
 from ..simulation.engine import Engine
 from ..simulation.run import slice_of
+from ..simulation.watched import Watched
 from ..text import duration_ns
 from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
@@ -51,6 +52,7 @@ def replay(
     log: int = 0,
     progress: Callable[[float, int], object] | None = None,
     slice_ns: str | int | None = None,
+    states: bool = False,
 ) -> Results:
     """Replay a trace under several policies, in one pass and bounded memory.
 
@@ -100,6 +102,8 @@ def replay(
     slice_ns : str or int, optional
         After so much running time since a plane was entered, or since its last slice ended, it
         gets a resched, at which the policy's algorithm may choose another. Never by default.
+    states : bool
+        Also keep the state before each outcome of the log (`Result.states`), from event to event.
 
     Returns
     -------
@@ -146,6 +150,7 @@ def replay(
             userspace=userspace if policy.exits else None,
             log=log,
             slice_ns=slice_length,
+            states=states,
         )
         for label, policy in labelled
     ]
@@ -263,13 +268,14 @@ class _Run:
         userspace: object,
         log: int,
         slice_ns: int | None,
+        states: bool,
     ) -> None:
         self.label = label
         self.table = plane_map.planes(policy, n_planes, main=main)
         names = map(str, plane_map.targets)
         found = dict(zip(names, self.table.tolist(), strict=True))
         self.levels = {name: plane for name, plane in found.items() if name.startswith("level")}
-        self.engine = Engine(
+        self.engine = (Watched if states else Engine)(
             policy,
             n_planes,
             vcpus,
@@ -280,6 +286,8 @@ class _Run:
             userspace=userspace,
             slice_ns=slice_ns,
         )
+        if isinstance(self.engine, Watched):
+            self.engine.watch()
         self.fed = 0
         self.log = np.zeros(log, OUTCOME)
         self.engine.log_to(self.log)
@@ -308,6 +316,8 @@ class _Run:
         figures, totals, rows, *timed = engine.read()
         written = self.log[: engine.logged]
         time_ns = engine.time_ns()
+        order = np.argsort(written["time_ns"], kind="stable")
+        before = engine.before if isinstance(engine, Watched) else None
         return Result(
             label=self.label,
             policy=engine.policy,
@@ -329,7 +339,8 @@ class _Run:
             levels=self.levels,
             given=given,
             trace=trace,
-            log=written[np.argsort(written["time_ns"], kind="stable")],
+            log=written[order],
+            states=None if before is None else before[order],
         )
 
 

@@ -179,8 +179,9 @@ def prepare(
     slice_ns: str | int | None,
     log: NDArray[np.void] | None = None,
     stop: threading.Event | None = None,
+    cell: type[Cell] = Cell,
 ) -> Rounds:
-    """Return a simulation that is ready to go."""
+    """Return a simulation that is ready to go, of cells of this kind."""
     if not isinstance(workload, Workload):
         raise TypeMistake("workload", workload, "a Workload")
     check_userspace(userspace, [policy])
@@ -193,7 +194,7 @@ def prepare(
     together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
     logs = [None] * len(together) if log is None else _shares(log, len(together))
     cells = [
-        Cell(resolved, group, plan.start_ns, recorded, part, userspace)
+        cell(resolved, group, plan.start_ns, recorded, part, userspace)
         for group, part in zip(together, logs, strict=True)
     ]
     return Rounds(name, resolved, cells, workers, plan, progress, stop)

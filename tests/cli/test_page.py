@@ -1,16 +1,20 @@
 """The page: well formed, whole without a network; names stay text; figures are the results."""
 
+import re
+
 import numpy as np
 import pytest
 from pages import HOSTILE, check
 
 from planesched import compare, replay, simulate
 from planesched.cli import main
+from planesched.events import Event, takes_plane
 from planesched.figures.budget import budget
 from planesched.figures.scores import scores
 from planesched.layouts import OUTCOME
 from planesched.live import probe
 from planesched.live.ran import Ran
+from planesched.reference import Reference
 from planesched.report.page import page, write_page
 from planesched.report.page.markup import Html, el, join
 from planesched.report.page.runs import logged, whole_until
@@ -30,7 +34,7 @@ LEVELS = ["0x26-0x27=level1", "call_function_single=level2"]
 @pytest.fixture(scope="module")
 def replayed():
     policies = ["vsm:marker=2", "vsm_relay", "kvm_planes", "vsm:marker=2,scheduler=user"]
-    return replay(":demo", policies, plane_map=LEVELS, service="200 us", log=1 << 16)
+    return replay(":demo", policies, plane_map=LEVELS, service="200 us", log=1 << 16, states=True)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +46,12 @@ def test_a_simulation_and_a_comparison_are_pages(tmp_path):
     result = simulate("vsm", **SETTINGS)
     one = check(page(result, "planesched simulate"))
     assert "timeline" not in one.data  # nothing was logged
-    compared = compare(["vsm", "vsm_relay:ret=resume", "vsm:scheduler=user"], **SETTINGS)
+    compared = compare(["vsm", "vsm_relay:ret=resume"], **SETTINGS)
     compared = compared.stepped(lambda between: compare(between, **SETTINGS))
-    logs, end_ns = logged(compared, SETTINGS)
-    text = page(compared, "planesched compare", logs=logs, end_ns=end_ns)
+    given = logged(compared, SETTINGS)
+    text = page(compared, "planesched compare", **given)
     check(text)
-    assert text == page(compared, "planesched compare", logs=logs, end_ns=end_ns)
-    write_page(tmp_path / "out.html", compared, "planesched compare", logs=logs, end_ns=end_ns)
+    write_page(tmp_path / "out.html", compared, "planesched compare", **given)
     assert (tmp_path / "out.html").read_text() == text
     assert "Field by field" in text
     result.write(tmp_path / "one.html")
@@ -94,7 +97,7 @@ def test_a_baseline_is_what_a_comparison_with_it_first_says(read, replayed):
 def lanes(given):
     for lane in given["lanes"]:
         at, items = lane["begin"], []
-        for length, state, cause in np.array(lane["slices"]).reshape(-1, 3).tolist():
+        for length, state, cause, _ in np.array(lane["slices"]).reshape(-1, 4).tolist():
             items.append((at, at + length, given["states"][state], given["causes"][cause]))
             at += length
         yield lane, items
@@ -138,10 +141,43 @@ def test_what_is_apart_is_what_differs(read):
         assert lane["policy"] != 2 or any(parted)  # kvm_planes
 
 
+def test_states_are_those_before_each_outcome(replayed):
+    """From the state that was kept, the slow model does what was logged; logs stay as they are."""
+    plain = replay(":demo", ["vsm_relay"], plane_map=LEVELS, service="200 us", log=1 << 16)
+    assert plain[0].states is None
+    assert (plain[0].log == replayed["vsm_relay"].log).all()
+    assert (plain[0].figures == replayed["vsm_relay"].figures).all()
+    for result in replayed:
+        known = result.states["online"] != 0
+        assert known.sum() > 0.99 * len(known)
+        for row, state in list(zip(result.log[known], result.states[known], strict=True))[::37]:
+            named = takes_plane(Event(row["kind"]), call_takes_plane=result.policy.hands_over)
+            slow = Reference(result.policy, 3)
+            slow.state = state
+            out = slow.step(int(row["kind"]), int(row["plane"]) if named else None)
+            for name in ("was", "now", "reason", "fault", "flags"):
+                assert getattr(out, name) == row[name]
+
+
+def test_each_slice_names_why_it_began(read, replayed):
+    given = read.data["timeline"]
+    shown = {int(found["id"].removeprefix("why-")): told for found, told in
+             read.of("details", class_="why")}  # fmt: skip
+    labels = [given["labels"][lane["policy"]] for lane in given["lanes"]]
+    some = [np.array(lane["slices"]).reshape(-1, 4) for lane in given["lanes"]]
+    for label, slices in zip(labels, some, strict=True):
+        assert (slices[1:, 3] >= 0).mean() > 0.99
+        for number in np.unique(slices[slices[:, 3] >= 0, 3]).tolist():
+            assert f" under {label} with 3 planes" in shown[number]
+    counts = [int(re.search(r"(\d+) times?, first on", told)[1]) for told in shown.values()]
+    assert sum(counts) == sum(int((result.states["online"] != 0).sum()) for result in replayed)
+
+
 def test_the_log_of_a_page_is_the_begin_of_the_run():
     settings = SETTINGS | {"warmup": "3 ms"}
     compared = compare(["vsm", "vsm_relay"], **settings)
-    logs, end_ns = logged(compared, settings)
+    given = logged(compared, settings)
+    logs, end_ns = given["logs"], given["end_ns"]
     assert end_ns == compared[0].start_ns + compared[0].elapsed_ns
     for label in ("vsm", "vsm_relay"):
         log = np.zeros(1 << 14, OUTCOME)
@@ -171,8 +207,8 @@ def test_a_live_run_stands_beside_what_was_predicted():
 def test_whatever_a_name_says_stays_text(tmp_path):
     work = Workload([Poisson("level1", Exponential("20 us"), rate="4 kHz", name=HOSTILE)])
     compared = compare({HOSTILE: "vsm", "b": "vsm_relay"}, **SETTINGS | {"workload": work})
-    logs, end_ns = logged(compared, SETTINGS | {"workload": work})
-    read = check(page(compared, HOSTILE, title=HOSTILE, logs=logs, end_ns=end_ns, told=[HOSTILE]))
+    given = logged(compared, SETTINGS | {"workload": work})
+    read = check(page(compared, HOSTILE, title=HOSTILE, **given, told=[HOSTILE]))
     assert len(read.of("script")) == 2
     assert not read.of("img")
     assert read.data["labels"][0] == HOSTILE
@@ -191,8 +227,8 @@ def test_markup_escapes_whatever_is_not_markup():
 
 def test_the_command_writes_it(tmp_path, capsys):
     path = tmp_path / "page.html"
-    words = ["compare", "design-question", "--duration", "20ms", "--report", str(path)]
-    assert main(words) == 0
+    words = ["compare", "design-question", "--duration", "2ms", "--vcpus", "1"]
+    assert main([*words, "--ab", "preempt=target,relay", "--report", str(path)]) == 0
     read = check(path.read_text())
     assert capsys.readouterr().out.endswith(f"report: {path}\n")
     assert "Three VTLs" in read.of("h1")[0][1]

@@ -55,11 +55,13 @@ def test_a_search_is_a_table_and_ladders():
 
 
 def test_ladders_of_several_vcpus_and_of_what_repeats():
-    one = planesched.check("kvm_planes", 2, 2, properties="delivery", cure=True, every=True)
+    one = planesched.check("kvm_planes", 2, 2, properties="delivery", every=True)
     text = page(one, title="kvm_planes")
     check(text)
     ways = [[v.trace, *v.more] for v in one.verdicts.values() if v.trace]
     assert len(ways[0]) > 5
+    steps = [step for step in ways[0][0].steps if step.is_event]
+    assert text.count('class="why"') == len(steps)
     events = "irq, call, return, cli, sti"
     loops = planesched.check("vsm", 2, properties="progress", events=events)
     drawn = page(loops)

@@ -66,6 +66,7 @@ def page(
     title: str = "",
     sentence: str | None = None,
     logs: Mapping[str, NDArray[np.void]] | None = None,
+    states: Mapping[str, NDArray[np.void]] | None = None,
     end_ns: int | None = None,
     told: Sequence[str] = (),
 ) -> str:
@@ -82,6 +83,8 @@ def page(
         The verdict, where there is a better one than the figures alone give.
     logs : mapping of str to ndarray of dtype OUTCOME, optional
         By label what was logged, for timelines; of a replay the results' own.
+    states : mapping of str to ndarray of dtype STATE, optional
+        By label the state before each of these, for explanations.
     end_ns : int, optional
         Until when all was logged; the end of the results otherwise.
     told : sequence of str
@@ -100,7 +103,7 @@ def page(
     if isinstance(answer, Result):
         answer = Results([answer], answer.partial)
     if isinstance(answer, Results):
-        return _of_results(answer, command, title, sentence, logs, end_ns, told)
+        return _of_results(answer, command, title, sentence, logs, states, end_ns, told)
     if isinstance(answer, Report | Matrix):
         head, panels = check_page_parts(answer, command, title)
         return frame(title or "Which properties hold", head, panels, {})
@@ -122,13 +125,14 @@ def _of_results(
     title: str,
     sentence: str | None,
     logs: Mapping[str, NDArray[np.void]] | None,
+    states: Mapping[str, NDArray[np.void]] | None,
     end_ns: int | None,
     told: Sequence[str],
 ) -> str:
     panels, data = result_panels(results)
-    lanes = _lanes(results, logs, end_ns)
+    lanes = _lanes(results, logs, states, end_ns)
     if lanes is not None:
-        panels.append(lanes[0])
+        panels += lanes[0]
         data["timeline"] = lanes[1]
     panels.append(foot_of(results, told))
     named = title or f"{', '.join(results.labels)}"
@@ -136,9 +140,15 @@ def _of_results(
 
 
 def _lanes(
-    results: Results, logs: Mapping[str, NDArray[np.void]] | None, end_ns: int | None
-) -> tuple[Panel, dict[str, Any]] | None:
+    results: Results,
+    logs: Mapping[str, NDArray[np.void]] | None,
+    states: Mapping[str, NDArray[np.void]] | None,
+    end_ns: int | None,
+) -> tuple[list[Panel], dict[str, Any]] | None:
     ends = [result.start_ns + result.elapsed_ns for result in results]
     if logs is None:
         logs = {result.label: result.log for result in results if result.log is not None}
-    return timeline_panel(list(results), logs, min(ends) if end_ns is None else end_ns)
+        known = {result.label: result.states for result in results if result.states is not None}
+        states = known if states is None else states
+    last = min(ends) if end_ns is None else end_ns
+    return timeline_panel(list(results), logs, last, states)

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from ...checking.counterexample import Trace
 from ...checking.properties import PROPERTIES
 from ...checking.report import DiffReport, Matrix, Report, Verdict
+from ...events import Event
+from ...explaining import explain
 from ...figures.cite import CITED
 from ...figures.written import written_by
 from ...text import counted, fill
@@ -11,6 +14,7 @@ from .frame import Panel
 from .ladders import ladder
 from .markup import Html, el, join, table
 from .results import beside
+from .whys import explained
 
 __all__ = ["check_page_parts", "diff_page_parts"]
 
@@ -132,11 +136,28 @@ def _shown(number: int, name: str, policy: str, verdict: Verdict, *, folded: boo
         drawn.append(el("div", ladder(f"ladder-{number}{more}", told, trace), class_="scroll",
                         tabindex="0", role="region", aria_label=title))  # fmt: skip
         drawn.append(el("details", el("summary", "The steps as text"), el("pre", trace.text)))
+        reasons = None if place else _reasons(f"why-{number}", trace)
+        drawn += [reasons] if reasons is not None else []
     inside = [el("p", " ".join(filter(None, notes)), class_="hint"), *drawn]
     if folded:
         return el("details", el("summary", title), inside, id=f"ladder-{number}-box")
     caption = el("figcaption", el("strong", title))
     return el("figure", caption, inside, id=f"ladder-{number}-box")
+
+
+def _reasons(name: str, trace: Trace) -> Html | None:
+    """Return why each step of a way did what it did; of what is no step of the rules nothing."""
+    found, states = [], trace.start
+    for number, step in enumerate(trace.steps):
+        event, *planes = step.do.split()
+        policy = trace.policies[step.vcpu % len(trace.policies)]
+        before, states = states[step.vcpu], step.states
+        if not step.is_event or event not in {each.name.lower() for each in Event}:
+            continue
+        plane = int(planes[0]) if planes else None
+        why = explain(policy, before, event, plane, planes=trace.planes)
+        found.append(explained(why, f"{name}-{number}", f"step {number + 1}"))
+    return el("details", el("summary", "Why each step"), found) if found else None
 
 
 def _coverage(reports: Mapping[str, Report]) -> Panel:
@@ -170,11 +191,14 @@ def diff_page_parts(found: DiffReport, command: str) -> Parts:
         drawn = ladder("ladder-0", name, found.trace, (first, second))
         box = el("div", drawn, class_="scroll", tabindex="0", role="region", aria_label=name)
         text = el("details", el("summary", "The steps as text"), el("pre", found.trace.text))
+        reasons = _reasons("why", found.trace)
         hint = (
             "Each step is done under both. The thick line is what runs, a dashed box where the "
             "vCPU is blocked; a ring is a pending interrupt, a cross a fault."
         )
-        panels.append(Panel("ladders", "A shortest way to a difference", hint, join([box, text])))
+        panels.append(
+            Panel("ladders", "A shortest way to a difference", hint, join([box, text, reasons]))
+        )
     panels.append(
         Panel("fields", "Fields that differ", "", table("Fields", ["field", first, second], fields))
     )

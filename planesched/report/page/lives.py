@@ -39,7 +39,7 @@ def live_page_parts(
         last = ran.live.start_ns + ran.live.elapsed_ns
         lanes = timeline_panel(list(both), {MEASURED: log}, last if end_ns is None else end_ns)
         if lanes is not None:
-            panels.append(lanes[0])
+            panels += lanes[0]
             data["timeline"] = lanes[1]
     facts = list(ran.host.facts().items())
     panels.append(Panel("host", "Where it ran", "", table("The host", ["what", "found"], facts)))

@@ -220,15 +220,33 @@ function addTimelines() {
   for (const lane of given.lanes) {
     let at = lane.begin;
     lane.items = [];
-    for (let i = 0; i < lane.slices.length; i += 3) {
-      lane.items.push({ begin: at, length: lane.slices[i], state: lane.slices[i + 1], cause: given.causes[lane.slices[i + 2]] });
-      at += lane.slices[i];
+    for (let i = 0; i < lane.slices.length; i += 4) {
+      const [length, state, cause, why] = lane.slices.slice(i, i + 4);
+      lane.items.push({ begin: at, length, state, cause: given.causes[cause], why });
+      at += length;
     }
   }
   let [begin, end] = given.window;
-  let filter = null, chosen = null;
+  let filter = null, chosen = null, told = "";
   const svgs = all("svg.timeline", panel);
   const said = make("p", { class: "readout", role: "status" });
+  const box = make("div", { class: "whys", "aria-live": "polite" });
+  // The explanation of a slice, as the page has it below, beside the one of the first policy.
+  function tellWhy(lane, item, at = item.begin) {
+    const one = given.lanes.find((other) => other.vcpu === lane.vcpu && other.policy === 0);
+    const pairs = [[lane, item]];
+    if (one && lane !== one) pairs.unshift([one, one.items[Math.min(from(one.items, at), one.items.length - 1)]]);
+    box.replaceChildren(...pairs.map(([of, which]) => {
+      const found = which && document.getElementById(`why-${which.why}`);
+      const head = make("p", { class: "hint" }, which ? tell(of, which) : given.labels[of.policy]);
+      if (!found) return make("div", {}, head, "no explanation: the state before is not known");
+      const shown = found.cloneNode(true);
+      for (const each of [shown, ...all("[id]", shown)]) each.removeAttribute("id");
+      for (const tools of all(".tools", shown)) tools.remove();
+      shown.open = true;
+      return make("div", {}, head, shown);
+    }));
+  }
   const from = (items, at) => {  // the first slice that ends after a time
     let low = 0, high = items.length;
     while (low < high) {
@@ -255,7 +273,7 @@ function addTimelines() {
       if (right - left < 1) last = left + 1;
       const kind = given.kinds[item.state] + (matches(lane, item) ? "" : " faded") + (item === chosen ? " chosen" : "");
       const rect = draw("rect", { class: kind, x: left, y: top, width: wide, height: BAR });
-      rect.addEventListener("click", () => { chosen = item; show(tell(lane, item)); });
+      rect.addEventListener("click", () => choose(lane, item));
       rect.append(draw("title", {}, tell(lane, item)));
       svg.append(rect);
       if (wide > 48 && !["switching", "blocked"].includes(given.states[item.state]) && matches(lane, item))
@@ -283,6 +301,12 @@ function addTimelines() {
     return found;
   }
 
+  function choose(lane, item) {
+    chosen = item;
+    show(tell(lane, item));
+    tellWhy(lane, item);
+  }
+
   function show(text) {
     for (const svg of svgs) {
       const width = svg.getBoundingClientRect().width || 800;
@@ -297,6 +321,7 @@ function addTimelines() {
       }
     }
     const span = `${time(begin)} to ${time(end)}`;
+    told = text;
     said.textContent = text ? `${span}. ${text}` : span;
   }
 
@@ -313,19 +338,18 @@ function addTimelines() {
     const middle = (begin + end) / 2;
     const first = found.filter(([at]) => at > middle + 1).sort((a, b) => a[0] - b[0])[0] || found[0];
     if (!first) return show(none);
-    chosen = first[2] || null;
-    return move(first[0] - (end - begin) / 2, end - begin, first[1]);
+    const [at, lane, item] = first;
+    chosen = item || null;
+    move(at - (end - begin) / 2, end - begin, item ? tell(lane, item) : time(at));
+    return item && tellWhy(lane, item, at);
   }
   const divergence = () => next(
-    given.lanes.flatMap((lane) => lane.apart.map(([at]) => {
-      const item = lane.items[from(lane.items, at)];
-      return [at, item ? `${given.labels[0]} does otherwise. ${tell(lane, item)}` : "", item];
-    })),
+    given.lanes.flatMap((lane) => lane.apart.map(([at]) => [at, lane, lane.items[from(lane.items, at)]])),
     "nowhere apart",
   );
   const match = () => next(
     given.lanes.flatMap((lane) => lane.items.filter((item) => matches(lane, item) && item.cause[1] >= 0 && item.cause[1] !== item.cause[2])
-      .map((item) => [item.begin, tell(lane, item), item])),
+      .map((item) => [item.begin, lane, item])),
     "no such switch in what is shown here",
   );
   const clear = button("All switches", () => setFilter(null), { hidden: "" });
@@ -379,7 +403,8 @@ function addTimelines() {
       addEventListener("pointerup", stop);
     });
   }
-  addEventListener("resize", () => show(""));
+  panel.append(box);
+  addEventListener("resize", () => show(told));
   show("");
 }
 

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from ...figures.result import Result
 from ...figures.results import Results
 from ...layouts import OUTCOME
-from ...simulation.run import simulate
+from ...simulation.engine import Engine
+from ...simulation.group import Cell
+from ...simulation.run import prepare
+from ...simulation.watched import Watched
 from ...workload.sources import Ipis
 from .timelines import SLICES, VCPUS
 
@@ -17,7 +20,7 @@ __all__ = ["logged", "whole_until"]
 _MOST = 1 << 20
 
 
-def logged(results: Results, options: dict[str, Any]) -> tuple[dict[str, NDArray[np.void]], int]:
+def logged(results: Results, options: dict[str, Any]) -> dict[str, Any]:
     """Simulate the begin of some results again, as far as a page has room for its timelines.
 
     The same seed gives the same arrivals, so it is what these results counted at their begin.
@@ -30,8 +33,9 @@ def logged(results: Results, options: dict[str, Any]) -> tuple[dict[str, NDArray
 
     Returns
     -------
-    tuple
-        By label the outcomes in order of time, and until when all of them are there, in ns.
+    dict
+        What `page` takes: ``logs`` and ``states`` by label, in order of time, and ``end_ns``, until
+        when all of them are there.
     """
     some = dict(options) | {"threads": 1}
     some.pop("jobs", None)
@@ -45,15 +49,44 @@ def logged(results: Results, options: dict[str, Any]) -> tuple[dict[str, NDArray
         1, min(_length_ns(results), int(1e9 * SLICES / len(results) / VCPUS / hz))
     )
     room = min(_MOST, int(4 * count * hz * some["duration"] / 1e9) + 4096)
-    logs, end_ns = {}, results[0].start_ns + some["duration"]
+    end_ns = results[0].start_ns + some["duration"]
+    logs, states = {}, {}
     for result in results:
-        log = np.zeros(room, OUTCOME)
-        simulate(result.policy, label=result.label, log=log, **some)
-        written = log[log["record"] == -1]
+        log, states[result.label] = _watched(result, some, room)
         # A group of vCPUs, of which there are not more than vCPUs, may have had no room left.
-        end_ns = whole_until(written, room // count, end_ns)
-        logs[result.label] = written
-    return logs, end_ns
+        end_ns = whole_until(log, room // count, end_ns)
+        logs[result.label] = log
+    return {"logs": logs, "states": states, "end_ns": end_ns}
+
+
+class _Cell(Cell):
+    """A cell whose engine keeps the states before what it logs."""
+
+    def make_engine(self, *given: Any, **named: Any) -> Engine:
+        """Return such an engine."""
+        self.watched = Watched(*given, **named)
+        self.watched.watch()
+        return self.watched
+
+
+def _watched(
+    result: Result, options: dict[str, Any], room: int
+) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Return what a policy logs, by time and vCPU, and the state before each."""
+    unsaid: dict[str, Any] = dict.fromkeys(
+        ("jobs", "progress", "until_precision", "userspace", "slice_ns")
+    )
+    settings: dict[str, Any] = (
+        unsaid | {"costs": None, "warmup": 0, "seed": 0, "planes": 2, "vcpus": 1} | options
+    )
+    log = np.zeros(room, OUTCOME)
+    run = prepare(result.label, result.policy, log=log, cell=_Cell, **settings)
+    run.result()
+    cells = [cell for cell in run.cells if isinstance(cell, _Cell)]
+    parts = [(cell.written, cell.watched.before) for cell in cells]
+    log, before = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.lexsort((log["vcpu"], log["time_ns"]))
+    return log[order], before[order]
 
 
 def whole_until(log: NDArray[np.void], room: int, end_ns: int) -> int:

@@ -5,8 +5,6 @@ stays small, only the first vCPUs are taken, and of them the first so many slice
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,12 +12,12 @@ from numpy.typing import NDArray
 
 from ...figures.result import Result
 from ...text import counted, format_ns, listed
-from ..timeline import marks
-from ..tracks import Mark
 from ..waits import round_time
 from .charts import figure, legend
 from .frame import Panel
+from .lanes import Lane, States, lanes_of, parted, states_of, window_of
 from .markup import Html, el, join
+from .whys import Whys
 
 __all__ = ["SLICES", "VCPUS", "timeline_panel"]
 
@@ -29,60 +27,15 @@ VCPUS = 4
 SLICES = 40_000
 """So many slices are taken in all: some 600 kB."""
 
-_SHOWN = 28
-"""At first a lane shows about so many slices."""
-
 _LANE, _BAR = 42, 16
 
 
-@dataclass
-class _Lane:
-    """What a vCPU did under a policy: slices as (begin, length, state, cause), and instants."""
-
-    place: int
-    vcpu: int
-    slices: list[tuple[int, int, int, int]] = field(default_factory=list)
-    instants: list[tuple[int, int]] = field(default_factory=list)
-    apart: list[tuple[int, int]] = field(default_factory=list)
-
-    def packed(self) -> dict[str, Any]:
-        """Return it as the script reads it: lengths, states and causes, one after the other."""
-        begin = self.slices[0][0] if self.slices else 0
-        flat = [
-            number for _, length, state, cause in self.slices for number in (length, state, cause)
-        ]
-        return {
-            "policy": self.place, "vcpu": self.vcpu, "begin": begin, "slices": flat,
-            "instants": self.instants, "apart": self.apart,
-        }  # fmt: skip
-
-
-@dataclass
-class _States:
-    """The states and causes that lanes name by number."""
-
-    names: list[str]
-    kinds: list[str]
-    causes: dict[tuple[str, int, int], int] = field(default_factory=dict)
-
-    def cause(self, mark: Mark) -> int:
-        told = dict(mark.args)
-        was, now = int(told.get("from", -1)), int(told["plane"])
-        words = [f"from plane {was}"] if "from" in told else []
-        words += [f"{name} {told[name]}" for name in ("reason", "event") if name in told]
-        text = f"{mark.name}: plane {now}" if not mark.name.startswith("plane") else mark.name
-        return self.causes.setdefault((listed([text, *words]), was, now), len(self.causes))
-
-    def state(self, mark: Mark, levels: Mapping[int, str]) -> int:
-        name = {"switch": "switching", "exit": "switching"}.get(mark.name, mark.name)
-        if mark.name.startswith("plane "):
-            name = levels.get(int(mark.name.removeprefix("plane ")), mark.name)
-        return self.names.index(name)
-
-
 def timeline_panel(
-    results: Sequence[Result], logs: Mapping[str, NDArray[np.void]], end_ns: int
-) -> tuple[Panel, dict[str, Any]] | None:
+    results: Sequence[Result],
+    logs: Mapping[str, NDArray[np.void]],
+    end_ns: int,
+    states: Mapping[str, NDArray[np.void]] | None = None,
+) -> tuple[list[Panel], dict[str, Any]] | None:
     """Return the panel of timelines and what the script needs; None where nothing was logged.
 
     Parameters
@@ -92,35 +45,33 @@ def timeline_panel(
         By label: outcomes in order of time.
     end_ns : int
         Until when all of them were logged.
+    states : mapping of str to ndarray of dtype STATE, optional
+        By label the state before each outcome, for explanations.
     """
     shown = [result for result in results if result.label in logs]
     vcpus = sorted({int(v) for log in logs.values() for v in np.unique(log["vcpu"])})[:VCPUS]
     if not shown or not vcpus:
         return None
     start_ns = min(result.start_ns for result in shown)
-    kept = {}
-    for result in shown:
-        log = logs[result.label]
-        log = log[np.isin(log["vcpu"], vcpus)]
-        most = SLICES // len(shown)
-        if len(log) > most:
-            end_ns = min(end_ns, int(log["time_ns"][most]))
-        kept[result.label] = log
-    states = _states(shown)
+    kept, known, end_ns = _bounded(shown, logs, states or {}, vcpus, end_ns)
+    whys = Whys(shown, kept, known)
+    named = states_of(shown)
     lanes = [
         lane
         for place, result in enumerate(shown)
-        for lane in _lanes(place, result, kept[result.label], vcpus, states, (start_ns, end_ns))
+        for lane in lanes_of(
+            place, result, kept[result.label], vcpus, named, whys, (start_ns, end_ns)
+        )
     ]
     first = {lane.vcpu: lane for lane in lanes if lane.place == 0}
     for lane in lanes:
-        lane.apart = [] if lane.place == 0 else _apart(first[lane.vcpu].slices, lane.slices)
-    window = _window(lanes, start_ns, end_ns)
+        lane.apart = [] if lane.place == 0 else parted(first[lane.vcpu].slices, lane.slices)
+    window = window_of(lanes, start_ns, end_ns)
     labels = [result.label for result in shown]
-    body = [legend(list(zip(states.kinds, states.names, strict=True)))]
+    body = [legend(list(zip(named.kinds, named.names, strict=True)))]
     body += [
         el("figure", el("figcaption", el("strong", f"vCPU {vcpu}")),
-           _drawn([lane for lane in lanes if lane.vcpu == vcpu], labels, states, window))
+           _drawn([lane for lane in lanes if lane.vcpu == vcpu], labels, named, window))
         for vcpu in vcpus
     ]  # fmt: skip
     wide = [result for result in shown if result.vcpus > len(vcpus)]
@@ -138,97 +89,40 @@ def timeline_panel(
         "end": end_ns,
         "window": window,
         "labels": labels,
-        "states": states.names,
-        "kinds": states.kinds,
-        "causes": [list(cause) for cause in states.causes],
+        "states": named.names,
+        "kinds": named.kinds,
+        "causes": [list(cause) for cause in named.causes],
         "lanes": [lane.packed() for lane in lanes],
         "sizes": [_LANE, _BAR],
     }
-    return Panel("timelines", "Timelines", hint, join(body)), data
+    reasons = whys.panel()
+    panels = [Panel("timelines", "Timelines", hint, join(body)), *([reasons] if reasons else [])]
+    return panels, data
 
 
-def _states(results: Sequence[Result]) -> _States:
-    levels = sorted({level for result in results for level in result.levels})
-    rest = {
-        f"plane {plane}"
-        for result in results
-        for plane in range(result.planes)
-        if plane not in result.levels.values()
-    }
-    planes = [*levels, *sorted(rest)]
-    others = ["switching", "userspace", "blocked"]
-    kinds = [f"p{number % 8}" for number in range(len(planes))]
-    return _States([*planes, *others], [*kinds, *others])
-
-
-def _lanes(
-    place: int,
-    result: Result,
-    log: NDArray[np.void],
+def _bounded(
+    results: Sequence[Result],
+    logs: Mapping[str, NDArray[np.void]],
+    states: Mapping[str, NDArray[np.void]],
     vcpus: Sequence[int],
-    states: _States,
-    bounds: tuple[int, int],
-) -> list[_Lane]:
-    start_ns, end_ns = bounds
-    found = {vcpu: _Lane(place, vcpu) for vcpu in vcpus}
-    levels = {plane: level for level, plane in result.levels.items()}
-    log = log[log["time_ns"] <= end_ns]
-    for vcpu, begin, length, mark in marks(log, start_ns, end_ns):
-        if length is None:
-            found[vcpu].instants.append((begin, states.cause(mark)))
-        else:
-            state = states.state(mark, levels)
-            found[vcpu].slices.append((begin, length, state, states.cause(mark)))
-    return list(found.values())
-
-
-def _apart(
-    one: Sequence[tuple[int, int, int, int]], other: Sequence[tuple[int, int, int, int]]
-) -> list[tuple[int, int]]:
-    """Return from when to when two lanes are in different states."""
-    out: list[tuple[int, int]] = []
-    bounds = sorted({begin for begin, *_ in (*one, *other)})
-    ends = [begin + length for begin, length, *_ in (*one[-1:], *other[-1:])]
-    mine, theirs = _states_at(one, bounds), _states_at(other, bounds)
-    for (begin, end), a, b in zip(pairwise([*bounds, *ends[:1]]), mine, theirs, strict=True):
-        if a == b or None in (a, b) or end == begin:
-            continue
-        if out and out[-1][1] == begin:
-            begin = out.pop()[0]
-        out.append((begin, end))
-    return out
-
-
-def _states_at(
-    slices: Sequence[tuple[int, int, int, int]], times: Sequence[int]
-) -> list[int | None]:
-    """Return the state at each time, which come in order."""
-    out: list[int | None] = []
-    at = -1
-    for time_ns in times:
-        while at + 1 < len(slices) and slices[at + 1][0] <= time_ns:
-            at += 1
-        out.append(slices[at][2] if at >= 0 else None)
-    return out
-
-
-def _window(lanes: Sequence[_Lane], start_ns: int, end_ns: int) -> tuple[int, int]:
-    """Return what is shown at first: where a policy first does otherwise, or the begin."""
-    parted = min((lane.apart[0][0] for lane in lanes if lane.apart), default=start_ns)
-    wide = end_ns - start_ns
-    for lane in lanes:
-        after = [begin for begin, length, *_ in lane.slices if begin > parted and length]
-        if len(after) > _SHOWN:
-            wide = min(wide, after[_SHOWN] - parted)
-    begin = max(start_ns, parted - wide // 8)
-    return begin, min(end_ns, begin + wide + wide // 8)
+    end_ns: int,
+) -> tuple[dict[str, NDArray[np.void]], dict[str, NDArray[np.void]], int]:
+    """Return what a page has room for of some vCPUs, and until when that is."""
+    mine = {result.label: np.isin(logs[result.label]["vcpu"], vcpus) for result in results}
+    kept = {label: logs[label][here] for label, here in mine.items()}
+    most = SLICES // len(results)
+    full = [int(log["time_ns"][most]) for log in kept.values() if len(log) > most]
+    end_ns = min([end_ns, *full])
+    early = {label: log["time_ns"] <= end_ns for label, log in kept.items()}
+    known = {label: states[label][mine[label]][early[label]] for label in kept if label in states}
+    return {label: log[early[label]] for label, log in kept.items()}, known, end_ns
 
 
 # ---- The picture for who has no script; page.js draws the same again, as far in as one likes ----
 
 
 def _drawn(
-    lanes: Sequence[_Lane], labels: Sequence[str], states: _States, window: tuple[int, int]
+    lanes: Sequence[Lane], labels: Sequence[str], states: States, window: tuple[int, int]
 ) -> Html:
     begin, end = window
     wide = (end - begin) or 1
@@ -237,7 +131,7 @@ def _drawn(
     for row, lane in enumerate(lanes):
         top = row * _LANE
         parts.append(el("text", labels[lane.place], class_="label", x="0", y=top + 12))
-        for at, length, state, _ in lane.slices:
+        for at, length, state, *_ in lane.slices:
             left, right = max(at, begin), min(at + length, end)
             if left >= right:
                 continue
@@ -275,7 +169,7 @@ def _ticks(begin: int, end: int) -> list[int]:
     return list(range(-(-begin // step) * step, end + 1, step))
 
 
-def _said(lane: _Lane, states: _States, window: tuple[int, int]) -> str:
+def _said(lane: Lane, states: States, window: tuple[int, int]) -> str:
     within = [each for each in lane.slices if window[0] <= each[0] < window[1]]
     parted = f", first apart at {format_ns(lane.apart[0][0])}" if lane.apart else ""
     return f"{counted(len(within), 'slice')}{parted}"
