@@ -41,10 +41,12 @@ def contents(index: str) -> Iterator[str]:
     for part in re.split(r"^## ", index, flags=re.MULTILINE):
         pages = re.findall(r"\]\((\S+)\.md\)", part)
         caption = f":caption: {part.splitlines()[0]}\n" * (not part.startswith("#"))
-        yield "\n".join(["\n```{toctree}", f":hidden:\n{caption}", *pages, "```\n"])
+        yield "\n".join(["\n```{toctree}", f":hidden:\n:titlesonly:\n{caption}", *pages, "```\n"])
     examples = sorted(path.parent.name for path in DOCS.glob("examples/*/README.md"))
     named = (f"examples/{name}/README" for name in examples)
-    yield "\n".join(["\n```{toctree}", ":hidden:\n:caption: Examples\n", *named, "```\n"])
+    yield "\n".join(
+        ["\n```{toctree}", ":hidden:\n:titlesonly:\n:caption: Examples\n", *named, "```\n"]
+    )
 
 
 def write(path: Path, text: str) -> None:

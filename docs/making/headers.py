@@ -64,6 +64,8 @@ Made from the headers: what each says of itself, and what it declares, function 
 
 ```{{toctree}}
 :hidden:
+:titlesonly:
+
 {pages}
 ```
 """

@@ -130,6 +130,8 @@ Rooms with more:
 
 ```{{toctree}}
 :hidden:
+:titlesonly:
+
 {listing}
 ```
 """
