@@ -230,7 +230,7 @@ def going(
     run = _Run(
         "", policy, plane_map, planes, vcpus or 1, costs=Costs.of(costs),
         forward_ns=duration_ns(forward_ns, "forward_ns"), route=route, main=main, userspace=None,
-        log=0, slice_ns=slice_of(slice_ns),
+        log=0, slice_ns=slice_of(slice_ns), states=False,
     )  # fmt: skip
     reader = reader_of(trace, skip_bad, vm)
     stream = traces.jobs(
