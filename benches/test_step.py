@@ -9,7 +9,7 @@ from mixes import closed_loop
 from planesched import EVENT, VM, capi
 
 N = 100_000
-LOOKUP = ["lookup.c", "automaton.c", "step_with.c", "ledger.c"]
+LOOKUP = [f"core/{name}.c" for name in ("lookup", "automaton", "step_with", "ledger")]
 
 
 def repeated(n):
