@@ -19,8 +19,10 @@
 #[allow(clippy::pedantic)]
 pub mod vsm_pick;
 
+mod chips;
 mod raw;
 
+pub use chips::{Apic, ChipEvent, Controller, VcpuWithApics};
 pub use raw::State;
 
 /// A plane, 0 to 15.
@@ -235,6 +237,12 @@ pub struct Outcome {
     pub fault: Fault,
     /// Switched 1, injected 2, nmi 4, vina 8, blocked 16, user 32, coalesced 64, bounced 128.
     pub flags: u8,
+    /// The vector that the plane took, where planes have controllers; else 0.
+    pub vector: u8,
+    /// The vector that an EOI ended, or 0.
+    pub ended: u8,
+    /// Dropped 1, reposted 2, more 4, vina dropped 8, vina pending 16, queued 32.
+    pub notes: u8,
 }
 
 impl From<raw::Outcome> for Outcome {
@@ -245,6 +253,9 @@ impl From<raw::Outcome> for Outcome {
             reason: REASONS[usize::from(raw.reason)],
             fault: FAULTS[usize::from(raw.fault)],
             flags: raw.flags,
+            vector: raw.vector,
+            ended: raw.ended,
+            notes: raw.notes,
         }
     }
 }
@@ -293,9 +304,21 @@ pub enum Invalid {
     NeedsMarker,
 }
 
+/// What picks among the planes that could run (rules, 3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// The first by rank, as without one.
+    Rank = 1,
+    /// In turn, at the end of a slice (`Event::Resched`).
+    RoundRobin,
+}
+
 /// How the planes are scheduled.
 #[derive(Clone, Copy, Debug)]
-pub struct Policy(raw::Policy);
+pub struct Policy {
+    raw: raw::Policy,
+    algorithm: Option<Algorithm>,
+}
 
 impl Policy {
     /// Makes a policy of the fields that are not at their first value.
@@ -310,11 +333,28 @@ impl Policy {
                 return Err(Invalid::Value(field, value));
             }
         }
-        if raw::prepare(&mut made) {
-            Ok(Self(made))
-        } else {
-            Err(Invalid::NeedsMarker)
+        Self::prepared(made)
+    }
+
+    fn prepared(mut made: raw::Policy) -> Result<Self, Invalid> {
+        if !raw::prepare(&mut made) {
+            return Err(Invalid::NeedsMarker);
         }
+        Ok(Self {
+            raw: made,
+            algorithm: None,
+        })
+    }
+
+    /// The same with an algorithm for the pick.
+    #[must_use]
+    pub fn by(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = Some(algorithm);
+        self
+    }
+
+    fn pick_number(&self) -> u32 {
+        self.algorithm.map_or(0, |algorithm| algorithm as u32)
     }
 
     /// Makes a policy of the values of all fields, in order.
@@ -329,11 +369,7 @@ impl Policy {
                 return Err(Invalid::NeedsMarker);
             }
         }
-        if raw::prepare(&mut made) {
-            Ok(Self(made))
-        } else {
-            Err(Invalid::NeedsMarker)
-        }
+        Self::prepared(made)
     }
 }
 
@@ -351,7 +387,7 @@ impl<'policy> Vcpu<'policy> {
         let online = u16::MAX
             .checked_shr(16 - u32::from(n_planes.min(16)))
             .unwrap_or(0);
-        let state = raw::boot(&policy.0, online);
+        let state = raw::boot(&policy.raw, online);
         Self { policy, state }
     }
 
@@ -365,24 +401,27 @@ impl<'policy> Vcpu<'policy> {
     /// One event.
     pub fn step(&mut self, event: Event) -> Outcome {
         let (event, plane) = event.numbers();
-        raw::step(&self.policy.0, &mut self.state, event, plane).into()
+        raw::step(self.policy, &mut self.state, event, plane).into()
     }
 
     /// Lets the default userspace scheduler answer an exit; where it waits, nothing happens.
     pub fn answer(&mut self) -> Outcome {
-        match self.pick() {
-            Some(plane) => {
-                raw::prepare_entry(&self.policy.0, &mut self.state, u32::from(plane.0));
-                self.step(Event::Enter(plane))
-            }
-            None => self.step(Event::Resched),
-        }
+        let event = self.prepare_answer();
+        self.step(event)
+    }
+
+    fn prepare_answer(&mut self) -> Event {
+        let Some(plane) = self.pick() else {
+            return Event::Resched;
+        };
+        raw::prepare_entry(&self.policy.raw, &mut self.state, u32::from(plane.0));
+        Event::Enter(plane)
     }
 
     /// The plane that the default userspace scheduler would enter.
     #[must_use]
     pub fn pick(&self) -> Option<Plane> {
-        Plane::new(raw::pick(&self.policy.0, &self.state) as u8)
+        Plane::new(raw::pick(&self.policy.raw, &self.state) as u8)
     }
 
     /// The state.
