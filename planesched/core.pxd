@@ -64,6 +64,7 @@ cdef int fill_policy(ps_policy *out, object policy) except -1
 cdef int fill_fields(ps_policy *out, object policy) except -1
 cdef Picker fill_algorithm(ps_policy *out, object policy)
 cdef int fill_chip_policy(ps_chip_policy *out, object controller) except -1
+cdef object chip_of(const ps_chip_policy *policy, const ps_apic *apic, unsigned plane)
 
 
 # The PS_ABI_VERSION that this package was compiled with.

@@ -99,7 +99,12 @@ cdef object read_chip(VCPU vcpu, object plane):
     cdef VM vm = vcpu.vm
     if vm.apics is NULL:
         raise Mistake("controller", None, "one: the VM has none")
-    cdef ps_apic *apic = &vm.apics[vcpu.index * vm.planes + target_of(vm, PS_EVENT_IRQ, plane)]
+    cdef unsigned target = target_of(vm, PS_EVENT_IRQ, plane)
+    return chip_of(&vm.c_chip, &vm.apics[vcpu.index * vm.planes + target], target)
+
+
+cdef object chip_of(const ps_chip_policy *policy, const ps_apic *apic, unsigned plane):
+    """Say what a controller holds."""
     return Chip(
         irr=tuple([v for v in range(PS_N_VECTORS) if ps_vectors_have(apic.irr, v)]),
         isr=tuple([v for v in range(PS_N_VECTORS) if ps_apic_serves(apic, v)]),
@@ -109,13 +114,13 @@ cdef object read_chip(VCPU vcpu, object plane):
         enabled=not apic.flags & PS_APIC_OFF,
         nmi=bool(apic.flags & PS_APIC_NMI),
         nmi_kept=bool(apic.flags & PS_APIC_NMI_KEPT),
-        slots=slots_of(vm, plane, apic.slots),
-        queued=slots_of(vm, plane, apic.queued),
+        slots=slots_of(policy, plane, apic.slots),
+        queued=slots_of(policy, plane, apic.queued),
     )
 
 
-cdef tuple slots_of(VM vm, unsigned plane, unsigned bits):
-    return tuple([vm.c_chip.messages[plane][i] for i in range(PS_N_SLOTS) if bits >> i & 1])
+cdef tuple slots_of(const ps_chip_policy *policy, unsigned plane, unsigned bits):
+    return tuple([policy.messages[plane][i] for i in range(PS_N_SLOTS) if bits >> i & 1])
 
 
 cdef loop.ps_chips chips_of(VM vm) noexcept nogil:

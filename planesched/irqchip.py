@@ -1,14 +1,14 @@
 """Interrupt controllers: how those of a VM are set up, and what one holds (rules, section 8)."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .checks import plane_id, whole
 from .errors import Mistake, TypeMistake, unknown
 from .events import MAX_PLANES
 
-__all__ = ["Chip", "Controller", "as_controller"]
+__all__ = ["Chip", "Controller", "as_controller", "said_chips"]
 
 FIRST_VECTOR = 16
 """Below it, a vector is a mistake of its sender."""
@@ -79,6 +79,20 @@ class Controller:
             whole("vina_vector", self.vina_vector_of(plane), FIRST_VECTOR, 255)
             self._check_messages(plane)
 
+    def __str__(self) -> str:
+        """Return the text that `as_controller` reads, where no plane differs from another."""
+        words = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value == field.default:
+                continue
+            if isinstance(value, Collection) and not isinstance(value, str | Mapping):
+                value = "+".join(f"{vector:#x}" for vector in sorted(value))
+            words.append(
+                f"{field.name}={value:#x}" if isinstance(value, int) else f"{field.name}={value}"
+            )
+        return "lapic" + (f":{','.join(words)}" if words else "")
+
     def _check_messages(self, plane: int) -> None:
         messages = self.messages_of(plane)
         for vector in messages:
@@ -137,6 +151,31 @@ class Chip:
     nmi_kept: bool = False
     slots: tuple[int, ...] = ()
     queued: tuple[int, ...] = ()
+
+
+def said_chips(chips: Iterable[Chip]) -> str:
+    """Say what controllers hold, of each plane what is not as after reset: in a cell.
+
+    Examples
+    --------
+    >>> said_chips([Chip(), Chip(irr=(0x31,), tpr=0x40, ppr=0x40)])
+    '1: irr 0x31 tpr 0x40 ppr 0x40'
+    """
+    told = []
+    for plane, chip in enumerate(chips):
+        rows = ("irr", "isr", "lines", "slots", "queued")
+        words = [
+            f"{name} {','.join(f'{vector:#x}' for vector in getattr(chip, name))}"
+            for name in rows
+            if getattr(chip, name)
+        ]
+        words += [
+            f"{name} {getattr(chip, name):#x}" for name in ("tpr", "ppr") if getattr(chip, name)
+        ]
+        words += ["off"] * (not chip.enabled) + ["nmi"] * chip.nmi + ["nmi kept"] * chip.nmi_kept
+        if words:
+            told.append(f"{plane}: {' '.join(words)}")
+    return "; ".join(told)
 
 
 def as_controller(controller: Controller | str | None) -> Controller | None:

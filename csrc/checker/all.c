@@ -25,7 +25,8 @@ static unsigned plane_of(const struct ps_search *search, uint32_t id, unsigned p
     unsigned bit = 0;
     while (!(missing >> bit & 1u))
         bit++;
-    return bit % search->sys.n_planes;
+    return search->sys.chips ? bit / search->sys.chips->most_vectors
+                             : bit % search->sys.n_planes;
 }
 
 static int breaks(const struct ps_search *search, uint32_t id, unsigned property,

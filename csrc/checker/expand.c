@@ -97,6 +97,7 @@ static inline void copy_world(struct ps_world *to, const struct ps_world *from, 
         to->locks[vcpu] = from->locks[vcpu];
         to->waits[vcpu] = from->waits[vcpu];
         to->asks[vcpu] = from->asks[vcpu];
+        to->chips[vcpu] = from->chips[vcpu];
     }
 }
 

@@ -4,6 +4,8 @@
 
 #include "checker/world.h"
 
+#define PS_N_BESIDE 4u /* PS_FIELD_LOCKS to PS_FIELD_CHIPS */
+
 /* The masks of a vCPU in one word, `n` bits each. Field by field: ps_step has just written some of
  * them, and a wider load would wait until those stores have left the store buffer. */
 static inline uint64_t ps_pack_masks(const struct ps_state *s, unsigned n)
@@ -46,9 +48,10 @@ static inline void ps_pack_vcpu(const struct ps_system *sys, const struct ps_wor
             key[sys->word[i]] |= (uint64_t)masks[i] << sys->shift[i];
         key[sys->word[tail]] |= ps_pack_tail(s) << sys->shift[tail];
     }
-    if (sys->locks | sys->asks) {
-        const uint64_t extra[3] = {world->locks[vcpu], world->waits[vcpu], world->asks[vcpu]};
-        for (unsigned i = 0; i < 3; i++)
+    if (sys->beside) {
+        const uint64_t extra[PS_N_BESIDE] = {world->locks[vcpu], world->waits[vcpu],
+                                             world->asks[vcpu], world->chips[vcpu]};
+        for (unsigned i = 0; i < PS_N_BESIDE; i++)
             key[sys->word[PS_FIELD_LOCKS + i]] |= extra[i] << sys->shift[PS_FIELD_LOCKS + i];
     }
 }
@@ -100,9 +103,10 @@ static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *k
     s->status = (uint8_t)(last & 3u);
     world->locks[vcpu] = world->waits[vcpu] = 0;
     world->asks[vcpu] = 0;
-    if (sys->locks | sys->asks) {
-        uint64_t extra[3];
-        for (unsigned i = 0; i < 3; i++) {
+    world->chips[vcpu] = 0;
+    if (sys->beside) {
+        uint64_t extra[PS_N_BESIDE];
+        for (unsigned i = 0; i < PS_N_BESIDE; i++) {
             const unsigned field = PS_FIELD_LOCKS + i;
             extra[i] = key[sys->word[field]] >> sys->shift[field] &
                        ((UINT64_C(1) << ps_width(sys, field)) - 1u);
@@ -110,6 +114,7 @@ static inline void ps_unpack_vcpu(const struct ps_system *sys, const uint64_t *k
         world->locks[vcpu] = (uint16_t)extra[0];
         world->waits[vcpu] = (uint16_t)extra[1];
         world->asks[vcpu] = (uint8_t)extra[2];
+        world->chips[vcpu] = extra[3];
     }
 }
 

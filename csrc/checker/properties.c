@@ -57,9 +57,10 @@ unsigned ps_breaks_settling(const struct ps_system *sys, const struct ps_world *
     return 0;
 }
 
-/* Pending bits that went although nobody took them. */
+/* Pending bits that went although nobody took them. With controllers only the trap is looked at:
+ * the others stand for more than the bits. */
 static int loses_pending(const struct ps_state *before, const struct ps_state *after,
-                         const struct ps_act *act, struct ps_outcome out)
+                         const struct ps_act *act, struct ps_outcome out, int chips)
 {
     const uint16_t now = ps_bit((unsigned)out.now);
     uint16_t kept = 0xffff;
@@ -72,8 +73,8 @@ static int loses_pending(const struct ps_state *before, const struct ps_state *a
     const uint16_t irq = (uint16_t)((before->irq | irq_set) & ~after->irq & kept);
     const uint16_t nmi = (uint16_t)((before->nmi | nmi_set) & ~after->nmi & kept);
     const uint16_t trap = (uint16_t)((before->trap | trap_set) & ~after->trap & kept);
-    return (irq & ~(out.flags & PS_FLAG_INJECTED ? now : 0)) ||
-           (nmi & ~(out.flags & PS_FLAG_NMI ? now : 0)) ||
+    return (!chips && (irq & ~(out.flags & PS_FLAG_INJECTED ? now : 0) ||
+                       nmi & ~(out.flags & PS_FLAG_NMI ? now : 0))) ||
            (trap & ~(out.flags & PS_FLAG_USER ? 0 : now));
 }
 
@@ -111,7 +112,8 @@ unsigned ps_breaks_act(const struct ps_system *sys, const struct ps_world *befor
                        struct ps_outcome out)
 {
     unsigned broken = 0;
-    if (loses_pending(&before->vcpus[stepped], &after->vcpus[stepped], act, out))
+    if (loses_pending(&before->vcpus[stepped], &after->vcpus[stepped], act, out, !!sys->chips) ||
+        (sys->chips && ps_chips_lose(sys, before, after, stepped, act, out)))
         broken |= PS_BROKEN(NOTHING_LOST);
     if (is_infeasible(ps_policy_of(sys, stepped), &before->vcpus[stepped], out))
         broken |= PS_BROKEN(FEASIBLE);
@@ -138,6 +140,8 @@ int ps_is_idle(const struct ps_act *act, struct ps_outcome out)
 uint32_t ps_undelivered(const struct ps_system *sys, const struct ps_world *world)
 {
     uint32_t pending = 0;
+    if (sys->chips)
+        return ps_chips_undelivered(sys, world);
     for (unsigned vcpu = 0; vcpu < sys->n_vcpus; vcpu++) {
         const struct ps_state *s = &world->vcpus[vcpu];
         const uint32_t irq = s->irq & s->online & (uint32_t)~s->held;
@@ -152,6 +156,8 @@ uint32_t ps_delivered(const struct ps_system *sys, const struct ps_world *before
                       const struct ps_world *after, unsigned stepped, struct ps_outcome out)
 {
     uint32_t delivered = 0;
+    if (sys->chips)
+        return ps_chips_delivered(sys, before, after, out);
     if (out.flags & PS_FLAG_INJECTED)
         delivered = 1u << (stepped * sys->n_planes + (unsigned)out.now);
     if (sys->locks | sys->asks)

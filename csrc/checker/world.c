@@ -92,14 +92,16 @@ static void answer(const struct ps_system *sys, struct ps_world *world, unsigned
 /* A step of a vCPU, by its algorithm where there is one. Threads ask at once, and the first wrong
  * answer is noted. */
 static struct ps_outcome step_one(const struct ps_system *sys, struct ps_world *world,
-                                  unsigned vcpu, unsigned event, unsigned plane)
+                                  unsigned vcpu, unsigned event, unsigned plane, unsigned arg)
 {
     struct ps_algorithm algorithm = sys->algorithms[sys->lockstep ? vcpu : 0];
     struct ps_wrong_answer *noted = algorithm.wrong;
     struct ps_wrong_answer wrong;
     algorithm.wrong = &wrong;
-    const struct ps_outcome out = ps_step_with(ps_policy_of(sys, vcpu), &algorithm,
-                                               &world->vcpus[vcpu], event, plane);
+    const struct ps_outcome out =
+        sys->chips ? ps_chips_step(sys, world, vcpu, &algorithm, event, plane, arg)
+                   : ps_step_with(ps_policy_of(sys, vcpu), &algorithm, &world->vcpus[vcpu], event,
+                                  plane);
     if (out.fault == PS_NO_ANSWER && ps_fetch_add(sys->mistakes) == 0)
         *noted = wrong;
     return out;
@@ -112,6 +114,8 @@ unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
     unsigned vcpu = act->vcpu, event = act->kind;
     struct ps_state *s = &world->vcpus[vcpu];
     *stepped = vcpu;
+    if (sys->chips && !ps_chips_allow(sys, world, act))
+        return 0;
     if (event == PS_ACT_ANSWER) {
         plane = ps_default_pick(ps_policy_of(sys, vcpu), s);
         if (plane == PS_NO_PLANE)
@@ -128,12 +132,12 @@ unsigned ps_world_act_rare(const struct ps_system *sys, struct ps_world *world,
         vcpu = act->target;
         *stepped = vcpu;
         event = PS_EVENT_IRQ;
-    } else if (event >= PS_N_EVENTS) {
+    } else if (event >= PS_N_EVENTS && event < PS_N_ACTS) {
         memset(out, 0, sizeof *out);
         out->was = out->now = s->current;
         return act_on_lock(sys, world, act, plane);
     }
-    *out = step_one(sys, world, vcpu, event, plane);
+    *out = step_one(sys, world, vcpu, event, plane, act->target);
     if (out->fault == PS_NO_ANSWER)
         return 0;
     if (!sys->locks && !sys->asks)

@@ -4,11 +4,13 @@
  * Every change of a vCPU is a call of ps_step. Around it stands what lies between vCPUs: an
  * interrupt that a plane sends to the same plane of another vCPU, waiting for its answer or not,
  * and the TLB lock, which a plane holds against one plane below it, or all, on the other vCPUs
- * (Hyper-V TLFS, VsmVpSecureConfig: one for each lower VTL).
+ * (Hyper-V TLFS, VsmVpSecureConfig: one for each lower VTL). What planes with interrupt controllers
+ * have beside their 32 bytes is that of chips.h.
  */
 #ifndef PLANESCHED_WORLD_H
 #define PLANESCHED_WORLD_H
 
+#include "checker/chips.h"
 #include "core/step_with.h"
 #include "planesched/compiler.h"
 
@@ -19,10 +21,11 @@
 
 /* What is packed of a vCPU: its masks, then these. */
 enum {
-    PS_FIELD_LOCKS = PS_N_MASKS, PS_FIELD_WAITS, PS_FIELD_ASKS, PS_FIELD_TAIL, PS_N_FIELDS
+    PS_FIELD_LOCKS = PS_N_MASKS, PS_FIELD_WAITS, PS_FIELD_ASKS, PS_FIELD_CHIPS,
+    PS_FIELD_TAIL, PS_N_FIELDS
 };
 
-/* What may happen, beside the events of the rules. */
+/* What may happen, beside the events of the rules; with controllers also a ps_chip_event. */
 enum {
     PS_ACT_ANSWER = PS_N_EVENTS, /* userspace enters what the default scheduler picks (3.5) */
     PS_ACT_IPI,                  /* a plane sends an interrupt to itself on vCPU `target` */
@@ -40,9 +43,12 @@ enum {
 #define PS_OF_SELF 8u    /* the plane is the current one */
 #define PS_INSIDE 16u    /* a guest or userspace does it, not the world outside or the host */
 #define PS_WHEN_DONE 32u /* no plane below the current one has an event that could be delivered */
+#define PS_WHEN_MORE 64u /* the step before left more to take: it alone follows */
 
 struct ps_act {
-    uint8_t kind, vcpu, plane, target, how;
+    uint8_t kind, vcpu, plane;
+    uint8_t target; /* a vCPU; with controllers a vector, or the value of TPR */
+    uint8_t how;
     uint8_t by; /* 1 + the only plane that does it while it is current; 0: any */
 };
 
@@ -51,6 +57,7 @@ struct ps_world {
     uint16_t locks[PS_WORLD_VCPUS]; /* bit holder * n_planes + lower: a TLB lock */
     uint16_t waits[PS_WORLD_VCPUS]; /* planes that wait, for a lock to go or an answer to come */
     uint8_t asks[PS_WORLD_VCPUS];   /* who waits for an answer: plane * 8 + 1 + target; 0: none */
+    uint64_t chips[PS_WORLD_VCPUS]; /* the registers of controllers, packed (chips.c) */
 };
 
 #define PS_LOCK_PLANES 4u /* planes at most where there are TLB locks */
@@ -64,13 +71,16 @@ struct ps_system {
     int lockstep; /* two vCPUs, one a policy, and every act happens to both */
     int locks;    /* TLB locks are part of the state */
     int asks;     /* interrupts that wait for their answer are */
+    const struct ps_chip_set *chips; /* how controllers are set up; NULL: planes have none */
+    int beside; /* anything of a vCPU is packed beside its 32 bytes */
+    int rare;   /* every act is rare: around ps_step stands something more */
     unsigned words, vcpu_words;           /* 64-bit words of a packed world, and of one vCPU */
     uint8_t word[PS_N_FIELDS], shift[PS_N_FIELDS]; /* where each mask is packed */
     uint16_t planes;                      /* the planes that exist, as a mask */
 };
 
-/* How wide a packed field is: masks, locks, waits, asks; then current, as few bits as do, and
- * status. */
+/* How wide a packed field is: masks, locks, waits, asks, controllers; then current, as few bits as
+ * do, and status. */
 static inline unsigned ps_width(const struct ps_system *sys, unsigned field)
 {
     const unsigned n = sys->n_planes;
@@ -81,6 +91,8 @@ static inline unsigned ps_width(const struct ps_system *sys, unsigned field)
         return sys->locks || sys->asks ? n : 0u;
     case PS_FIELD_ASKS:
         return sys->asks ? 7u : 0u;
+    case PS_FIELD_CHIPS:
+        return sys->chips ? sys->chips->bits : 0u;
     case PS_FIELD_TAIL:
         return n > 4u ? 6u : 4u;
     default:
@@ -106,6 +118,8 @@ static inline int ps_system_layout(struct ps_system *sys)
     sys->words = sys->vcpu_words * sys->n_vcpus;
     sys->picks = sys->algorithms[0].pick || sys->algorithms[1].pick;
     sys->planes = (uint16_t)((1ul << sys->n_planes) - 1u);
+    sys->beside = sys->locks || sys->asks || sys->chips;
+    sys->rare = sys->beside || sys->picks;
     return sys->n_vcpus <= PS_WORLD_VCPUS && sys->words <= PS_KEY_WORDS &&
                    (!sys->locks || sys->n_planes <= PS_LOCK_PLANES)
                ? 0 : -1;
@@ -162,7 +176,7 @@ static inline int ps_can_happen(const struct ps_system *sys, const struct ps_wor
 /* Whether an act is one ps_step and nothing beside it. */
 static inline int ps_is_step(const struct ps_system *sys, const struct ps_act *act)
 {
-    return act->kind < PS_N_EVENTS && !(sys->locks | sys->asks | sys->picks);
+    return act->kind < PS_N_EVENTS && !sys->rare;
 }
 
 static inline unsigned ps_plane_of(const struct ps_state *s, const struct ps_act *act)

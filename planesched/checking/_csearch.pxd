@@ -2,7 +2,27 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from planesched.csched cimport ps_algorithm, ps_outcome, ps_policy, ps_state
+from planesched.csched cimport (
+    ps_algorithm, ps_apic, ps_chip_policy, ps_outcome, ps_policy, ps_state,
+)
+
+cdef extern from "checker/chips.h" nogil:
+    enum:
+        PS_CHIP_NAMED
+        PS_CHIP_TPRS
+
+    struct ps_chip_set:
+        ps_chip_policy policies[2]
+        uint8_t vectors[16][4]
+        uint8_t tprs[16][5]
+        int has_lines, owed
+        uint8_t n_vectors[16]
+        unsigned most_vectors, bits
+
+    int ps_chip_set_layout(ps_chip_set *chips, unsigned n_planes) noexcept
+    void ps_chips_read(
+        const ps_chip_set *chips, unsigned n_planes, unsigned side, uint64_t word, ps_apic *apics
+    ) noexcept
 
 cdef extern from "checker/search.h" nogil:
     enum:
@@ -35,6 +55,7 @@ cdef extern from "checker/search.h" nogil:
         PS_OF_SELF
         PS_INSIDE
         PS_WHEN_DONE
+        PS_WHEN_MORE
 
     struct ps_act:
         uint8_t kind, vcpu, plane, target, how, by
@@ -44,6 +65,7 @@ cdef extern from "checker/search.h" nogil:
         uint16_t locks[5]
         uint16_t waits[5]
         uint8_t asks[5]
+        uint64_t chips[5]
 
     struct ps_system:
         ps_policy policies[2]
@@ -51,6 +73,7 @@ cdef extern from "checker/search.h" nogil:
         uint32_t *mistakes
         unsigned n_vcpus, n_planes
         int lockstep, locks, asks
+        const ps_chip_set *chips
         unsigned words
         uint16_t planes
 

@@ -5,12 +5,13 @@ Longer than 300 lines because what an item means stands once, from its name to i
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Mistake, Words, unknown
-from ..events import Event, takes_plane
+from ..events import ChipEvent, Event, takes_plane
 from ..layouts import ACT
 from ..policy import Call, Direction, Idle, Policy, Rank
 from ..text import listed
@@ -21,6 +22,7 @@ from .search import (
     INSIDE,
     IPI,
     IPI_WAIT,
+    MORE,
     OPEN,
     RUNS,
     SELF,
@@ -30,10 +32,13 @@ from .search import (
     USER,
 )
 
+if TYPE_CHECKING:
+    from .vectors import Chips
+
 __all__ = ["KINDS", "Item", "acts_of", "assumed", "guest_os", "parse_events"]
 
 KINDS = {
-    **{int(event): event.name.lower() for event in Event},
+    **{int(event): event.name.lower() for event in (*Event, *ChipEvent)},
     ANSWER: "answer",
     IPI: "ipi",
     IPI_WAIT: "ipi_wait",
@@ -68,8 +73,11 @@ _HOW = {
             Event.VINA_ON,
             Event.VINA_OFF,
             Event.VINA_CLEAR,
+            *(each for each in ChipEvent if each.name not in ("LINE_UP", "LINE_DOWN")),
         )
     },
+    "line_up": (ChipEvent.LINE_UP, 0),
+    "line_down": (ChipEvent.LINE_DOWN, 0),
 }
 """Kind and manner of what guests and userspace do; all other events come from outside."""
 
@@ -78,6 +86,8 @@ _NAMES: dict[str, tuple[int, int]] = {
     **_HOW,
     "arrival": (Event.IRQ, 0),
 }
+_OF_CHIPS = frozenset(map(int, ChipEvent))
+_NAME_VECTORS = ("irq", "arrival", "line_up", "line_down", "empty", "eom")
 
 
 @dataclass(frozen=True)
@@ -96,16 +106,20 @@ class Item:
         only while no plane below it has an event that could be delivered.
     against : int or None
         Of a TLB lock: the one lower plane that it holds off.
+    vector : int or None
+        The one vector that it names, where planes have controllers; None: any.
     """
 
     name: str
     plane: int | None = None
     by: int | None = None
     against: int | None = None
+    vector: int | None = None
 
     def __str__(self) -> str:
         plane = "os" if self.plane == GUEST_OS else self.plane
         words = [self.name, *(str(n) for n in (plane, self.against) if n is not None)]
+        words += [f"{self.vector:#x}"] if self.vector is not None else []
         doer = {None: "", GUEST_OS: "os:"}.get(self.by, f"{self.by}:")
         return doer + " ".join(words)
 
@@ -187,13 +201,23 @@ def _items(word: str, *, alone: bool = True) -> list[Item]:
 def _item(word: str) -> Item:
     doer, colon, rest = word.rpartition(":")
     name, *numbers = rest.split() or [""]
+    vector = None
+    if name in _NAME_VECTORS and len(numbers) == 2:
+        vector = _vector(word, numbers.pop())
     bad = name not in _NAMES or len(numbers) > 1 + name.startswith("tlb")
     if bad or not all(map(_is_plane, numbers)) or (colon and not _is_plane(doer)):
         also = "one with a plane after it or 'PLANE:' before it"
         raise unknown("events", word, [*ALPHABETS, *_NAMES, also])
     plane, against = [*map(_plane, numbers), None, None][:2]
     by = _plane(doer) if colon else None
-    return _named(Item(name, plane, by, against))
+    return _named(Item(name, plane, by, against, vector))
+
+
+def _vector(word: str, text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise Mistake("events", word, "a plane and a vector, as 'irq 1 0x31'") from None
 
 
 def _is_plane(text: str) -> bool:
@@ -208,6 +232,8 @@ def _named(item: Item) -> Item:
     """Take a plane after what a guest does, and which names none, for the one that does it."""
     kind, how = _NAMES[item.name]
     by_guest = how & INSIDE and kind not in (Event.CALL, Event.ENTER, ANSWER)
+    if item.name in _NAME_VECTORS:
+        return item
     if item.plane is None or item.by is not None or not by_guest:
         return item
     return Item(item.name, None, item.plane, item.against)
@@ -229,14 +255,18 @@ def guest_os(policy: Policy, planes: int) -> list[int]:
 
 
 def acts_of(
-    items: Sequence[Item], policies: Sequence[Policy], planes: int, vcpus: int
+    items: Sequence[Item],
+    policies: Sequence[Policy],
+    planes: int,
+    vcpus: int,
+    chips: "Chips | None" = None,
 ) -> tuple[NDArray[np.void], bool, bool]:
     """Return the acts that an alphabet stands for; whether TLB locks, and answers, are among them.
 
     Raises
     ------
     Mistake
-        If an item names a plane that there is not, or needs a second vCPU.
+        If an item names a plane that there is not, or needs a second vCPU or a controller.
     """
     hands_over = any(policy.hands_over for policy in policies)
     rows: list[tuple[int, ...]] = []
@@ -248,10 +278,18 @@ def acts_of(
             raise Mistake("events", item.name, "vcpus=2 or more")
         doers = _doers(item, policies, planes)
         for plane in _named_planes(item, policies, planes):
-            rows += _rows(replace(item, plane=plane), doers, planes, vcpus, hands_over)
+            named = replace(item, plane=plane)
+            if chips is not None and (kind == Event.IRQ or kind in _OF_CHIPS):
+                rows += _vector_rows(named, doers, planes, chips)
+            elif item.vector is not None or kind in _OF_CHIPS:
+                raise Mistake("events", str(item), "vectors: without, planes have no controllers")
+            else:
+                rows += _rows(named, doers, planes, vcpus, hands_over)
     if not rows:
         expected = "one that can happen under this policy"
         raise Mistake("events", Words(listed(items)), expected)
+    if chips is not None:
+        rows.append((int(Event.RESCHED), 0, 0, 0, INSIDE | MORE, 0))  # what a note "more" asks for
     unique = dict.fromkeys(rows)
     kinds = {row[0] for row in unique}
     locks = not kinds.isdisjoint((TLB_LOCK, TLB_UNLOCK, TLB_FLUSH))
@@ -307,6 +345,21 @@ def _rows(
             for by in doers
         ]
     return rows
+
+
+def _vector_rows(
+    item: Item, doers: Sequence[int], planes: int, chips: "Chips"
+) -> list[tuple[int, ...]]:
+    """Return the acts of an item that a controller takes, one for each vector or value."""
+    kind, how = _NAMES[item.name]
+    if item.plane is not None and item.plane >= planes:
+        raise Mistake("events", str(item), f"a plane below planes={planes}")
+    return [
+        (int(kind), 0, plane, arg, how, who or by)
+        for plane, arg, who in chips.named(item)
+        for by in doers
+        if not who or by in (0, who)
+    ]
 
 
 def _lock_target(item: Item) -> int:

@@ -57,6 +57,8 @@ def further(
 def _missing(search: Search, state: int) -> str:
     many = len(search.states_of(state)) > 1
     words = []
+    if search.chips_of(state):
+        return _missing_vectors(search, state)
     for vcpu, plane in search.missing(state):
         if plane is None:
             words.append(f"vCPU {vcpu} waits for ever for a TLB lock or an answer")
@@ -64,6 +66,13 @@ def _missing(search: Search, state: int) -> str:
             where = f"plane {plane} of vCPU {vcpu}" if many else f"plane {plane}"
             words.append(f"the interrupt of {where} is never injected")
     return ", ".join(words)
+
+
+def _missing_vectors(search: Search, state: int) -> str:
+    """Name vectors that are never injected, or whose service never ends."""
+    never = "is in service for ever" if search.owed else "is never injected"
+    named = [f"vector {vector:#x} of plane {plane}" for plane, vector in search.missing(state)]
+    return ", ".join(f"{name} {never}" for name in named)
 
 
 def _livelock(search: Search, item: Property, policy: Policy, planes: int, state: int) -> Verdict:

@@ -16,6 +16,7 @@ from ..checks import plane_count, thread_count, vcpu_count, whole
 from ..core import VM
 from ..errors import Mistake, TypeMistake, Words
 from ..events import Event
+from ..irqchip import Controller
 from ..layouts import EVENT, STATE
 from ..policy import Policy
 from ..policytext import Given, Several, as_policies, as_policy
@@ -25,10 +26,11 @@ from .alphabets import ALPHABETS, DEFAULT
 from .answers import coverage_of, further, judge, verdict_of
 from .counterexample import Trace, TraceStep, make_trace
 from .cures import behaved, single_fields
-from .properties import PROPERTIES, UNAIDED, Predicate, Property, choose
+from .properties import EOI_OWED, PROPERTIES, Predicate, Property, choose
 from .report import Coverage, DiffReport, Matrix, Report, Verdict
 from .search import DELIVERY, INSIDE, MAX_VCPUS, SAME_CHOICE, Search
 from .threads import Progress, drive
+from .vectors import Chips, GivenVectors, as_chips, single_controllers, with_vectors
 
 __all__ = [
     "ALPHABETS",
@@ -68,6 +70,9 @@ def check(
     assume: str | Iterable[str] = (),
     every: bool = False,
     cure: bool = False,
+    vectors: GivenVectors | None = None,
+    tpr: bool = False,
+    controller: Controller | str | None = None,
     progress: _Watch = None,
 ) -> Report:
     """Search every state that can be reached, and say which properties hold in all of them.
@@ -100,7 +105,15 @@ def check(
     every : bool
         Whether to give, beside the first, one more way for each distinct last step and plane.
     cure : bool
-        Whether to look which single field of the policy makes each broken property hold.
+        Whether to look which single field of the policy, or of the controller, makes each broken
+        property hold.
+    vectors : str, iterable of int, or mapping of int to such, optional
+        Up to three vectors a plane, ``"0x31,0x51"`` or by plane: each then has an interrupt
+        controller, an ``irq`` brings one of them, and `eoi_owed` is asked too.
+    tpr : bool
+        Whether guests set TPR, to 0 and to the class of each of their vectors.
+    controller : Controller or str, optional
+        How the controllers are set up, as of `VM`.
     progress : callable, optional
         Called about ten times a second with a `Progress`.
 
@@ -126,11 +139,13 @@ def check(
     planes = plane_count(planes)
     policy = as_policy(policy, planes)
     items = assumed(parse_events(events), assume)
-    asked = _Asked(
-        policy, planes, vcpu_count(vcpus, MAX_VCPUS), _bound(max_states), thread_count(threads)
-    )
-    roots = _roots(policy, planes, vcpus, from_states)
-    chosen, predicates = choose(properties)
+    if vectors is not None:
+        items = with_vectors(items, events, tpr)
+    chips = as_chips(vectors, tpr, [controller], planes, items)
+    vcpus = vcpu_count(vcpus, MAX_VCPUS if chips is None else 1)
+    asked = _Asked(policy, planes, vcpus, _bound(max_states), thread_count(threads), chips)
+    roots = _roots(policy, planes, vcpus, from_states, chips)
+    chosen, predicates = choose(properties, vectors=chips is not None)
     report = _answer(asked, items, chosen, predicates, roots, every, progress)
     if report.coverage.interrupted:
         return report
@@ -153,6 +168,7 @@ class _Asked:
     vcpus: int
     most: int
     threads: int
+    chips: Chips | None = None
 
 
 def _answer(
@@ -164,18 +180,19 @@ def _answer(
     every: bool = False,
     progress: _Watch = None,
 ) -> Report:
-    """Search once; once more for `unaided`, in which calls help nobody."""
+    """Search once; once more for `unaided`, in which calls help nobody, and for `eoi_owed`."""
     policy, planes, vcpus = asked.policy, asked.planes, asked.vcpus
-    usual = [item for item in chosen if item.number != UNAIDED]
+    usual = [item for item in chosen if item.number >= 0]
     search = _made(asked, items, usual, roots)
     run = drive(search, asked.most, asked.threads, progress, early=not predicates)
     coverage = coverage_of(search, run)
     verdicts = {}
     for item in chosen:
         by, ran = search, run
-        if item.number == UNAIDED:
+        if item.number < 0:
+            owed = item.number == EOI_OWED
             item = replace(item, number=DELIVERY)
-            by = _made(asked, items, [item], roots, unaided=True)
+            by = _made(asked, items, [item], roots, unaided=not owed, owed=owed)
             ran = drive(by, asked.most, asked.threads, progress, early=False)
         verdict = verdict_of(by, item, policy, planes, ran)
         if every and verdict.holds is False:
@@ -187,7 +204,8 @@ def _answer(
             verdicts[name] = judge(search, name, predicate, policy, planes)
     except KeyboardInterrupt:
         coverage = replace(coverage, interrupted=True)
-    return Report(policy, planes, vcpus, tuple(map(str, items)), verdicts, coverage)
+    words = tuple(map(str, items))
+    return Report(policy, planes, vcpus, words, verdicts, coverage, asked.chips)
 
 
 def _made(
@@ -196,12 +214,16 @@ def _made(
     chosen: Sequence[Property],
     roots: NDArray[np.void] | None,
     unaided: bool = False,
+    owed: bool = False,
 ) -> Search:
-    acts, locks, asks = acts_of(items, [asked.policy], asked.planes, asked.vcpus)
+    chips = asked.chips
+    acts, locks, asks = acts_of(items, [asked.policy], asked.planes, asked.vcpus, chips)
     if unaided and not asked.policy.hands_over:
         acts["how"][acts["kind"] == Event.CALL] &= ~np.uint8(INSIDE)
     wanted = sum(1 << item.number for item in chosen)
-    search = Search([asked.policy], asked.planes, asked.vcpus, acts, wanted, locks, asks)
+    if chips is not None:
+        chips = replace(chips, owed=owed)
+    search = Search([asked.policy], asked.planes, asked.vcpus, acts, wanted, locks, asks, chips)
     for row in search.boot().reshape(1, -1) if roots is None else roots:
         search.add_root(row)
     return search
@@ -216,6 +238,8 @@ def _blame(
 ) -> None:
     """Say whose doing it is: a guest's, where it holds as long as all keep their own rules."""
     tame = behaved(items)
+    if asked.chips is not None and not any(item.name == "eoi" for item in items):
+        tame = (*tame, Item("eoi"))
     held: set[str] = set()
     if broken and tame != tuple(items):
         report = _answer(asked, tame, broken, {}, roots)
@@ -232,10 +256,17 @@ def _cure(
     roots: NDArray[np.void] | None,
     verdicts: dict[str, Verdict],
 ) -> None:
-    """Try every policy that differs in one field alone."""
+    """Try every policy, and every controller, that differs in one field alone."""
     found: dict[str, list[str]] = {item.name: [] for item in broken}
-    for change, policy in single_fields(asked.policy, asked.planes) if broken else ():
-        report = _answer(replace(asked, policy=policy), items, broken, {}, roots)
+    others = [
+        (change, replace(asked, policy=policy))
+        for change, policy in single_fields(asked.policy, asked.planes)
+    ]
+    if asked.chips is not None:
+        chips = single_controllers(asked.chips)
+        others += [(change, replace(asked, chips=setup)) for change, setup in chips]
+    for change, other in others if broken else ():
+        report = _answer(other, items, broken, {}, roots)
         for item in broken:
             if report.verdicts[item.name].holds:
                 found[item.name].append(change)
@@ -254,6 +285,9 @@ def diff(
     from_states: NDArray[np.void] | None = None,
     assume: str | Iterable[str] = (),
     labels: tuple[str, str] | None = None,
+    vectors: GivenVectors | None = None,
+    tpr: bool = False,
+    controller: Controller | str | Sequence[Controller | str] | None = None,
     progress: _Watch = None,
 ) -> DiffReport:
     """Find the shortest event sequence after which two policies do different things.
@@ -270,6 +304,10 @@ def diff(
         Where both begin; at boot, by default.
     labels : (str, str), optional
         What to call the two in the report; A and B by default.
+    vectors, tpr : optional
+        As of `check`.
+    controller : Controller or str, or two of them, optional
+        How the controllers of both are set up, or of each.
 
     Raises
     ------
@@ -285,8 +323,13 @@ def diff(
     planes = plane_count(planes)
     policies = (as_policy(first, planes, "first"), as_policy(second, planes, "second"))
     items = assumed(parse_events(events, "hostile"), assume)
-    acts, _, _ = acts_of(items, policies, planes, 1)
-    search = Search(policies, planes, 2, acts, 1 << SAME_CHOICE)
+    if vectors is not None:
+        items = with_vectors(items, events, tpr)
+    chips = as_chips(vectors, tpr, _both(controller), planes, items)
+    acts, _, _ = acts_of(items, policies, planes, 1, chips)
+    search = Search(policies, planes, 2, acts, 1 << SAME_CHOICE, chips=chips)
+    if chips is not None and from_states is not None:
+        raise _only_boot()
     for row in [search.boot()] if from_states is None else _pairs(policies, planes, from_states):
         search.add_root(row)
     run = drive(search, _bound(max_states), thread_count(threads), progress)
@@ -298,8 +341,22 @@ def diff(
     coverage = coverage_of(search, run)
     words = tuple(map(str, items))
     return DiffReport(
-        policies, planes, words, search.differing, trace, coverage, labels or ("A", "B")
+        policies, planes, words, search.differing, trace, coverage, labels or ("A", "B"), chips
     )
+
+
+def _both(
+    controller: Controller | str | Sequence[Controller | str] | None,
+) -> list[Controller | str | None]:
+    if controller is None or isinstance(controller, Controller | str):
+        return [controller]
+    if len(controller) != 2:
+        raise Mistake("controller", controller, "one, or two")
+    return [*controller]
+
+
+def _only_boot() -> Mistake:
+    return Mistake("from_states", Words("states, with vectors"), "boot: controllers are as there")
 
 
 def _pairs(
@@ -346,11 +403,17 @@ def _bound(max_states: int) -> int:
 
 
 def _roots(
-    policy: Policy, planes: int, vcpus: int, states: NDArray[np.void] | None
+    policy: Policy,
+    planes: int,
+    vcpus: int,
+    states: NDArray[np.void] | None,
+    chips: Chips | None = None,
 ) -> NDArray[np.void] | None:
     """Return where to begin, shape (n, vcpus), each state dispatched once; None: at boot."""
     if states is None:
         return None
+    if chips is not None:
+        raise _only_boot()
     if not isinstance(states, np.ndarray) or states.dtype != STATE:
         found = Words(f"a {type(states).__name__}")
         raise TypeMistake("from_states", found, "an ndarray of dtype STATE")

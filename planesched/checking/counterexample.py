@@ -1,8 +1,11 @@
-"""Counterexamples: the steps that lead to what goes wrong, as a table and as a case file."""
+"""Counterexamples: the steps that lead to what goes wrong, as a table and as a case file.
+
+Longer than 300 lines because each way out of a step is told alike here: as a row, and as a case.
+"""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,13 +13,18 @@ from numpy.typing import NDArray
 
 from ..checks import planes_of
 from ..core import Outcome
-from ..events import MASKS, Event, Flags, takes_plane
+from ..events import MASKS, ChipEvent, Event, Flags, Notes, takes_plane
+from ..irqchip import Chip, Controller, said_chips
 from ..policy import Policy
 from .alphabet import KINDS
 from .search import ANSWER, IPI, IPI_WAIT, TLB_LOCK, Search
 
 __all__ = ["Trace", "TraceStep", "make_trace", "said", "state_text", "table"]
 
+_CHIP_EVENTS = frozenset(map(int, ChipEvent))
+_WITH_ARG = (
+    ChipEvent.TPR, ChipEvent.LINE_UP, ChipEvent.LINE_DOWN, ChipEvent.EMPTY, ChipEvent.EOM
+)  # fmt: skip
 _SHOWN = (
     "runnable",
     "halted",
@@ -49,6 +57,8 @@ class TraceStep:
         All vCPUs after the step.
     waits : tuple of int
         For each vCPU the planes that wait for a TLB lock, as a mask.
+    chips : tuple of tuple of Chip
+        For each vCPU what the controllers of its planes hold; empty without controllers.
     """
 
     vcpu: int
@@ -57,6 +67,7 @@ class TraceStep:
     outcome: Outcome
     states: NDArray[np.void]
     waits: tuple[int, ...]
+    chips: tuple[tuple[Chip, ...], ...] = ()
 
     @property
     def did(self) -> str:
@@ -65,7 +76,8 @@ class TraceStep:
 
     def said(self, vcpu: int) -> str:
         """Return what it did on this vCPU and how that stands then, in a cell."""
-        return f"{_outcome(self.outcome)} -> {said(self.states[vcpu])}"
+        chips = f" {said_chips(self.chips[vcpu])}" if self.chips else ""
+        return f"{_outcome(self.outcome)} -> {said(self.states[vcpu])}{chips}"
 
     @property
     def is_event(self) -> bool:
@@ -87,6 +99,8 @@ class Trace:
         What happened.
     loop : int or None
         The step from which on everything repeats for ever, if it does.
+    controllers : tuple of Controller
+        How the planes' controllers are set up, one for each policy; empty without.
     """
 
     policies: tuple[Policy, ...]
@@ -94,6 +108,7 @@ class Trace:
     start: NDArray[np.void]
     steps: tuple[TraceStep, ...]
     loop: int | None = None
+    controllers: tuple[Controller, ...] = ()
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -109,6 +124,8 @@ class Trace:
         rows = [
             ["", *([""] if many else []), "", _runs(self.start[0]), "", state_text(self.start[0])]
         ]
+        head += ["controllers"] if self.controllers else []
+        rows[0] += [""] if self.controllers else []
         if many:
             rows = []
         for number, step in enumerate(self.steps, 1):
@@ -117,7 +134,8 @@ class Trace:
             row = [str(number), *([str(step.vcpu)] if many else []), event, _runs(state)]
             if step.waits[step.vcpu]:
                 row[-1] += ", waits"
-            rows.append([*row, _outcome(step.outcome), state_text(state)])
+            held = [said_chips(step.chips[step.vcpu])] if self.controllers else []
+            rows.append([*row, _outcome(step.outcome), state_text(state), *held])
         lines = table([head, *rows])
         if self.loop is not None:
             lines.append(
@@ -143,22 +161,42 @@ class Trace:
             if start["status"] & 1:
                 raise ValueError(f"vCPU {vcpu} begins in userspace: no case file can say that")
             policy = self.policies[vcpu % len(self.policies)]
-            preset, fields = conformance.nearest(policy, self.planes)
+            preset, changes = conformance.nearest(policy, self.planes)
+            controller = self._controller_of(vcpu)
+            given = ("irq", "masked") if controller is not None else ()
             found.append(
                 conformance.Case(
                     id=name if len(self.start) == 1 else f"{name}-{vcpu}",
                     title=title,
                     preset=preset,
-                    policy=fields,
+                    policy=changes,
                     planes=self.planes,
                     online=_planes(start["online"]),
                     current=int(start["current"]),
-                    masks={mask: _planes(start[mask]) for mask in MASKS[1:]},
+                    controller=controller,
+                    masks={m: _planes(start[m]) for m in MASKS[1:] if m not in given},
                     steps=tuple(_expected(start, steps, conformance)),
                     source=source,
                 )
             )
         return found
+
+    def _controller_of(self, vcpu: int) -> str | dict[str, Any] | None:
+        """Give the controllers of a vCPU as a case has them."""
+        if not self.controllers:
+            return None
+        setup = self.controllers[vcpu % len(self.controllers)]
+        named = {each.name: getattr(setup, each.name) for each in fields(setup)}
+        changed = {
+            each.name: named[each.name]
+            for each in fields(setup)
+            if named[each.name] != each.default
+        }
+        for name, value in changed.items():
+            if isinstance(value, Mapping):
+                raise ValueError(f"{name} is by plane: no case file can say that")
+            changed[name] = value if isinstance(value, str | int) else sorted(value)
+        return changed or "lapic"
 
     def save(self, path: str | os.PathLike[str], name: str, title: str = "") -> None:
         """Write the case file that ``planesched conform`` replays."""
@@ -178,23 +216,27 @@ def make_trace(
     """Give the steps to a state, and beyond it those of `acts`; `loop` counts from there."""
     root, path = search.path(state)
     steps = []
-    for vcpu, kind, plane, outcome, states, _, waits in search.replay(root, [*path, *acts]):
+    for row in search.replay(root, [*path, *acts]):
+        vcpu, kind, plane, arg, outcome, states, waits, chips = row
         policy = policies[vcpu % len(policies)]
         do, who = KINDS[kind], ""
         if kind in (IPI, IPI_WAIT):
             do, who = f"irq {plane}", "(sent by that plane of another vCPU)"
             if kind == IPI_WAIT:
                 who = "(sent by that plane of another vCPU, which waits for its answer)"
+        elif kind in _CHIP_EVENTS:
+            do = f"{do} {plane}" + (f" {arg:#x}" if kind in _WITH_ARG else "")
         elif kind >= TLB_LOCK:
             who = f"(plane {plane})"
         elif kind == ANSWER:
             who = f"(enter {plane})"
         elif takes_plane(Event(kind), call_takes_plane=policy.hands_over):
-            do = f"{do} {plane}"
-        steps.append(TraceStep(vcpu, do, who, outcome, states, tuple(waits)))
+            do = f"{do} {plane}" + (f" {arg:#x}" if chips and kind == Event.IRQ else "")
+        steps.append(TraceStep(vcpu, do, who, outcome, states, tuple(waits), chips))
     start = search.states_of(root)
     repeats = None if loop is None else len(path) + loop
-    return Trace(tuple(policies), planes, start, tuple(steps), repeats)
+    controllers = search.controllers[: len(policies)]
+    return Trace(tuple(policies), planes, start, tuple(steps), repeats, controllers)
 
 
 def _planes(mask: Any) -> list[int]:
@@ -218,9 +260,17 @@ def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[
             "not_flags": [str(f.name).lower() for f in Flags if not f & out.flags],
             **{mask: _planes(after[mask]) for mask in masks},
         }
+        if step.chips:
+            expect |= _expected_of_chips(out, step.chips[step.vcpu])
         rows.append(conformance.Step(step.do, expect))
         before = after
     return rows
+
+
+def _expected_of_chips(out: Outcome, chips: Sequence[Chip]) -> dict[str, Any]:
+    notes = [str(note.name).lower() for note in Notes if note & out.notes]
+    rows = {name: [list(getattr(chip, name)) for chip in chips] for name in ("irr", "isr")}
+    return {"vector": out.vector, "ended": out.ended, "notes": notes, **rows}
 
 
 def said(state: Any) -> str:
@@ -239,6 +289,8 @@ def _outcome(out: Outcome) -> str:
     words = [out.reason.name.lower()] if out.reason else []
     hidden = Flags.BLOCKED | Flags.USER
     words += [str(flag.name).lower() for flag in Flags if flag & out.flags & ~hidden]
+    words += [f"{name} {v:#x}" for name, v in (("ended", out.ended), ("took", out.vector)) if v]
+    words += [str(note.name).lower() for note in Notes if note & out.notes]
     return " ".join(words) or "-"
 
 

@@ -20,7 +20,7 @@ from .search import (
     WORK_CONSERVING,
 )
 
-__all__ = ["PROPERTIES", "UNAIDED", "Predicate", "Property", "choose"]
+__all__ = ["EOI_OWED", "PROPERTIES", "UNAIDED", "Predicate", "Property", "choose"]
 
 Predicate = Callable[[Any], Any]
 """Tells whether a state is good: given a record of dtype STATE, or an array of them, one a vCPU."""
@@ -42,6 +42,9 @@ class Property:
 
 UNAIDED = -1
 """Number of `unaided`: delivery once more, without the help of calls."""
+
+EOI_OWED = -2
+"""Number of `eoi_owed`: delivery, asked of what is in service."""
 
 _ALL = (
     Property(
@@ -120,6 +123,14 @@ _ALL = (
         usual=False,
     ),
     Property(
+        "eoi_owed",
+        EOI_OWED,
+        "With vectors: no vector stays in service for ever where the guest ends each.",
+        "isr(p, v) and online(p) and not held(p) => some steps by guests and userspace, the last "
+        "of which is the eoi that ends v at p",
+        usual=False,
+    ),
+    Property(
         "spurious",
         SPURIOUS,
         "No plane is entered for nothing: by an interrupt, a relay, a force or userspace, with "
@@ -148,18 +159,21 @@ def _split(properties: Iterable[str | Predicate]) -> Iterable[str | Predicate]:
 
 
 def choose(
-    properties: str | Iterable[str | Predicate] | None,
+    properties: str | Iterable[str | Predicate] | None, *, vectors: bool = False
 ) -> tuple[tuple[Property, ...], dict[str, Predicate]]:
     """Give the named properties, and the user's own predicates by name.
 
     Raises
     ------
     Mistake
-        If there is no such property, or two predicates have one name; a TypeError too if something
+        If there is no such property, none that can be asked (`eoi_owed`, alone, without vectors is
+        left out), or two predicates have one name; a TypeError too if something
         is neither a name nor callable.
     """
     if properties is None:
-        return tuple(item for item in _ALL if item.usual), {}
+        return tuple(
+            item for item in _ALL if item.usual or (vectors and item.number == EOI_OWED)
+        ), {}
     if isinstance(properties, str):
         properties = [properties]
     chosen: dict[str, Property] = {}
@@ -177,4 +191,8 @@ def choose(
             raise TypeMistake("properties", item, "a name or a predicate")
     if not chosen and not predicates:
         raise Mistake("properties", Words("none"), f"one or more, of {', '.join(PROPERTIES)}")
+    if not vectors and "eoi_owed" in chosen:
+        del chosen["eoi_owed"]
+        if not chosen:
+            raise Mistake("properties", "eoi_owed", "vectors with it: it asks what is in service")
     return tuple(chosen.values()), predicates

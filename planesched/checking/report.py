@@ -10,6 +10,7 @@ from typing import Any
 from ..policy import Policy
 from ..text import counted, fill, fitted, width
 from .counterexample import Trace, said, table
+from .vectors import Chips
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
 
@@ -142,6 +143,8 @@ class Report:
         By property, in the order in which they were asked.
     coverage : Coverage
         How much the search saw.
+    chips : Chips or None
+        The vectors, and how the controllers were set up, where planes had any.
     """
 
     policy: Policy
@@ -150,6 +153,7 @@ class Report:
     events: tuple[str, ...]
     verdicts: Mapping[str, Verdict]
     coverage: Coverage
+    chips: Chips | None = None
 
     @property
     def holds(self) -> bool | None:
@@ -174,7 +178,8 @@ class Report:
     def text(self) -> str:
         """The report as the command prints it."""
         vcpus, planes = counted(self.vcpus, "vCPU"), counted(self.planes, "plane")
-        head = f"{planes}, {vcpus}, events {', '.join(self.events)}"
+        vectors = f", {self.chips}" if self.chips is not None else ""
+        head = f"{planes}, {vcpus}, events {', '.join(self.events)}{vectors}"
         told = [verdict.text for verdict in self.verdicts.values()]
         return "\n".join([_wrapped([self.said, head, str(self.coverage)]), "", *told])
 
@@ -197,6 +202,7 @@ class Report:
             "planes": self.planes,
             "vcpus": self.vcpus,
             "events": list(self.events),
+            **({} if self.chips is None else {"vectors": self.chips.as_dict()}),
             "holds": self.holds,
             "verdicts": {name: _plain(verdict) for name, verdict in self.verdicts.items()},
             "coverage": self.coverage.as_dict(),
@@ -222,6 +228,7 @@ class DiffReport:
     trace: Trace | None
     coverage: Coverage
     labels: tuple[str, str] = ("A", "B")
+    chips: Chips | None = None
 
     @property
     def same(self) -> bool | None:
@@ -242,8 +249,11 @@ class DiffReport:
 
     @property
     def fields(self) -> dict[str, tuple[Any, Any]]:
-        """The policy fields that differ, with both values."""
+        """The fields of the policies, and of their controllers, that differ, with both values."""
         first, second = (policy.as_dict() for policy in self.policies)
+        if self.chips is not None:
+            one, other = self.chips.controllers
+            first, second = {**first, **vars(one)}, {**second, **vars(other)}
         return {key: (first[key], second[key]) for key in first if first[key] != second[key]}
 
     def __str__(self) -> str:
@@ -254,7 +264,8 @@ class DiffReport:
         """The report as the command prints it."""
         first, second = self.labels
         lines = [f"fields that differ ({first} | {second}): {self._differing() or 'none'}"]
-        lines += [f"events: {', '.join(self.events)}", str(self.coverage)]
+        lines += [f"events: {', '.join(self.events)}"]
+        lines += [*([] if self.chips is None else [str(self.chips)]), str(self.coverage)]
         if self.trace is None:
             return _wrapped([self.said, *lines])
         steps_shown = "\n".join("  " + line for line in self._columns())
@@ -296,6 +307,7 @@ class DiffReport:
             "policies": [policy.as_dict() for policy in self.policies],
             "planes": self.planes,
             "events": list(self.events),
+            **({} if self.chips is None else {"vectors": self.chips.as_dict()}),
             "same": self.same,
             "labels": list(self.labels),
             "differing": self.differing,

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 from ..core import Outcome
+from ..irqchip import Chip, Controller
 from ..policy import Policy
+from .vectors import Chips
 
 __all__ = ["KickSearch", "KickState", "Search"]
 
@@ -23,6 +25,9 @@ SAME_CHOICE: Final[int]
 MOST_FINDS: Final[int]
 IPI_WAIT: Final[int]
 DONE: Final[int]
+MORE: Final[int]
+MAX_NAMED: Final[int]
+MAX_TPRS: Final[int]
 DELIVERY: Final[int]
 PROGRESS: Final[int]
 N_LOCAL: Final[int]
@@ -50,7 +55,13 @@ class Search:
         wanted: int,
         locks: bool = False,
         asks: bool = False,
+        chips: Chips | None = None,
     ) -> None: ...
+    @property
+    def controllers(self) -> tuple[Controller, ...]: ...
+    @property
+    def owed(self) -> bool: ...
+    def chips_of(self, state: int) -> tuple[tuple[Chip, ...], ...]: ...
     def boot(self) -> NDArray[np.void]: ...
     def add_root(self, states: NDArray[np.void]) -> None: ...
     def crew(self, threads: int, most: int, early: bool) -> None: ...
@@ -89,7 +100,11 @@ class Search:
     def level(self, depth: int) -> list[int]: ...
     def replay(
         self, root: int, acts: Iterable[int]
-    ) -> list[tuple[int, int, int, Outcome, NDArray[np.void], list[int], list[int]]]: ...
+    ) -> list[
+        tuple[
+            int, int, int, int, Outcome, NDArray[np.void], list[int], tuple[tuple[Chip, ...], ...]
+        ]
+    ]: ...
 
 KICK_KINDS: Final[dict[str, int]]
 KICK_SELF: Final[int]

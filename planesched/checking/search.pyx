@@ -15,8 +15,10 @@ from libc.string cimport memcpy, memset
 from planesched._clayouts cimport hold_layouts, ps_checker_layouts
 from planesched.checking cimport _ckick as k
 from planesched.checking cimport _csearch as c
-from planesched.core cimport Outcome, Picker, fill_algorithm, fill_policy
-from planesched.csched cimport ps_boot, ps_outcome, ps_policy, ps_state
+from planesched.core cimport (
+    Outcome, Picker, chip_of, fill_algorithm, fill_chip_policy, fill_policy,
+)
+from planesched.csched cimport ps_apic, ps_boot, ps_outcome, ps_policy, ps_state
 
 from ..errors import Mistake
 from ..layouts import ACT, STATE
@@ -36,6 +38,8 @@ ANSWER, IPI, IPI_WAIT = c.PS_ACT_ANSWER, c.PS_ACT_IPI, c.PS_ACT_IPI_WAIT
 TLB_LOCK, TLB_UNLOCK, TLB_FLUSH = c.PS_ACT_LOCK, c.PS_ACT_UNLOCK, c.PS_ACT_FLUSH
 RUNS, USER, OPEN = c.PS_WHEN_RUNS, c.PS_WHEN_USER, c.PS_WHEN_OPEN
 SELF, INSIDE, DONE = c.PS_OF_SELF, c.PS_INSIDE, c.PS_WHEN_DONE
+MORE = c.PS_WHEN_MORE
+MAX_NAMED, MAX_TPRS = c.PS_CHIP_NAMED, c.PS_CHIP_TPRS
 MOST_FINDS = 64
 MAX_ACTS = c.PS_MAX_ACTS
 MAX_VCPUS = c.PS_WORLD_VCPUS
@@ -56,11 +60,15 @@ cdef class Search:
         The properties to look at, as bits.
     locks, asks : bool
         Whether TLB locks, and interrupts that wait for their answer, are part of the state.
+    chips : Chips, optional
+        How the planes' interrupt controllers are set up, where they have any; one vCPU then.
     """
 
     cdef c.ps_search *search
+    cdef c.ps_chip_set chips
     cdef object acts
     cdef list pickers
+    cdef readonly tuple controllers
 
     def __cinit__(self):
         self.search = <c.ps_search *>calloc(1, sizeof(c.ps_search))
@@ -73,10 +81,11 @@ cdef class Search:
             free(self.search)
 
     def __init__(self, policies, unsigned planes, unsigned vcpus, acts, unsigned wanted,
-                 bint locks=False, bint asks=False):
+                 bint locks=False, bint asks=False, chips=None):
         if self.acts is not None:
             raise ValueError("a search is made once")
         self.pickers = []
+        self.controllers = () if chips is None else chips.controllers
         cdef c.ps_system *system = &self.search.sys
         for i, policy in enumerate(policies):
             self.pickers.append(picker_for(&system.policies[i], policy))
@@ -87,6 +96,8 @@ cdef class Search:
         system.n_vcpus = vcpus
         system.locks = locks
         system.asks = asks
+        if chips is not None:
+            self.fill_chips(chips)
         if c.ps_system_layout(system):
             raise ValueError(
                 f"planes={planes}, vcpus={vcpus}: a state of {8 * system.words} packed bytes is "
@@ -97,6 +108,48 @@ cdef class Search:
             raise ValueError(f"{len(self.acts)} acts are not in 1..{c.PS_MAX_ACTS - 1}")
         if c.ps_search_open(self.search, self.c_acts(), <unsigned>len(self.acts), wanted):
             raise MemoryError("no memory for a search")
+
+    cdef int fill_chips(self, chips) except -1:
+        """Set the controllers up."""
+        cdef unsigned planes = self.search.sys.n_planes
+        memset(&self.chips, 0, sizeof(self.chips))
+        for side in range(2):
+            fill_chip_policy(&self.chips.policies[side], chips.controllers[side])
+        for plane in range(planes):
+            for i, vector in enumerate(chips.vectors[plane]):
+                self.chips.vectors[plane][i] = vector
+            for i, value in enumerate(chips.tprs[plane]):
+                self.chips.tprs[plane][i] = value
+        self.chips.has_lines = chips.lines
+        self.chips.owed = chips.owed
+        if c.ps_chip_set_layout(&self.chips, planes):
+            raise Mistake(
+                "vectors", chips, f"fewer for planes={planes}: a search packs 62 bits of them"
+            )
+        self.search.sys.chips = &self.chips
+        return 0
+
+    @property
+    def owed(self):
+        """Whether `delivery` asks after what is in service."""
+        return bool(self.chips.owed)
+
+    def chips_of(self, uint32_t state):
+        """Give what the controllers of each vCPU of a state hold: (), without controllers."""
+        cdef c.ps_world world
+        c.ps_search_world(self.search, state, &world)
+        return self.read_chips(&world)
+
+    cdef tuple read_chips(self, const c.ps_world *world):
+        cdef ps_apic apics[16]
+        cdef unsigned planes = self.search.sys.n_planes, side
+        out = []
+        for vcpu in range(self.search.sys.n_vcpus if self.search.sys.chips is not NULL else 0):
+            side = vcpu if self.search.sys.lockstep else 0
+            c.ps_chips_read(&self.chips, planes, side, world.chips[vcpu], apics)
+            chip = [chip_of(&self.chips.policies[side], &apics[p], p) for p in range(planes)]
+            out.append(tuple(chip))
+        return tuple(out)
 
     cdef const c.ps_act *c_acts(self):
         return <const c.ps_act *><size_t>self.acts.ctypes.data
@@ -228,8 +281,14 @@ cdef class Search:
         return bool(c.ps_search_stuck(self.search, state))
 
     def missing(self, uint32_t state):
-        """Give what is never delivered from a state: (vCPU, plane), plane None for a lock."""
+        """Give what is never delivered from a state: (vCPU, plane), plane None for a lock.
+
+        With controllers it is (plane, vector).
+        """
         cdef uint32_t bits = c.ps_search_missing(self.search, state)
+        if self.search.sys.chips is not NULL:
+            named = [divmod(i, self.chips.most_vectors) for i in range(30) if bits >> i & 1]
+            return [(plane, int(self.chips.vectors[plane][i])) for plane, i in named]
         planes, vcpus = self.search.sys.n_planes, self.search.sys.n_vcpus
         pairs = [divmod(i, planes) for i in range(planes * vcpus) if bits >> i & 1]
         waits = [v for v in range(vcpus) if bits >> (planes * vcpus + v) & 1]
@@ -280,8 +339,9 @@ cdef class Search:
         Returns
         -------
         list of tuple
-            vCPU, kind, plane, Outcome, states, locks, waits. The kind is an event's number, or
-            beyond those of the rules; the plane is the one that the act came to name.
+            vCPU, kind, plane, arg, Outcome, states, waits, chips. The kind is an event's number,
+            or beyond those of the rules; the plane is the one that the act came to name; arg is a
+            vector or the value of TPR, where there are controllers.
         """
         cdef c.ps_world world
         cdef ps_outcome out
@@ -307,11 +367,10 @@ cdef class Search:
                     plane = out.now
                 outcome = Outcome.__new__(Outcome)
                 outcome.c = out
-                locks = [int(world.locks[i]) for i in range(self.search.sys.n_vcpus)]
                 waits = [int(world.waits[i]) for i in range(self.search.sys.n_vcpus)]
                 rows.append((
-                    int(stepped), int(act.kind), int(plane), outcome, self.unpacked(&world),
-                    locks, waits,
+                    int(stepped), int(act.kind), int(plane), int(act.target), outcome,
+                    self.unpacked(&world), waits, self.read_chips(&world),
                 ))
         return rows
 

@@ -94,6 +94,15 @@ def add_search(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None:
         metavar="only=PLANE:EVENT",
         help="an event that one plane alone does, as only=0:halt; repeatable",
     )
+    parser.add_argument(
+        "--vectors", metavar="LIST",
+        help="give each plane an interrupt controller, and these vectors, as 0x31,0x51",
+    )  # fmt: skip
+    parser.add_argument("--tpr", action="store_true", help="with vectors: guests set TPR")
+    parser.add_argument(
+        "--controller", metavar="SETUP", action="append",
+        help="how the controllers are set up, as lapic:mask_by=tpr; of diff, each by its own",
+    )  # fmt: skip
     add_start(parser)
     parser.add_argument(
         "--max-states", type=count, default=MAX_STATES, metavar="N",
@@ -127,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
     for option in ("save", "explain"):
         if getattr(args, option) and args.matrix:
             raise Mistake(f"--{option}", Words("with --matrix"), "one policy")
+    check_explain(args)
     with called("POLICY"):
         found = as_policies(args.policy or list(presets()), args.planes)
     policies = {
@@ -140,6 +150,9 @@ def run(args: argparse.Namespace) -> int:
         "assume": args.assume,
         "every": args.all,
         "cure": args.cure,
+        "vectors": args.vectors,
+        "tpr": args.tpr,
+        "controller": _one_controller(args.controller),
     }
     if args.start is not None:
         if args.matrix:
@@ -198,6 +211,18 @@ def print_search(
         for number, step, why in found:
             on = f" on vCPU {step.vcpu}" if len(step.states) > 1 else ""
             print(f"\n{name}, step {number}{on}:\n\n{why}")
+
+
+def check_explain(args: argparse.Namespace) -> None:
+    """Raise Mistake where steps would be explained that controllers have a part in."""
+    if args.explain and args.vectors:
+        raise Mistake("--explain", Words("with --vectors"), "a vCPU of 32 bytes alone")
+
+
+def _one_controller(given: list[str] | None) -> str | None:
+    if given is not None and len(given) > 1:
+        raise Mistake("--controller", Words(" and ".join(given)), "one")
+    return None if given is None else given[0]
 
 
 @contextmanager

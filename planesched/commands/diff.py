@@ -4,9 +4,9 @@ import argparse
 
 from ..checking import diff
 from ..checking.start import start_state
-from ..errors import Mistake
+from ..errors import Mistake, Words
 from ..policytext import as_policy, with_settings
-from .check import add_search, print_search, watching
+from .check import add_search, check_explain, print_search, watching
 from .options import called
 from .out import add_report, check_drawings, write_report
 
@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, and print where the policies differ."""
     check_drawings(None, report=args.report)
-    if args.second is None and not args.settings:
+    check_explain(args)
+    controllers = args.controller or []
+    if len(controllers) > 2:
+        raise Mistake("--controller", Words(" and ".join(controllers)), "one, or two")
+    if args.second is None and not args.settings and len(set(controllers)) < 2:
         raise Mistake("POLICY", args.first, "a second one, or --set with what is to differ")
     with called("POLICY"):
         first = as_policy(args.first, args.planes)
@@ -53,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
             assume=args.assume,
             from_states=start,
             labels=_labels(args),
+            vectors=args.vectors,
+            tpr=args.tpr,
+            controller=controllers[0] if len(controllers) == 1 else controllers or None,
             **told,
         )
     traces = {"where they differ": report.trace} if args.explain else {}
@@ -65,4 +72,7 @@ def _labels(args: argparse.Namespace) -> tuple[str, str]:
     """Call each policy what was typed for it."""
     changed = ",".join(args.settings)
     second = args.second or args.first
-    return args.first, f"{second}:{changed}" if changed else second
+    labels = args.first, f"{second}:{changed}" if changed else second
+    if labels[0] == labels[1] and args.controller:
+        return args.controller[0], args.controller[-1]
+    return labels

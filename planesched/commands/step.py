@@ -14,7 +14,7 @@ from ..errors import Mistake, Words
 from ..events import ChipEvent, Event, Flags, Notes
 from ..explaining import Explanation, answered, explain
 from ..explaining.terms import meaning
-from ..irqchip import as_controller
+from ..irqchip import as_controller, said_chips
 from ..policytext import as_policy, with_settings
 from ..text import table
 from .check import add_start
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     vcpu = vm.vcpus[0]
     boot = _now(vcpu)
     reads = None if controller is None else partial(read_chip_event, policy, args.planes)
-    steps = []
+    steps, held = [], []
     for number, text in enumerate(args.events, 1):
         before = vcpu.state.copy()
         step = _step(vcpu, number, text, reads)
@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
             explanation = _explained(vm, before, text.split(), step)
             step["explanation"] = explanation.as_dict()
         if controller is not None:
-            step["controllers"] = [asdict(vcpu.chip(plane)) for plane in range(args.planes)]
+            chips = [vcpu.chip(plane) for plane in range(args.planes)]
+            held.append(said_chips(chips))
+            step["controllers"] = [asdict(chip) for chip in chips]
         steps.append(step)
     if args.json:
         print(json.dumps(steps, indent=2))
@@ -92,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     rows = [[first, "", "", "", boot], *map(_row, steps)]
     if controller is not None:
         header.append("its controllers")
-        rows = [[*row, *cell] for row, cell in zip(rows, [[""], *map(_chips, steps)], strict=True)]
+        rows = [[*row, cell] for row, cell in zip(rows, ["", *held], strict=True)]
     print(table(header, rows))
     met = {step["fault"] for step in steps if step["fault"] != "none"}
     for fault in sorted(met):
@@ -202,20 +204,3 @@ def _row(step: dict[str, Any]) -> list[str]:
         ", ".join([*fault, *step["flags"], *step.get("notes", ())]),
         step["vcpu"],
     ]
-
-
-def _chips(step: dict[str, Any]) -> list[str]:
-    """Say what the controllers hold, of each plane what is not as after reset."""
-    told = []
-    for plane, chip in enumerate(step["controllers"]):
-        words = [
-            f"{name} {','.join(f'{vector:#x}' for vector in chip[name])}"
-            for name in ("irr", "isr", "lines", "slots", "queued")
-            if chip[name]
-        ]
-        words += [f"{name} {chip[name]:#x}" for name in ("tpr", "ppr") if chip[name]]
-        words += ["off"] * (not chip["enabled"]) + ["nmi"] * chip["nmi"]
-        words += ["nmi kept"] * chip["nmi_kept"]
-        if words:
-            told.append(f"{plane}: {' '.join(words)}")
-    return ["; ".join(told)]

@@ -45,6 +45,7 @@ _PROPERTIES = {
     "forced": "kvm_planes:force=none --property forced --events host,guest",
     "unaided": "kvm_planes --property unaided",
     "spurious": "vsm_relay --planes 3 --property spurious",
+    "eoi_owed": 'vsm --property eoi_owed --vectors 0x31 --events "irq,return,-eoi"',
     "settles": "kvm_user --property settles --events guest,+answer",
 }
 """Searches, for `check`; where the property holds everywhere, one that says so."""

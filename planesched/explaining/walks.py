@@ -23,7 +23,12 @@ def explained(
         A counterexample, or the way to where two policies differ.
     labels : sequence of str
         What the policies are called.
+
+    Of planes with interrupt controllers no step is explained: what these do is no part of the
+    rules that an explanation walks through.
     """
+    if trace.controllers:
+        return
     states = trace.start
     for number, step in enumerate(trace.steps, 1):
         before, states = states[step.vcpu], step.states
