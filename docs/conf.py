@@ -1,10 +1,16 @@
 """What Sphinx is told; `make docs` gives it the pages that docs/making has gathered and written."""
 
+import sys
+from pathlib import Path
+
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
 import planesched
+
+sys.path.insert(0, str(Path(__file__).parent / "making"))
+from stubs import signature
 
 project = "planesched"
 author = "The planesched developers"
@@ -38,6 +44,12 @@ def link_public_names(app: Sphinx, page: nodes.document) -> None:
             link.replace_self(link.children)
 
 
+def typed(app: Sphinx, what: str, name: str, value: object, *rest: object) -> object:
+    """Give a compiled name the signature of its stub."""
+    return signature(value)
+
+
 def setup(app: Sphinx) -> None:
-    """Look at every page that was read."""
+    """Look at every page that was read, and at every signature."""
+    app.connect("autodoc-process-signature", typed)
     app.connect("doctree-read", link_public_names)

@@ -217,8 +217,8 @@ def documents() -> str:
 
 Made by running the commands. Every document begins with `schema`, whose number changes when a key
 goes or changes its meaning, `command`, which makes it again, and `version`; `step`, `policies` and
-`scenarios` print lists. Times are whole nanoseconds (`_ns`), rates a second (`_hz`); what is not known is null.
-Below, of what repeats one is shown.
+`scenarios` print lists. Times are whole nanoseconds (`_ns`), rates a second (`_hz`); what is not
+known is null. Below, of what repeats one is shown.
 
 {parts}"""
 
