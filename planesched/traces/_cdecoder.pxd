@@ -1,10 +1,11 @@
 # The decoder of csrc/traces, for the drivers inside this package only.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "traces/record.h" nogil:
     struct ps_trace_record:
-        pass
+        int64_t time_ns
+        uint32_t vcpu
 
 cdef extern from "traces/formats.h" nogil:
     enum ps_trace_format:
@@ -95,3 +96,44 @@ cdef extern from "traces/decoder.h" nogil:
     void ps_trace_count(ps_trace *trace)
     void ps_trace_settle(ps_trace *trace, int of_vm)
     void ps_trace_forget_names(ps_trace *trace)
+
+cdef extern from "planesched/engine.h" nogil:
+    struct ps_job:
+        pass
+
+cdef extern from "planesched/figures.h" nogil:
+    struct ps_wide:
+        uint64_t lo, hi
+
+cdef extern from "traces/jobs.h" nogil:
+    enum ps_trace_need:
+        PS_NEEDS_NOTHING
+        PS_NEEDS_VCPU
+        PS_NEEDS_ROOM
+
+    struct ps_trace_vcpu:
+        uint32_t id
+        uint64_t seen[4]
+
+    struct ps_trace_jobs:
+        int64_t released, next
+        ps_trace_vcpu *vcpus
+        uint32_t n_vcpus
+        int64_t service_ns[1]
+        int64_t look_ahead, base_ns
+        int injected
+        uint64_t arrivals, wakes, cuts
+        ps_wide busy_ns
+
+    int ps_trace_jobs_open(ps_trace_jobs *jobs)
+    void ps_trace_jobs_close(ps_trace_jobs *jobs)
+    int ps_trace_jobs_add(ps_trace_jobs *jobs, uint32_t id, const uint8_t *table)
+    int ps_trace_jobs_grow(ps_trace_jobs *jobs)
+    ps_trace_need ps_trace_jobs_take(
+        ps_trace_jobs *jobs, const ps_trace_record *records, uint64_t n, uint64_t *taken
+    )
+    ps_trace_need ps_trace_jobs_end(ps_trace_jobs *jobs, int64_t end_ns)
+    int64_t ps_trace_jobs_settle(ps_trace_jobs *jobs, int64_t now_ns)
+    uint64_t ps_trace_jobs_ready(const ps_trace_jobs *jobs)
+    void ps_trace_jobs_give(ps_trace_jobs *jobs, ps_job *out)
+    int ps_trace_jobs_sort(ps_job *jobs, uint64_t n)

@@ -66,6 +66,8 @@ class Records:
         carries = np.isin(kinds, (Kind.ARRIVAL, Kind.POSTED, Kind.INJECT, Kind.REINJECT))
         bad = (vectors > 255) | (vectors < np.where(carries, 0, -1))
         self._refuse(bad, "vector", vectors, "0 to 255, or -1 where there is none")
+        waits = chunk["arg"]
+        self._refuse((kinds == Kind.WAKEUP) & (waits < 0), "arg", waits, "a wait of 0 ns or more")
         if not self._read:
             self.first_ns = int(times[0])
         self.last_ns = int(times[-1])

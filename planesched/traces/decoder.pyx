@@ -1,4 +1,4 @@
-"""From the text of a trace to records, a block at a time; C does it (csrc/traces/decoder.h).
+"""From the text of a trace to records, and from these to jobs; C does it (csrc/traces).
 
 What C does not decide alone is left to the reader: lines that are no events, malformed ones.
 """
@@ -7,16 +7,16 @@ from collections import namedtuple
 
 import numpy as np
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from planesched._clayouts cimport hold_layouts, ps_number, ps_trace_layouts, ps_trace_numbers
 from planesched.traces cimport _cdecoder as c
 
 from ..errors import Mistake
-from ..layouts import hold_numbers
+from ..layouts import JOB, hold_numbers
 from .record import RECORD, Kind
 
-__all__ = ["Decoder", "Found", "match"]
+__all__ = ["Decoder", "Found", "JobMaker", "match", "sort_jobs"]
 
 END, FULL = c.PS_STOPPED_END, c.PS_STOPPED_FULL
 LINE, TIME = c.PS_STOPPED_LINE, c.PS_STOPPED_TIME
@@ -253,3 +253,6 @@ cdef class Decoder:
     def shown(self):
         """What the lines show of the kernel's age."""
         return [text for bit, text in _SHOWN if self.trace.shown & bit]
+
+
+include "jobmaker.pxi"

@@ -14,31 +14,26 @@ Where there is none (another plane's vector, a PV kick or SIPI ended the halt, o
 when it was first seen), a job with source `WAKE` at the begin of the busy period brings the work.
 So the base plane's jobs last as long, in sum, as the vCPUs were busy, to the nanosecond.
 
-Longer than 300 lines because a third of it is what the public calls promise.
+The rules are csrc/traces/jobs.c.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Mistake, unknown
-from ..layouts import JOB
+from ..text import MAX_NS
 from .arrays import Records
+from .decoder import JobMaker, sort_jobs
 from .evidence import Arrivals
 from .planemap import PlaneMap
 from .reader import Reader
-from .record import NO_VCPU, Kind
-from .vcpu import VCPU, Job, State
 
 __all__ = ["WAKE", "JobStream", "jobs", "resolve"]
 
 WAKE = 256
 """The source of a job that no vector brought."""
-
-_BASE = 0
-_Record = tuple[int, int, int, int, int, int, int]
 
 
 def jobs(
@@ -94,6 +89,8 @@ class JobStream:
         Busy periods that were cut because more than `look_ahead` jobs were held.
     busy_ns : int
         How long the vCPUs were busy, in sum.
+    n_held : int
+        Jobs that are held back.
     """
 
     def __init__(
@@ -111,175 +108,46 @@ class JobStream:
             raise Mistake("arrivals", arrivals, "accepted or injected")
         self.reader = reader
         self.plane_map = plane_map
-        self._ran = False
-        self._injected = arrivals == "injected"
-        self.arrivals = self.wakes = self.cuts = self.busy_ns = 0
-        self._service = _service_times(plane_map, service)
-        self._look_ahead = look_ahead
-        self._until = 0
-        self._held: deque[Job] = deque()
-        self._ready: list[tuple[int, int, int, int, int, int]] = []
-        self._vcpus: dict[int, VCPU] = {}
-        # Wake-ups of threads whose vCPU only their next entry will tell.
-        self._unknown: dict[int, Job] = {}
+        times = _service_times(plane_map, service)
+        self._maker = JobMaker(times, min(look_ahead, MAX_NS), arrivals == "injected")
+
+    @property
+    def arrivals(self) -> int:
+        """Jobs that a vector brought."""
+        return self._maker.arrivals
+
+    @property
+    def wakes(self) -> int:
+        """Busy periods that no arrival for the base plane began."""
+        return self._maker.wakes
+
+    @property
+    def cuts(self) -> int:
+        """Busy periods that were cut because too many jobs were held."""
+        return self._maker.cuts
+
+    @property
+    def busy_ns(self) -> int:
+        """How long the vCPUs were busy, in sum."""
+        return self._maker.busy_ns
+
+    @property
+    def n_held(self) -> int:
+        """Jobs that are held back."""
+        return self._maker.n_held
 
     def seen(self) -> dict[int, set[int]]:
         """Give, by vCPU, the vectors that came so far."""
-        return {vcpu.id: vcpu.seen for vcpu in self._vcpus.values()}
+        return self._maker.seen()
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.void], int]]:
-        now = 0
+        maker, table = self._maker, self.plane_map.table
         for chunk in self.reader:
-            chunk["time_ns"] -= self.reader.first_ns
-            for record in chunk.tolist():
-                self._take(record)
-                if len(self._held) > self._look_ahead:
-                    self._make_room(record[0])
-            now = int(chunk["time_ns"][-1])
-            yield self._give(self._watermark(now))
+            until = maker.take(chunk, self.reader.first_ns, table)
+            yield maker.give(), until
         end = self.reader.last_ns - self.reader.first_ns
-        for vcpu in self._vcpus.values():
-            # Where no vCPU was ever seen to run, it is not known that a woken one did.
-            if vcpu.state is State.WOKEN and self._ran:
-                self._run(vcpu, end)
-            if vcpu.state is State.BUSY:
-                self._close(vcpu, end)
-        yield self._give(end + 1)
-
-    def _take(self, record: _Record) -> None:
-        now, wait, thread, vcpu_id, vector, kind, _ = record
-        if vcpu_id == NO_VCPU:
-            if kind == Kind.WAKEUP:
-                self._unknown[thread] = self._placeholder(now, vcpu_id)
-            return
-        vcpu = self._vcpus.get(vcpu_id)
-        if vcpu is None:
-            vcpu = self._vcpus[vcpu_id] = VCPU(vcpu_id, self.plane_map.table(vcpu_id))
-        if kind in (Kind.ARRIVAL, Kind.POSTED):
-            if not self._injected:
-                self._arrive(vcpu, now, vector, kind)
-        elif kind in (Kind.INJECT, Kind.REINJECT):
-            if not self._injected:
-                vcpu.pending.pop(vector, None)
-            elif kind == Kind.INJECT:
-                # What arrives so is never left pending.
-                self._arrive(vcpu, now, vector, Kind.POSTED)
-        elif kind == Kind.HALT:
-            self._halt(vcpu, now)
-        elif kind == Kind.WAKEUP:
-            self._wakeup(vcpu, now, wait)
-        elif kind == Kind.RUN:
-            if self._unknown:
-                self._recognise(vcpu, thread)
-            self._run(vcpu, now)
-
-    def _arrive(self, vcpu: VCPU, now: int, vector: int, kind: int) -> None:
-        plane = vcpu.table[vector]
-        job = Job(now, self._service[plane], vcpu.id, vector, plane)
-        self._held.append(job)
-        self.arrivals += 1
-        vcpu.seen.add(vector)
-        if plane != _BASE:
-            return
-        if vcpu.first is None and vcpu.state is not State.BUSY:
-            vcpu.first = job
-        if kind == Kind.ARRIVAL:
-            vcpu.pending.setdefault(vector, job)
-
-    def _halt(self, vcpu: VCPU, now: int) -> None:
-        # A wake-up and then HLT again: the entry between them was lost.
-        if vcpu.state is State.WOKEN:
-            self._run(vcpu, now)
-        if vcpu.state is State.BUSY:
-            self._close(vcpu, now)
-        vcpu.state = State.HALTED
-        vcpu.rest(self._until)
-
-    def _wakeup(self, vcpu: VCPU, now: int, wait: int) -> None:
-        # A halt that no line told of (the line was lost, or the vCPU waited for its SIPI) began
-        # when the wait did. A second wake-up without an entry between: the first was for nothing.
-        if vcpu.state is State.BUSY:
-            self._close(vcpu, max(vcpu.begin, now - wait))
-            vcpu.rest(self._until)
-        vcpu.state = State.WOKEN
-        vcpu.begin = now
-        vcpu.wake = self._placeholder(now, vcpu.id)
-
-    def _recognise(self, vcpu: VCPU, thread: int) -> None:
-        wake = self._unknown.pop(thread, None)
-        if wake is not None and vcpu.state is State.UNSEEN:
-            wake.vcpu = vcpu.id
-            vcpu.state, vcpu.begin, vcpu.wake = State.WOKEN, wake.time, wake
-
-    def _run(self, vcpu: VCPU, now: int) -> None:
-        if vcpu.state is State.BUSY:
-            return
-        self._ran = True
-        carrier = None
-        if vcpu.state is State.WOKEN:
-            carrier = vcpu.first or vcpu.left
-        elif vcpu.state is State.HALTED:
-            carrier = vcpu.left or vcpu.first
-        if vcpu.state is not State.WOKEN:
-            vcpu.begin = now
-        if carrier is None:
-            carrier = vcpu.wake or self._placeholder(now, vcpu.id)
-            carrier.live = True
-            self.wakes += 1
-        vcpu.state, vcpu.carrier = State.BUSY, carrier
-        vcpu.first = vcpu.left = vcpu.wake = None
-
-    def _close(self, vcpu: VCPU, now: int) -> None:
-        assert vcpu.carrier is not None
-        vcpu.carrier.service += now - vcpu.begin
-        self.busy_ns += now - vcpu.begin
-        vcpu.carrier = None
-
-    def _placeholder(self, now: int, vcpu: int) -> Job:
-        """Hold a place for a `WAKE` job, so that what is held stays sorted by time."""
-        job = Job(now, 0, vcpu, WAKE, _BASE)
-        job.live = False
-        self._held.append(job)
-        return job
-
-    def _make_room(self, now: int) -> None:
-        self._release(self._watermark(now))
-        if len(self._held) > self._look_ahead:
-            self._cut(now)
-            self._release(now)
-
-    def _cut(self, now: int) -> None:
-        """Settle every job before `now`, so that all of them may be given out."""
-        self._unknown.clear()
-        for vcpu in self._vcpus.values():
-            if vcpu.wake is not None and vcpu.wake.time < now:
-                vcpu.wake = self._placeholder(now, vcpu.id)
-            if vcpu.carrier is not None and vcpu.carrier.time < now:
-                self._close(vcpu, now)
-                vcpu.carrier = self._placeholder(now, vcpu.id)
-                vcpu.carrier.live = True
-                vcpu.begin = now
-                self.cuts += 1
-            vcpu.first = vcpu.left = None
-            vcpu.pending.clear()
-
-    def _watermark(self, now: int) -> int:
-        holds = (vcpu.holds() for vcpu in self._vcpus.values())
-        unknown = (job.time for job in self._unknown.values())
-        return min((now, *(time for time in holds if time is not None), *unknown))
-
-    def _release(self, until: int) -> None:
-        while self._held and self._held[0].time < until:
-            job = self._held.popleft()
-            if job.live:
-                self._ready.append(job.row())
-        self._until = until
-
-    def _give(self, until: int) -> tuple[NDArray[np.void], int]:
-        self._release(until)
-        rows = np.array(self._ready, dtype=JOB)
-        self._ready.clear()
-        return _sorted(rows), until
+        maker.end(end)
+        yield maker.give(), end + 1
 
 
 def resolve(jobs: NDArray[np.void], planes: NDArray[np.uint8]) -> NDArray[np.void]:
@@ -294,11 +162,7 @@ def resolve(jobs: NDArray[np.void], planes: NDArray[np.uint8]) -> NDArray[np.voi
     """
     out = jobs.copy()
     out["plane"] = planes[jobs["plane"]]
-    return _sorted(out)
-
-
-def _sorted(rows: NDArray[np.void]) -> NDArray[np.void]:
-    return rows[np.lexsort((rows["source"], rows["plane"], rows["vcpu"], rows["time_ns"]))]
+    return sort_jobs(out)
 
 
 def _service_times(plane_map: PlaneMap, service: int | Mapping[str, int]) -> list[int]:
@@ -308,6 +172,6 @@ def _service_times(plane_map: PlaneMap, service: int | Mapping[str, int]) -> lis
     for name, value in service.items():
         if name not in names:
             raise unknown("service", name, names)
-        if value < 0:
-            raise Mistake(f"service.{name}", value, "ns, 0 or more")
+        if not 0 <= value <= MAX_NS:
+            raise Mistake(f"service.{name}", value, "ns, 0 or more, below 2^63")
     return [service.get(name, 0) for name in names]

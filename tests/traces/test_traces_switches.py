@@ -11,8 +11,6 @@ from planesched import InputError, traces
 from planesched.traces import Kind
 from planesched.traces.survey import survey
 
-pytestmark = pytest.mark.python
-
 ENTRY = "kvm_entry: vcpu 1, rip 0xfff0"
 PLACE = "(kvm_arch_vcpu_ioctl_run+0x1a2/0x1c80 <- kvm_vcpu_select_plane)"
 LINES = [
