@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from planesched import Policy
-from planesched.checking import Verdict, check
+from planesched.checking import Verdict, check, diff
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,24 @@ class Hazard:
     planes: int = 2
     vcpus: int = 1
     cure_events: str = ""
+    vectors: str | None = None
+    tpr: bool = False
+    controller: str | None = None
+    cure_controller: str = ""
 
     def run(self) -> tuple[Verdict, Verdict]:
         """Give the verdict with the hazard, and with the cure."""
         policy = Policy.preset(self.preset, self.planes).replace(**self.brings)
-        sick = self._check(policy, self.events)
-        well = self._check(policy.replace(**self.cure), self.cure_events or self.events)
+        sick = self._check(policy, self.events, self.controller)
+        events, controller = self.cure_events or self.events, self.cure_controller
+        well = self._check(policy.replace(**self.cure), events, controller or self.controller)
         return sick, well
 
-    def _check(self, policy: Policy, events: str) -> Verdict:
+    def _check(self, policy: Policy, events: str, controller: str | None) -> Verdict:
         report = check(
-            policy, self.planes, self.vcpus, events=events, properties=self.property, threads=1
-        )
+            policy, self.planes, self.vcpus, events=events, properties=self.property, threads=1,
+            vectors=self.vectors, tpr=self.tpr, controller=controller,
+        )  # fmt: skip
         return report.verdicts[self.property]
 
 
@@ -261,6 +267,93 @@ HAZARDS = (
         {"empty": "user"},
         planes=3,
     ),
+    Hazard(
+        "A vector behind the higher VTL's TPR",
+        "VTL1 raises its TPR, a vector comes that it masks, and VTL1 returns. The one attempt that "
+        "the posting was good for is void; nothing that VTL0 does tries again, and VTL1 alone "
+        "could lower its TPR. The vector stands in IRR while VTL0 runs on. Where a masked vector "
+        "may force an entry, as virt_whp has it, VTL1 is let in, for nothing until it lowers TPR.",
+        "D. Woodhouse, KVM VSM on planes, 2026: a forced entry is one attempt per posting, and "
+        "nothing would re-arm it for a TPR-masked vector "
+        "([systems.md](../reference/systems.md), 9 and 10)",
+        "kvm_vsm",
+        "delivery",
+        "irq 1, return, eoi",
+        {"gate": "open"},
+        vectors="0x31",
+        tpr=True,
+        controller="lapic:auto_eoi=0x31",
+    ),
+    Hazard(
+        "Called back for a vector that cannot be taken",
+        "By the letter of the TLFS only TPR masks. VTL1 serves a vector, the same comes again, and "
+        "VTL1 wants to return before its EOI: it is called back at once, and may take nothing. "
+        "Where PPR masks, what is in service holds the next of its class off, and the return gets "
+        "through.",
+        "Hyper-V TLFS, VTL Interrupt Management, against OpenVMM, KVM and the TDX module "
+        "([systems.md](../reference/systems.md), U3)",
+        "vsm",
+        "progress",
+        "irq, return",
+        {},
+        vectors="0x31",
+        controller="lapic:mask_by=tpr",
+        cure_controller="lapic",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Two controllers under one policy, and a shortest way to where they do different things."""
+
+    title: str
+    story: str
+    source: str
+    preset: str
+    events: str
+    vectors: str
+    controllers: tuple[str, str]
+
+    def text(self, number: int) -> str:
+        """Search, and tell of it."""
+        report = diff(
+            self.preset, self.preset, events=self.events, vectors=self.vectors, threads=1,
+            controller=self.controllers, labels=self.controllers,
+        )  # fmt: skip
+        if report.same is not False:
+            raise ValueError(f"{self.title}: no difference")
+        words = [f"planesched diff {self.preset} --vectors {self.vectors}"]
+        words += [f'--events "{self.events}"', *(f"--controller {c}" for c in self.controllers)]
+        lines = report.text.splitlines()
+        seen = next(i for i, line in enumerate(lines) if " transitions, depth" in line)
+        steps = next(i for i, line in enumerate(lines) if line.startswith("  step  "))
+        shown = "\n".join(line.rstrip() for line in [*lines[:seen], *lines[steps:]])
+        return f"""## {number}. {self.title}
+
+{self.story}
+
+Source: {self.source}.
+
+```console
+$ {" ".join(words)}
+{shown}
+```
+"""
+
+
+DISAGREEMENTS = (
+    Disagreement(
+        "Masked by TPR, or by PPR",
+        "What the two answers to U3 would change for guests: VTL1 serves a vector and has "
+        "returned, another of its class comes. By PPR it waits, VTL0 runs; by TPR VTL1 is entered, "
+        "and takes nothing.",
+        "[systems.md](../reference/systems.md), U3: TLFS TPR/CR8, OpenVMM and TDX PPR",
+        "openhcl",
+        "irq, return",
+        "0x31",
+        ("lapic", "lapic:mask_by=tpr"),
+    ),
 )
 
 
@@ -276,6 +369,8 @@ def command(hazard: Hazard) -> str:
     words += [f"--set {key}={str(value).lower()}" for key, value in hazard.brings.items()]
     words += [f"--planes {hazard.planes}"] * (hazard.planes != 2)
     words += [f"--vcpus {hazard.vcpus}"] * (hazard.vcpus != 1)
+    words += [f"--vectors {hazard.vectors}"] * bool(hazard.vectors) + ["--tpr"] * hazard.tpr
+    words += [f"--controller {hazard.controller}"] * bool(hazard.controller)
     return " ".join([*words, f'--property {hazard.property} --events "{hazard.events}"'])
 
 
@@ -285,7 +380,11 @@ def section(number: int, hazard: Hazard) -> str:
     if sick.holds is not False or well.holds is not True:
         raise ValueError(f"{hazard.title}: {sick.short} with the hazard, {well.short} cured")
     brought = text(hazard.brings) or f"the preset `{hazard.preset}` as it is"
-    cure = text(hazard.cure) or f"events without halt: `{hazard.cure_events}`"
+    if hazard.cure_controller:
+        brought = f"the controllers `{hazard.controller}`"
+        cure = f"`{hazard.cure_controller}`"
+    else:
+        cure = text(hazard.cure) or f"events without halt: `{hazard.cure_events}`"
     return f"""## {number}. {hazard.title}
 
 {hazard.story}
@@ -311,7 +410,9 @@ brings it and the one that cures it: under the cure the same search, to its end,
 holds. A cure is what this model offers, not advice to a system; its price may be another entry of
 this page.
 """
-    return "\n".join([head, *(section(i, h) for i, h in enumerate(HAZARDS, 1))])
+    sections = [section(i, h) for i, h in enumerate(HAZARDS, 1)]
+    sections += [d.text(i) for i, d in enumerate(DISAGREEMENTS, len(sections) + 1)]
+    return "\n".join([head, *sections])
 
 
 if __name__ == "__main__":
