@@ -125,6 +125,9 @@ bench: build  ## Run the benchmarks
 	-$(V)/pip install -q 'cimba>=0.9.5'  # a peer, where it installs
 	$(V)/pytest benches --benchmark-only --benchmark-columns=min,median,rounds
 
+report-browser: build  ## Open the one-page reports in Chromium, use them, and save pictures in build/report
+	$(V)/python tests/browser/look.py build/report
+
 live-qemu: build  ## Verify planes on a KVM under QEMU with the full local APIC: some minutes
 	$(V)/python tests/live/qemu/run.py
 

@@ -1,11 +1,11 @@
 """One page that can be sent: an answer as one HTML file, which loads nothing.
 
-It is plain SVG and a page of script (page.css, page.js), and no library. Plotly's plotly.min.js is
-4.8 MB (in plotly 7.1.0), where a page may have 3; Altair puts Vega into a page by another compiled
-package, vl-convert-python. Neither draws a ladder, a matrix that filters a timeline, or anything at
-all without script. What Python draws here is read with script turned off, printed and searched; the
-script only chooses baselines, prices and windows, and copies. Every figure in it is one that the
-results have; nothing is computed twice.
+It is plain SVG and two pages of script (page.css, page.js, timelines.js), and no library. Plotly's
+plotly.min.js is 4.8 MB (in plotly 7.1.0), where a page may have 3; Altair puts Vega into a page by
+another compiled package, vl-convert-python. Neither draws a ladder, a matrix that filters a
+timeline, or anything at all without script. What Python draws here is read with script turned off,
+printed and searched; the script only chooses baselines, prices and windows, and copies. Every
+figure in it is one that the results have; nothing is computed twice.
 
 The page forbids itself all loading and every other script (Content-Security-Policy), and every name
 in it is escaped: a scenario's name may say what it likes. The same answer gives the same bytes.

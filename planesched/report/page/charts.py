@@ -177,10 +177,9 @@ def bars(name: str, told: str, given: Sequence[Bar]) -> Html:
             tip = el("title", f"{bar.label}: {part} {100 * share:.2f} %")
             out.append(el("rect", tip, class_=kind, data_part=part, **place))
             # A telephone has room for the wide ones only.
-            kind, text = ("inside mid narrow" if share < 0.12 else "inside mid"), ""
-            if share >= 0.04:
-                text = f"{100 * share:.1f} %"
-            out.append(el("text", text, class_=kind, x=_percent(begin + share / 2), y=top + 35))
+            words = f"inside mid on-{kind}" + (" narrow" if share < 0.12 else "")
+            text = f"{100 * share:.1f} %" if share >= 0.04 else ""
+            out.append(el("text", text, class_=words, x=_percent(begin + share / 2), y=top + 35))
             begin += share
     return figure(name, told, out, class_="wide", height=len(given) * _ROW, width="100%")
 

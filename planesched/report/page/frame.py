@@ -34,7 +34,7 @@ def frame(title: str, head: Html, panels: Sequence[Panel], data: Mapping[str, An
     data : mapping
         What the script needs beyond what stands in the page.
     """
-    style, script = _part("page.css"), _part("page.js")
+    style, script = _part("page.css"), _part("page.js") + _part("timelines.js")
     # Nothing may be loaded, and no script may run but this one: whatever a name in a file says.
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
