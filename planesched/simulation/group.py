@@ -12,7 +12,6 @@ from ..figures.batches import Batches
 from ..figures.counts import merged
 from ..figures.distribution import bucket_of
 from ..figures.planes import exits, switches
-from ..layouts import OUTCOME
 from ..workload import Times
 from ..workload.numbered import Resolved, calm_ns
 from .engine import Engine, Guests
@@ -117,11 +116,6 @@ class Cell:
 
     def __len__(self) -> int:
         return len(self._batches)
-
-    @property
-    def written(self) -> NDArray[np.void]:
-        """What it has logged, without the room that is left."""
-        return np.zeros(0, OUTCOME) if self._log is None else self._log[: self.logged]
 
     def make_engine(self, *given: Any, **named: Any) -> Engine:
         """Return the engine: whose `advance` may be that of another clock."""

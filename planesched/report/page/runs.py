@@ -68,6 +68,11 @@ class _Cell(Cell):
         self.watched.watch()
         return self.watched
 
+    def written(self) -> tuple[NDArray[np.void], NDArray[np.void]]:
+        """Return what it has logged, and the state before each."""
+        assert self._log is not None, "it was made with a log"
+        return self._log[: self.logged], self.watched.before
+
 
 def _watched(
     result: Result, options: dict[str, Any], room: int
@@ -83,7 +88,7 @@ def _watched(
     run = prepare(result.label, result.policy, log=log, cell=_Cell, **settings)
     run.result()
     cells = [cell for cell in run.cells if isinstance(cell, _Cell)]
-    parts = [(cell.written, cell.watched.before) for cell in cells]
+    parts = [cell.written() for cell in cells]
     log, before = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.lexsort((log["vcpu"], log["time_ns"]))
     return log[order], before[order]
