@@ -210,6 +210,14 @@ cdef class Outcome:
             f"fault={self.fault.name.lower()}, flags={flag_names(self.flags)})"
         )
 
+    def _repr_html_(self):
+        from .markup import html_table
+
+        values = (str(self.was), str(self.now), self.reason.name.lower(), self.fault.name.lower())
+        return html_table(("was", "now", "reason", "fault", "flags"), [
+            (*values, flag_names(self.flags).replace("|", ", ")),
+        ])
+
 
 def flag_names(flags):
     """Give the names of some flags, ``switched|injected``, or ``none``."""
@@ -414,6 +422,11 @@ cdef class VM:
 
     def __repr__(self):
         return f"<VM of {counted(self.n_vcpus, 'vCPU')} with {self.planes} planes>"
+
+    def _repr_html_(self):
+        from .markup import states_table
+
+        return states_table(self.vcpus)
 
     cdef ps_outcome step_vcpu(self, uint64_t vcpu, unsigned event, unsigned plane) noexcept nogil:
         """Step one vCPU at the VM's present time; the arguments are in range."""
@@ -802,6 +815,11 @@ cdef class VCPU:
         del masks["online"]
         parts += [f"{name}: {_listed(planes)}" for name, planes in masks.items() if planes]
         return f"<vCPU {self.index}: {', '.join(parts)}>"
+
+    def _repr_html_(self):
+        from .markup import state_table
+
+        return state_table(self.state, self.vm.planes)
 
 
 cdef Outcome step_numbered(VCPU vcpu, unsigned number, object plane):

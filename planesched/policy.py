@@ -232,6 +232,16 @@ class Policy:
         told = [f"{k}={v!r}" for k, v in self.as_dict().items() if (k, v) not in usual]
         return f"Policy({', '.join(told)})"
 
+    def _repr_html_(self) -> str:
+        from .markup import html_table
+
+        usual = Policy().as_dict()
+        rows = [
+            (name, _shown(value), "" if value == usual[name] else "*")
+            for name, value in self.as_dict().items()
+        ]
+        return html_table(("field", "value", "not the first value"), rows, left=True)
+
     def as_dict(self) -> dict[str, Any]:
         """Give the fields as plain values (names, numbers, a sorted list), as TOML holds them."""
         out: dict[str, Any] = {}
@@ -330,6 +340,12 @@ def job_route(route: str, policy: Policy) -> int:
             f"but marker={policy.marker}, call={call!r}",
         )  # fmt: skip
     return _ROUTES.index(route)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _member(name: str, value: Any, enum: type[IntEnum]) -> IntEnum:

@@ -15,6 +15,7 @@ from ..checks import planes_of
 from ..core import Outcome
 from ..events import MASKS, ChipEvent, Event, Flags, Notes, takes_plane
 from ..irqchip import Chip, Controller, said_chips
+from ..markup import preformatted
 from ..policy import Policy
 from .alphabet import KINDS
 from .search import ANSWER, IPI, IPI_WAIT, TLB_LOCK, Search
@@ -115,6 +116,9 @@ class Trace:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        return preformatted(self.text)
 
     @property
     def text(self) -> str:

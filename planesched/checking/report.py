@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..markup import html_table, preformatted
 from ..policy import Policy
 from ..text import counted, fill, fitted, width
 from .counterexample import Trace, said, table
@@ -115,6 +116,9 @@ class Verdict:
     def __str__(self) -> str:
         return self.text
 
+    def _repr_html_(self) -> str:
+        return preformatted(self.text)
+
     @property
     def text(self) -> str:
         """The verdict, and where the property is broken the steps that show it."""
@@ -173,6 +177,13 @@ class Report:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        rows = [(name, each.short, each.whose) for name, each in self.verdicts.items()]
+        shown = [each for each in self.verdicts.values() if each.trace is not None]
+        return html_table(("property", "verdict", "whose doing"), rows, left=True) + "".join(
+            preformatted(text) for text in (*(each.text for each in shown), str(self.coverage))
+        )
 
     @property
     def text(self) -> str:
@@ -258,6 +269,9 @@ class DiffReport:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        return preformatted(self.text)
 
     @property
     def text(self) -> str:
@@ -345,16 +359,22 @@ class Matrix:
     def __str__(self) -> str:
         return self.text
 
-    @property
-    def text(self) -> str:
-        """The table, with a row a policy and a column a property."""
+    def _repr_html_(self) -> str:
+        return html_table(*self._cells())
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
         names = list(next(iter(self.reports.values())).verdicts)
         rows = []
         for name, report in self.reports.items():
             cells = [report.verdicts[key].short for key in names]
             more = "" if report.coverage.exhausted else "+"
             rows.append([name, *cells, f"{report.coverage.states:,}{more}"])
-        lines = fitted(["", *names, "states"], rows, width()).splitlines()
+        return ["", *names, "states"], rows
+
+    @property
+    def text(self) -> str:
+        """The table, with a row a policy and a column a property."""
+        lines = fitted(*self._cells(), width()).splitlines()
         if self.unreached:
             lines.append(f"not reached: {', '.join(self.unreached)}")
         return "\n".join(lines)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..markup import preformatted
 from ..policy import Policy
 from ..protocol import Protocol
 from .interleaving import Interleaving
@@ -98,6 +99,9 @@ class KickReport:
         if self.broken:
             return 1
         return 0 if all(verdict.holds for verdict in self.verdicts.values()) else 2
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
     def __str__(self) -> str:
         sends = ", ".join(map(str, self.sends))

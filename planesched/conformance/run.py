@@ -17,6 +17,7 @@ from ..errors import unknown
 from ..events import MASKS, Flags, Notes, Reason
 from ..files import replacing
 from ..layouts import STATE
+from ..markup import preformatted
 from ..policy import Policy
 from ..presets import presets
 from ..reference_irqchip import ReferenceChip
@@ -74,6 +75,9 @@ class Report:
     def status(self) -> int:
         """The exit status: 0 if the model agrees with every case, else 1."""
         return int(bool(self.differences))
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
     def __str__(self) -> str:
         failed = len({(d.case.file, d.case.id) for d in self.differences})

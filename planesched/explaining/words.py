@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..events import MASKS, Fault, Flags, Reason
+from ..markup import html_table
 from ..reference import Outcome, Values
 from ..text import PIPE_WIDTH, counted, fill
 from .explanation import Explanation, Note, PlaneStory
@@ -37,8 +38,8 @@ def as_html(found: Explanation) -> str:
     items = "".join(f"<li>{escape(text)}</li>" for text in course)
     return (
         f"<p><b>{escape(headline)}</b></p><ol>{items}</ol>"
-        + _rows(("plane", "is", "what became of it"), planes)
-        + _rows(("one field changed alone", "from this state"), changes)
+        + _table(("plane", "is", "what became of it"), planes)
+        + _table(("one field changed alone", "from this state"), changes)
     )
 
 
@@ -50,15 +51,8 @@ def parts(
     return _headline(found), list(_course(found)), planes, _changed(found)
 
 
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    lines = "".join(
-        "<tr>" + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row)
-        + "</tr>" for row in rows
-    )  # fmt: skip
-    titles = "".join(f'<th style="text-align:left">{escape(title)}</th>' for title in head)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return html_table(head, rows, left=True) if rows else ""
 
 
 def _by_plane(found: Explanation, wide: int) -> str:

@@ -338,6 +338,18 @@ class Result(Alike):
     def __str__(self) -> str:
         return self.text()
 
+    def plot(self, title: str = "") -> Any:
+        """Draw responses by percentile, and below them switches from plane to plane.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            It needs matplotlib; see `planesched.report.plots.overview_plot`.
+        """
+        from .drawn import overview
+
+        return overview(self, title)
+
     def _repr_html_(self) -> str:
         from .written import html
 

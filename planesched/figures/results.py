@@ -197,6 +197,12 @@ class Results(Alike):
     def __str__(self) -> str:
         return self.text()
 
+    def plot(self, title: str = "") -> Any:
+        """Draw what `Result.plot` does, of all policies beside each other."""
+        from .drawn import overview
+
+        return overview(self, title)
+
     def _repr_html_(self) -> str:
         return html(self.table())
 

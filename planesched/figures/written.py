@@ -83,15 +83,11 @@ def markdown(columns: Mapping[str, Sequence[Any]]) -> str:
 
 def html(columns: Mapping[str, Sequence[Any]]) -> str:
     """Return a table as a notebook shows it; columns in which nothing is known are left out."""
-    from html import escape
+    from ..markup import html_table
 
     known = {name: cells for name, cells in columns.items() if any(c is not None for c in cells)}
-    head = "".join(f"<th>{escape(name)}</th>" for name in known)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(_brief(cell))}</td>' for cell in row)}</tr>"
-        for row in zip(*known.values(), strict=True)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    rows = zip(*known.values(), strict=True)
+    return html_table(list(known), [[_brief(cell) for cell in row] for row in rows])
 
 
 def _brief(cell: Any) -> str:

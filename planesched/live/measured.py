@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import Mistake
 from ..figures.written import write as write_table
 from ..files import replacing
+from ..markup import preformatted
 from ..text import fill, fitted, format_ns, width
 from ..workload import Costs
 from .host import Host
@@ -166,6 +167,9 @@ class Measured:
             "\n".join(line for each in foot for line in fill(each, columns, hang=2)),
         ]
         return "\n\n".join(part for part in parts if part)
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
     def __str__(self) -> str:
         return self.text()

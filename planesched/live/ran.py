@@ -9,6 +9,7 @@ from ..figures.budget import budget, per_second
 from ..figures.interval import Interval
 from ..figures.result import Result
 from ..figures.written import write as write_table
+from ..markup import preformatted
 from ..text import counted, fill, fitted, format_ns, width
 from .host import Host
 
@@ -141,6 +142,9 @@ class Ran:
             "\n".join(line for each in foot for line in fill(each, columns, hang=2)),
         ]
         return "\n\n".join(part for part in parts if part)
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
     def __str__(self) -> str:
         return self.text()

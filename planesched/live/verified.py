@@ -7,6 +7,7 @@ from typing import Any
 
 from ..conformance.run import Case, as_toml, dump
 from ..errors import Mistake, Words
+from ..markup import preformatted
 from ..text import counted, fill, table, width
 from .host import Host
 
@@ -133,6 +134,9 @@ class Verified:
         what = ", ".join(self.difference.keys) or "what the machine did"
         head = "\n".join(fill(f"{done}: they differ in {what}", columns))
         return f"{head}\n\n{self.difference}"
+
+    def _repr_html_(self) -> str:
+        return preformatted(str(self))
 
     def __str__(self) -> str:
         return self.text()

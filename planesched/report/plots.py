@@ -15,6 +15,7 @@ from ..figures.planes import Stats
 from ..figures.result import Result
 from ..figures.written import written_by
 from ..files import check_target, replacing
+from .figure import figure_class, matplotlib
 from .waits import Curve, curves_of, percents, time_scale
 
 __all__ = [
@@ -128,7 +129,7 @@ def check_plot(path: str | os.PathLike[str]) -> None:
         expected = f"a name that ends with {', '.join(_ENDINGS)}"
         raise Mistake("plot", Words(os.fspath(path)), expected)
     check_target(path)
-    _matplotlib()
+    matplotlib()
 
 
 def save_plot(figure: Any, path: str | os.PathLike[str]) -> None:
@@ -138,7 +139,7 @@ def save_plot(figure: Any, path: str | os.PathLike[str]) -> None:
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     # Text stays text in an SVG, for search and for the reader's own font.
     settings = {"svg.hashsalt": "planesched", "svg.fonttype": "none"}
-    with _matplotlib().rc_context(settings), replacing(path, "wb") as file:
+    with matplotlib().rc_context(settings), replacing(path, "wb") as file:
         figure.savefig(file, format=kind, metadata=undated, dpi=150)
 
 
@@ -170,15 +171,6 @@ def _stats(result: Result | Stats) -> Stats:
 # ---- How it is drawn ----
 
 
-def _matplotlib() -> Any:
-    try:
-        import matplotlib.figure
-    except ImportError:
-        expected = "matplotlib: pip install 'planesched[plot]'"
-        raise Mistake("plot", Words("it needs a package"), expected) from None
-    return matplotlib
-
-
 def _rows(panels: int) -> int:
     return -(-max(panels, 1) // _COLUMNS)
 
@@ -186,7 +178,7 @@ def _rows(panels: int) -> int:
 def new_figure(panels: int, height: float) -> Any:
     """Return a figure with room for panels of so many inches."""
     size = (_WIDTH * max(2, min(panels, _COLUMNS)), height * _rows(panels) or 1)
-    return _matplotlib().figure.Figure(figsize=size, layout="constrained")
+    return figure_class()(figsize=size, layout="constrained")
 
 
 def grid(figure: Any, panels: int, columns: int) -> list[Any]:
@@ -266,7 +258,7 @@ def _times(ax: Any, values: Sequence[float]) -> None:
 def _draw_switches(figure: Any, results: Mapping[str, Any], columns: int) -> None:
     figure.suptitle("Switches, from plane to plane", x=0.01, ha="left", fontsize=10)
     most = max(int(_stats(result).entries.max()) for result in results.values())
-    norm = _matplotlib().colors.LogNorm(1, max(most, 2))
+    norm = matplotlib().colors.LogNorm(1, max(most, 2))
     axes = grid(figure, len(results), columns)
     for ax, (label, result) in zip(axes, results.items(), strict=True):
         stats = _stats(result)

@@ -247,8 +247,7 @@ class Cell:
         order, used = self._order, _used(rows)
         counts = [rows[name][order] for name in ("arrived", "finished", "injected")]
         sums = [rows[name]["lo"][order] for name in ("latency_ns", "response_ns", "sojourn_ns")]
-        kinds = range(len(figures["time_ns"]))
-        times = [figures["time_ns"][kind]["lo"][: engine.planes] for kind in kinds]
+        times = [kind["lo"][: engine.planes] for kind in figures["time_ns"]]
         return Batches(
             np.stack([*counts, *sums], axis=-1)[np.newaxis],
             np.stack(times, axis=-1).astype(np.int64)[np.newaxis],

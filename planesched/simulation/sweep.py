@@ -148,6 +148,18 @@ class Sweep(Alike):
     def __str__(self) -> str:
         return self.text()
 
+    def plot(self, title: str = "") -> Any:
+        """Draw the response, or a guest OS's share of time, over what was swept.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            It needs matplotlib; see `planesched.report.sweepplot.sweep_plot`.
+        """
+        from ..figures.drawn import swept
+
+        return swept(self, title)
+
     def _repr_html_(self) -> str:
         return html(self.columns)
 

@@ -97,6 +97,7 @@ OBJECTS = {
     "ChipEvent": lambda: planesched.ChipEvent.EOI,
     "Controller": lambda: planesched.Controller(auto_eoi=(0x42,)),
     "Event": lambda: Event.IRQ,
+    "Explanation": lambda: planesched.explain("vsm", VM("vsm").state[0], "irq", 1),
     "Fault": lambda: planesched.Fault.UD,
     "Flags": lambda: planesched.Flags.SWITCHED | planesched.Flags.VINA,
     "Interval": lambda: planesched.Interval(1.0, 0.5, 1.5),

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "planesched"
 # Lowest first. A room imports from those below it, from its own and from its neighbours in a set.
 LAYERS = [
     {"text", "errors", "files", "checks", "events", "layouts", "csched", "_clayouts"}
-    | {"cfunctions"},
+    | {"cfunctions", "markup"},
     {"algorithm", "policy", "presets", "policytext", "irqchip", "protocol", "protocols"},
     {"core", "core_run", "core_pick", "_crun", "_cfigures", "userspace", "capi", "reference"}
     | {"figures", "core_algorithm", "core_chip", "reference_irqchip", "reference_kick"},
