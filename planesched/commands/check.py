@@ -136,7 +136,6 @@ def run(args: argparse.Namespace) -> int:
     for option in ("save", "explain"):
         if getattr(args, option) and args.matrix:
             raise Mistake(f"--{option}", Words("with --matrix"), "one policy")
-    check_explain(args)
     with called("POLICY"):
         found = as_policies(args.policy or list(presets()), args.planes)
     policies = {
@@ -211,12 +210,6 @@ def print_search(
         for number, step, why in found:
             on = f" on vCPU {step.vcpu}" if len(step.states) > 1 else ""
             print(f"\n{name}, step {number}{on}:\n\n{why}")
-
-
-def check_explain(args: argparse.Namespace) -> None:
-    """Raise Mistake where steps would be explained that controllers have a part in."""
-    if args.explain and args.vectors:
-        raise Mistake("--explain", Words("with --vectors"), "a vCPU of 32 bytes alone")
 
 
 def _one_controller(given: list[str] | None) -> str | None:

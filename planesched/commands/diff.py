@@ -6,7 +6,7 @@ from ..checking import diff
 from ..checking.start import start_state
 from ..errors import Mistake, Words
 from ..policytext import as_policy, with_settings
-from .check import add_search, check_explain, print_search, watching
+from .check import add_search, print_search, watching
 from .options import called
 from .out import add_report, check_drawings, write_report
 
@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search, and print where the policies differ."""
     check_drawings(None, report=args.report)
-    check_explain(args)
     controllers = args.controller or []
     if len(controllers) > 2:
         raise Mistake("--controller", Words(" and ".join(controllers)), "one, or two")

@@ -13,6 +13,7 @@ from ..core import VCPU, VM, Outcome
 from ..errors import Mistake, Words
 from ..events import ChipEvent, Event, Flags, Notes
 from ..explaining import Explanation, answered, explain
+from ..explaining.chips import ChipWalk
 from ..explaining.terms import meaning
 from ..irqchip import as_controller, said_chips
 from ..policytext import as_policy, with_settings
@@ -67,20 +68,21 @@ def run(args: argparse.Namespace) -> int:
         policy = with_settings(policy, args.settings, args.planes)
     with called("--controller"):
         controller = as_controller(args.controller or ("lapic" if args.vectors else None))
-    wanted = _wanted(args, controller is not None)
+    wanted = _wanted(args)
     vm = VM(policy, planes=args.planes, controller=controller)
     if args.start is not None:
         vm.state[0] = start_state(args.start, policy, args.planes)
     vcpu = vm.vcpus[0]
     boot = _now(vcpu)
     reads = None if controller is None else partial(read_chip_event, policy, args.planes)
-    steps, held = [], []
+    steps, held, why, whys = [], [], None, _Whys(vm, reads)
     for number, text in enumerate(args.events, 1):
         before = vcpu.state.copy()
         step = _step(vcpu, number, text, reads)
+        if number == wanted or (number < wanted and controller is not None):
+            why = whys.step(before, text.split(), step)
         if number == wanted:
-            explanation = _explained(vm, before, text.split(), step)
-            step["explanation"] = explanation.as_dict()
+            step["explanation"] = why and why.as_dict()
         if controller is not None:
             chips = [vcpu.chip(plane) for plane in range(args.planes)]
             held.append(said_chips(chips))
@@ -100,29 +102,43 @@ def run(args: argparse.Namespace) -> int:
     for fault in sorted(met):
         print(f"fault {fault}: {meaning('fault', fault)}")
     if wanted:
-        print(f"\n{explanation}")
+        nothing = f"{args.events[wanted - 1]}: its controller alone; nothing is dispatched (8)"
+        print(f"\n{nothing if why is None else why}")
     return 0
 
 
-def _wanted(args: argparse.Namespace, controllers: bool) -> int:
+def _wanted(args: argparse.Namespace) -> int:
     """Return the number of the event to be explained; 0: none."""
     if args.explain is None:
         return 0
-    if controllers:
-        raise Mistake("--explain", Words("with controllers"), "a vCPU of 32 bytes alone")
     if args.explain > len(args.events):
         raise Mistake("--explain", args.explain, f"the number of an event, 1 to {len(args.events)}")
     return args.explain or len(args.events)
 
 
-def _explained(vm: VM, before: Any, words: list[str], step: dict[str, Any]) -> Explanation:
-    """Explain a step; userspace sets req_exit before it enters a plane, unless told otherwise."""
-    event, plane = words[0], integer(words[1]) if words[1:] else None
-    if event == "answer":
-        event, plane = "enter", step["now"]
-    if event == "enter" and plane is not None and words[-1] != "only":
-        before = answered(vm.policy, before, plane)
-    return explain(vm.policy, before, event, plane, planes=vm.planes)
+class _Whys:
+    """Explains a step: of planes with controllers, these walk beside."""
+
+    def __init__(self, vm: VM, reads: _Reads | None) -> None:
+        self._vm, self._reads, self._walk = vm, reads, None
+        if reads is not None and vm.controller is not None:
+            self._walk = ChipWalk(vm.policy, vm.planes, vm.controller, vm.state[0])
+
+    def step(self, before: Any, words: list[str], step: dict[str, Any]) -> Explanation | None:
+        """Say why; userspace sets req_exit before it enters a plane, unless told otherwise."""
+        event, only = words[0], words[-1] == "only"
+        if self._walk is not None and self._reads is not None and event not in ("answer", "enter"):
+            return self._walk.step(*self._reads(" ".join(words)))
+        plane = integer(words[1]) if words[1:] else None
+        if event == "answer":
+            event, plane = "enter", step["now"]
+        if self._walk is not None:
+            if only or plane is None:
+                return self._walk.step(Event.ENTER, plane)
+            return self._walk.enter(plane)
+        if event == "enter" and plane is not None and not only:
+            before = answered(self._vm.policy, before, plane)
+        return explain(self._vm.policy, before, event, plane, planes=self._vm.planes)
 
 
 def _step(vcpu: VCPU, number: int, text: str, reads: _Reads | None) -> dict[str, Any]:

@@ -215,5 +215,24 @@ def test_every_step_of_the_command_can_be_explained(capsys):
 def test_an_event_that_there_is_not_is_named(capsys):
     assert main(["step", "vsm", "halt", "--explain", "2"]) == 2
     assert "--explain=2, expected the number of an event, 1 to 1" in capsys.readouterr().err
-    assert main(["step", "vsm", "halt", "--explain", "--vectors"]) == 2
-    assert "--explain: with controllers" in capsys.readouterr().err
+
+
+def test_with_controllers_what_they_say_to_the_rules_is_explained(capsys):
+    """Vector 0x21 waits behind 0x31, which is in service, and comes at its end."""
+    words = ["step", "vsm", "irq 1 0x31", "irq 1 0x21", "eoi 1", "line_down 1 0x21", "--vectors"]
+    wanted = [
+        ("irq 1 0x31 (irq 1)", ["switched", "injected"]),
+        ("irq 1 0x21 (irq 1)", []),
+        ("eoi 1 (unmask 1)", ["injected"]),
+    ]
+    for number, (event, flags) in enumerate(wanted, 1):
+        assert main([*words, "--explain", str(number), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)[number - 1]["explanation"]
+        assert (found["event"], found["outcome"]["flags"]) == (event, flags)
+    assert main([*words, "--explain"]) == 0
+    said = "line_down 1 0x21: its controller alone; nothing is dispatched (8)\n"
+    assert capsys.readouterr().out.endswith(said)
+    words = ["step", "kvm_user", "call 1", "answer", "irq 0 0x31", "answer", "--vectors"]
+    assert main([*words, "--explain", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)[-1]["explanation"]
+    assert (found["event"], found["outcome"]["flags"]) == ("enter 0", ["switched", "injected"])

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import planesched
 from planesched import OUTCOME, STATE, Policy, Workload, check, diff, presets, replay, simulate
 from planesched.cli import main
 from planesched.errors import Mistake
@@ -31,6 +32,21 @@ def test_every_step_of_every_counterexample(preset):
                 assert why.after == tuple(int(state[name]) for name in STATE.names)
                 n += 1
     assert n >= 3
+
+
+def test_every_step_with_controllers():
+    """What the rules did agrees but for `coalesced`, which is of a vector there."""
+    n = 0
+    for preset in ("kvm_planes", "vsm_locked"):
+        report = check(preset, 2, vectors=[0x31, 0x51], max_states=5_000)
+        for verdict in report.verdicts.values():
+            for _, step, why in explained(verdict.trace) if verdict.trace else ():
+                out = why.outcome
+                assert (out.was, out.now, out.reason) == tuple(step.outcome)[:3]
+                kept = ~int(planesched.Flags.COALESCED)
+                assert int(out.flags) & kept == int(step.outcome.flags) & kept
+                n += 1
+    assert n > 3
 
 
 def test_the_command_explains_each_step_of_a_counterexample(capsys):
