@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from ...checking.counterexample import Trace
 from ...checking.properties import PROPERTIES
 from ...checking.report import DiffReport, Matrix, Report, Verdict
-from ...events import Event
-from ...explaining import explain
+from ...explaining.walks import explained as explained_steps
 from ...figures.cite import CITED
 from ...figures.written import written_by
 from ...text import counted, fill
@@ -147,16 +146,10 @@ def _shown(number: int, name: str, policy: str, verdict: Verdict, *, folded: boo
 
 def _reasons(name: str, trace: Trace) -> Html | None:
     """Return why each step of a way did what it did; of what is no step of the rules nothing."""
-    found, states = [], trace.start
-    for number, step in enumerate(trace.steps):
-        event, *planes = step.do.split()
-        policy = trace.policies[step.vcpu % len(trace.policies)]
-        before, states = states[step.vcpu], step.states
-        if not step.is_event or event not in {each.name.lower() for each in Event}:
-            continue
-        plane = int(planes[0]) if planes else None
-        why = explain(policy, before, event, plane, planes=trace.planes)
-        found.append(explained(why, f"{name}-{number}", f"step {number + 1}"))
+    found = [
+        explained(why, f"{name}-{number}", f"step {number}")
+        for number, _, why in explained_steps(trace)
+    ]
     return el("details", el("summary", "Why each step"), found) if found else None
 
 
