@@ -1,6 +1,7 @@
 """Ask the slow model why: it tells what each rule says while it decides."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -169,11 +170,17 @@ def _changes(
 ) -> Iterator[Change]:
     """Do the same step under every policy that differs in one field."""
     named = reference.NOBODY if plane is None else plane
-    for setting, changed in single_fields(policy, planes):
+    for setting, changed in _near(policy, planes):
         if changed.hands_over != policy.hands_over and event == Event.CALL:
             continue  # Its call is another event: one that names a plane, or none.
         after, outcome = reference.step(changed, before, event, named)
         yield Change(setting, outcome, after)
+
+
+@lru_cache(maxsize=16)
+def _near(policy: Policy, planes: int) -> tuple[tuple[str, Policy], ...]:
+    """Return every policy that differs in one field: the same for each step of a run."""
+    return tuple(single_fields(policy, planes))
 
 
 def _values(state: Any) -> reference.Values:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .results import Results
 
-__all__ = ["CITED", "cited", "verdict"]
+__all__ = ["CITED", "cited", "verdict", "verdicts"]
 
 CITED = 72
 """Columns that a mail has."""
@@ -23,6 +23,11 @@ _MOST = 6
 
 def verdict(results: "Results") -> str:
     """Return what the figures say of each policy beside the first, in one sentence or two."""
+    return " ".join(verdicts(results))
+
+
+def verdicts(results: "Results") -> list[str]:
+    """Return what the figures say of each policy beside the first, or of a single one."""
     first, name = results[0], foremost(results)
     base = per_second(first, first.stats.switches)
     out = []
@@ -38,14 +43,14 @@ def verdict(results: "Results") -> str:
             + (f"; p99 response of {name} {instead}" if name else "")
         )
     if out:
-        return ". ".join(out) + "."
+        return [f"{said}." for said in out]
     ran = first.stats.running_ns[first.levels.get("level0", 0)] / (int(first.time_ns.sum()) or 1)
     said = f"; p99 response of {name} {_answered(first, name)}" if name else ""
-    return (
+    return [
         f"{first.label} makes {base:,.0f} switches/s a vCPU and "
         f"{per_second(first, first.stats.exits):,.0f} exits/s, and the guest OS runs "
         f"{100 * ran:.1f} % of the time{said}."
-    )
+    ]
 
 
 def _answered(result: "Result", name: str | None) -> str:

@@ -227,8 +227,8 @@ def test_markup_escapes_whatever_is_not_markup():
 
 def test_the_command_writes_it(tmp_path, capsys):
     path = tmp_path / "page.html"
-    words = ["compare", "design-question", "--duration", "2ms", "--vcpus", "1"]
-    assert main([*words, "--ab", "preempt=target,relay", "--report", str(path)]) == 0
+    words = ["simulate", "design-question", "--duration", "2ms", "--vcpus", "1"]
+    assert main([*words, "--report", str(path)]) == 0
     read = check(path.read_text())
     assert capsys.readouterr().out.endswith(f"report: {path}\n")
     assert "Three VTLs" in read.of("h1")[0][1]

@@ -6,7 +6,7 @@ Every figure comes from `planesched.figures`, in its words; here it is only put 
 from collections.abc import Sequence
 from typing import Any
 
-from ...figures.cite import cited, verdict
+from ...figures.cite import cited, verdicts
 from ...figures.likeness import likeness
 from ...figures.notes import notes, starved, warnings
 from ...figures.rests import rests_on, trace_text
@@ -28,11 +28,13 @@ _MOST = 8
 def answer_of(results: Results, command: str, sentence: str | None = None) -> Html:
     """Return what stands above all: warnings, the verdict, and the block to cite."""
     warned = [f"{each.label}: {note}" for each in results for note in warnings(each)]
+    warned += ["partial: stopped before its end"] if results.partial else []
+    told = [sentence] if sentence else verdicts(results)
     read = trace_text(results[0])
     alike = likeness(results)
     said = [
         el("ul", (el("li", each) for each in warned), class_="warnings") if warned else None,
-        el("p", sentence or verdict(results), class_="verdict"),
+        *(el("p", text, class_="verdict") for text in told),
         el("ul", (el("li", each) for each in alike), class_="likeness") if alike else None,
         el("p", read, class_="hint") if read else None,
     ]
@@ -72,8 +74,6 @@ def foot_of(results: Results, more: Sequence[str] = ()) -> Panel:
         if note not in warnings(each)
     ]
     items = [*more, *rests_on(list(results)), *told]
-    if results.partial:
-        items.insert(0, "partial: stopped before its end")
     return Panel("rests", "What it rests on", "", el("ul", (el("li", each) for each in items)))
 
 
@@ -129,6 +129,7 @@ def _scoreboard(results: Results, found: Sequence[Score]) -> Panel:
     row = el("tr", el("th", "starved or livelocked", scope="row"), stuck)
     bodies.insert(0, el("tbody", row))
     caption = "Figures of each policy, and beside each by how much it differs from the first"
+    caption = caption if len(results) > 1 else f"Figures of {results[0].label}"
     head = el("thead", el("tr", el("th", "figure", scope="col"), heads))
     known = any("+-" in cell.apart for one in found for cell in one.cells)
     kind = "intervals" if known else None
