@@ -205,9 +205,8 @@ def outline(value: Any, depth: int = 0) -> Iterator[str]:
 def document(command: str) -> str:
     """Tell of one command's document."""
     found = printed(command)
-    name = found["schema"] if isinstance(found, dict) else command.split()[0]
     shown = "\n".join(outline(found))
-    return f"## {name}\n\n`planesched {command}`\n\n```text\n{shown}\n```\n"
+    return f"## {found['schema']}\n\n`planesched {command}`\n\n```text\n{shown}\n```\n"
 
 
 def documents() -> str:
@@ -216,9 +215,9 @@ def documents() -> str:
     return f"""# JSON
 
 Made by running the commands. Every document begins with `schema`, whose number changes when a key
-goes or changes its meaning, `command`, which makes it again, and `version`; `step`, `policies` and
-`scenarios` print lists. Times are whole nanoseconds (`_ns`), rates a second (`_hz`); what is not
-known is null. Below, of what repeats one is shown.
+goes or changes its meaning, `command`, which makes it again, and `version`. Times are whole
+nanoseconds (`_ns`), rates a second (`_hz`); what is not known is null. Of what repeats, one is
+shown.
 
 {parts}"""
 

@@ -1,7 +1,6 @@
 """``planesched check``: which properties hold in every state that can be reached."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from ..presets import presets
 from ..report.progress import progress
 from ..text import counted
 from .options import add_json, add_planes, called, count
-from .out import add_report, check_drawings, headed, write_report
+from .out import add_report, check_drawings, print_json, write_report
 from .wakeups import add_wakeups, run_wakeups
 
 DESCRIPTION = f"""\
@@ -161,7 +160,10 @@ def run(args: argparse.Namespace) -> int:
     if args.matrix:
         with watching() as told:
             table = matrix(policies, args.planes, args.vcpus, **options, **told)
-        print(json.dumps(headed(args, table.as_dict()), indent=2) if args.json else table.text)
+        if args.json:
+            print_json(args, table.as_dict())
+        else:
+            print(table.text)
         write_report(args, table)
         return table.status
     [policy] = policies.values()
@@ -194,7 +196,7 @@ def print_search(
         if trace is not None
     }
     if args.json:
-        document = headed(args, report.as_dict())
+        document = report.as_dict()
         if whys:
             document["explained"] = {
                 name: [
@@ -203,7 +205,7 @@ def print_search(
                 ]
                 for name, found in whys.items()
             }
-        print(json.dumps(document, indent=2))
+        print_json(args, document)
         return
     print(text)
     for name, found in whys.items():

@@ -1,12 +1,11 @@
 """``planesched explain``: what a field, a property, a reason or another term means."""
 
 import argparse
-import json
 
 from ..explaining.terms import KINDS, SCHEMA, Term, lookup, terms
 from ..text import fill, width
 from .options import add_json
-from .out import headed
+from .out import print_json
 
 DESCRIPTION = """\
 Say what a term means: a policy's field, a property that check looks at, a reason, a fault, an
@@ -26,8 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what the terms mean, or list all."""
     found = [term for name in args.term for term in lookup(name)] if args.term else list(terms())
     if args.json:
-        document = {"schema": SCHEMA, "terms": [term.as_dict() for term in found]}
-        print(json.dumps(headed(args, document), indent=2))
+        print_json(args, {"schema": SCHEMA, "terms": [term.as_dict() for term in found]})
     elif args.term:
         print("\n\n\n".join(map(str, found)))
     else:

@@ -33,6 +33,7 @@ __all__ = [
     "headed",
     "new_log",
     "print_answer",
+    "print_json",
     "say",
     "stepped",
     "write_out",
@@ -236,6 +237,11 @@ def headed(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
     """Return a document whose first keys say what it is, by which command and which version."""
     first = {"schema": found["schema"], "command": typed(args), **written_by()}
     return first | {name: value for name, value in found.items() if name not in first}
+
+
+def print_json(args: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Print a document, with what made it at its head."""
+    print(json.dumps(headed(args, found), indent=2))
 
 
 def print_answer(args: argparse.Namespace, answer: Any, **more: Any) -> None:

@@ -1,18 +1,20 @@
 """``planesched policies``: the presets, each with its rule and source."""
 
 import argparse
-import json
 
 from ..policy import Policy
 from ..presets import Preset, presets
 from ..text import fill, table, width
 from .options import add_json, add_planes
+from .out import print_json
 
 DESCRIPTION = """\
 List the presets, each with its rule in one sentence and where that stands; or, with a NAME, that
 one's fields. Wherever a policy is asked for, a preset's name does, a TOML file that holds fields,
 or either with changes: vsm:ret=resume,vina=off."""
 EXAMPLE = "planesched policies vsm_relay --planes 3"
+SCHEMA = "planesched.policies/1"
+"""Changes when what ``--json`` prints changes its form."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         policy, chosen = None, list(presets().values())
     if args.json:
-        print(json.dumps([_as_dict(preset, args.planes) for preset in chosen], indent=2))
+        listed = [_as_dict(preset, args.planes) for preset in chosen]
+        print_json(args, {"schema": SCHEMA, "planes": args.planes, "policies": listed})
     elif policy is not None:
         print(_entry(chosen[0]), _fields(policy), sep="\n\n")
     else:

@@ -1,15 +1,18 @@
 """``planesched scenarios``: the scenario files that come with planesched."""
 
 import argparse
-import json
 
 from ..checks import one_of
+from ..scenarios import Scenario, load_scenario, scenarios
 from .options import add_json
+from .out import print_json
 
 DESCRIPTION = """\
 List the scenario files of real situations that come with planesched, each with where it is from and
 what in it is assumed; or print one, to begin a file of your own with."""
 EXAMPLE = "planesched scenarios vsm-boot"
+SCHEMA = "planesched.scenarios/1"
+"""Changes when what ``--json`` prints changes its form."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,22 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list, or a file."""
-    from ..scenarios import load_scenario, scenarios
     from ..text import fill, width
 
     known = scenarios()
     if args.name is not None:
         one_of("NAME", args.name, known)
-        print(known[args.name].read_text(encoding="utf-8"), end="")
-        return 0
+        if not args.json:
+            print(known[args.name].read_text(encoding="utf-8"), end="")
+            return 0
+        known = {args.name: known[args.name]}
     found = [load_scenario(name) for name in known]
     if args.json:
-        rows = [
-            {"name": item.name, "title": item.title, "origin": item.origin,
-             "policies": list(item.policies)}
-            for item in found
-        ]  # fmt: skip
-        print(json.dumps(rows, indent=2))
+        print_json(args, {"schema": SCHEMA, "scenarios": [_as_dict(item) for item in found]})
         return 0
     blocks = [
         "\n".join(
@@ -48,3 +47,12 @@ def run(args: argparse.Namespace) -> int:
     ]
     print("\n\n".join(blocks))
     return 0
+
+
+def _as_dict(item: Scenario) -> dict[str, object]:
+    return {
+        "name": item.name,
+        "title": item.title,
+        "origin": item.origin,
+        "policies": {name: policy.as_dict() for name, policy in item.policies.items()},
+    }

@@ -1,7 +1,6 @@
 """``planesched step``: let events happen to one vCPU and print each outcome."""
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -20,6 +19,7 @@ from ..policytext import as_policy, with_settings
 from ..text import table
 from .check import add_start
 from .options import add_json, add_planes, called, count, integer
+from .out import print_json
 
 DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
@@ -34,6 +34,8 @@ _Reads = Callable[[str], tuple[int, int | None, int | None]]
 """Reads an event with its plane and its vector."""
 
 EXAMPLE = 'planesched step vsm_relay "irq 1" return return --planes 3'
+SCHEMA = "planesched.step/1"
+"""Changes when what ``--json`` prints changes its form."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +91,12 @@ def run(args: argparse.Namespace) -> int:
             step["controllers"] = [asdict(chip) for chip in chips]
         steps.append(step)
     if args.json:
-        print(json.dumps(steps, indent=2))
+        asked = {
+            "policy": policy.as_dict(),
+            "planes": args.planes,
+            "controller": None if controller is None else str(controller),
+        }
+        print_json(args, {"schema": SCHEMA, **asked, "start": boot, "steps": steps})
         return 0
     header = ["event", "plane", "reason", "what happened", "the vCPU then is"]
     first = "boot" if args.start is None else "start"

@@ -1,7 +1,6 @@
 """``planesched trace``: what is in a recorded trace, and what it lacks."""
 
 import argparse
-import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from ..traces import read
 from ..traces.kvm_events import USED
 from ..traces.survey import Survey, survey
 from .options import add_json
-from .out import headed
+from .out import print_json
 from .replay import threads
 
 DESCRIPTION = """\
@@ -42,11 +41,7 @@ def run(args: argparse.Namespace) -> int:
     with _opened(args.trace) as path, read(path, skip_bad=args.skip_bad, vm=args.vm) as reader:
         found = survey(reader)
     if args.json:
-        print(
-            json.dumps(
-                headed(args, {"schema": SCHEMA, "path": args.trace, **found.as_dict()}), indent=2
-            )
-        )
+        print_json(args, {"schema": SCHEMA, "path": args.trace, **found.as_dict()})
     else:
         print(report(args.trace, found))
     if found.evidence.refusal is not None:

@@ -1,7 +1,6 @@
 """What ``planesched check --sends`` takes and does (docs/how-to/wakeups.md)."""
 
 import argparse
-import json
 from typing import Any
 
 from ..checking.kick import KICK_EVENTS, KICK_PROPERTIES, check_wakeups
@@ -11,6 +10,7 @@ from ..policy import Policy
 from ..protocols import protocols
 from ..report.progress import progress
 from ..report.wakeups import write_wakeups
+from .out import print_json
 
 __all__ = ["add_wakeups", "run_wakeups"]
 
@@ -60,7 +60,10 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
             start=None if args.start is None else start_state(args.start, policy, args.planes),
             **told,
         )
-    print(json.dumps(report.as_dict(), indent=2) if args.json else report)
+    if args.json:
+        print_json(args, report.as_dict())
+    else:
+        print(report)
     if args.timeline:
         write_wakeups(args.timeline, report)
     if args.save and report.broken:

@@ -273,23 +273,3 @@ def test_coalesced_interrupts_are_told_of():
     assert merged > 10
     said = f"level0 (plane 0): {merged} interrupts coalesced; latency and response count from"
     assert said in " ".join(str(found).split())
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("check", "vsm"),
-        ("check", "--matrix", "vsm", "tdx"),
-        ("diff", "vsm", "vsm"),
-        ("simulate", "vsm-boot", "--duration", "1ms"),
-        ("compare", "vsm-boot", "--duration", "1ms"),
-        ("sweep", "exit-cost", "--duration", "1ms"),
-        ("trace", ":demo"),
-    ],
-)
-def test_each_json_says_what_it_is_and_what_made_it(words, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["planesched", *words, "--json"])
-    main([*words, "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert list(found)[:3] == ["schema", "command", "version"]
-    assert found["command"] == shlex.join(["planesched", *words, "--json"])

@@ -196,7 +196,7 @@ def test_a_step_of_the_command_is_explained(capsys):
     assert "answer  0 -> 1  user" in table
     assert "plane 1 is entered, by user" in " ".join(explained.split())
     assert main([*words, "--explain", "--json"]) == 0
-    steps = json.loads(capsys.readouterr().out)
+    steps = json.loads(capsys.readouterr().out)["steps"]
     assert [step["event"] for step in steps if "explanation" in step] == ["halt"]
     assert steps[-1]["explanation"]["before"]["req_exit"] == [0]
     for step in steps[-1:]:
@@ -208,7 +208,7 @@ def test_every_step_of_the_command_can_be_explained(capsys):
     for number, event in enumerate(events, 1):
         words = ["step", "kvm_user", *events, "--set", "unhalt=any", "--json"]
         assert main([*words, "--explain", str(number)]) == 0
-        step = json.loads(capsys.readouterr().out)[number - 1]
+        step = json.loads(capsys.readouterr().out)["steps"][number - 1]
         assert step["explanation"]["outcome"] == {name: step[name] for name in OUTCOME_NAMES}, event
 
 
