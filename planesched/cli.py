@@ -107,7 +107,7 @@ def _names(of: str) -> list[str]:
     if of == "term":
         from .explaining.terms import terms
 
-        return [term.name for term in terms()]
+        return list(dict.fromkeys(term.name for term in terms()))
     from .presets import presets
     from .scenarios import scenarios
 

@@ -165,6 +165,12 @@ def _entering(notes: list[Note], plane: int) -> tuple[Note, ...]:
     return tuple(dict.fromkeys(events))
 
 
+@lru_cache(16)
+def _near(policy: Policy, planes: int) -> tuple[tuple[str, Policy], ...]:
+    """Give the policies that differ in one field, which many steps of a run ask for."""
+    return tuple(single_fields(policy, planes))
+
+
 def _changes(
     policy: Policy, planes: int, before: reference.Values, event: int, plane: int | None
 ) -> Iterator[Change]:
@@ -194,9 +200,12 @@ def _values(state: Any) -> reference.Values:
 
 
 def _label(given: Given, policy: Policy, planes: int) -> str:
-    """Return a policy in words."""
-    if isinstance(given, str):
-        return given
+    return given if isinstance(given, str) else _in_words(policy, planes)
+
+
+@lru_cache(16)
+def _in_words(policy: Policy, planes: int) -> str:
+    """Return a policy as the preset that it is nearest to, with what differs."""
     preset, fields = nearest(policy, planes)
     settings = ",".join(f"{name}={_word(value)}" for name, value in fields.items())
     return f"{preset}:{settings}" if settings else preset

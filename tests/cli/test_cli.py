@@ -255,6 +255,7 @@ def test_ctrl_c_says_so(monkeypatch, capsys):
         ("planesched compare exit", "exit-cost"),
         ("planesched compare vsm-boot --policy kvm_u", "kvm_user"),
         ("planesched compare vsm-boot --baseli", "--baseline"),
+        ("planesched explain refuse_p", "refuse_pending"),
     ],
 )
 def test_a_shell_completes_words(line, expected, tmp_path):
