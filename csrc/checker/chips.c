@@ -3,20 +3,16 @@
 
 #include "checker/world.h"
 
-#define MORE UINT64_C(1) /* the plane that is current could take another: a resched follows */
+#define MORE_BIT UINT64_C(1) /* the plane that is current could take another: a resched follows */
 #define FLAG_BITS 4u     /* of ps_apic.flags */
 #define TPR_BITS 3u
 
 /* ---- Packed registers: of each plane IRR, ISR, slots, queued, lines; TPR; flags ---- */
 
-static unsigned has_slots(const struct ps_chip_set *set)
-{
-    return set->policies[0].has_messages | set->policies[1].has_messages;
-}
-
 int ps_chip_set_layout(struct ps_chip_set *set, unsigned n_planes)
 {
-    const unsigned rows = 2u + (has_slots(set) ? 2u : 0u) + (set->has_lines ? 1u : 0u);
+    set->has_slots = set->policies[0].has_messages || set->policies[1].has_messages;
+    const unsigned rows = 2u + (set->has_slots ? 2u : 0u) + (set->has_lines ? 1u : 0u);
     set->bits = 1;
     set->most_vectors = 1;
     for (unsigned plane = 0; plane < n_planes; plane++) {
@@ -24,6 +20,7 @@ int ps_chip_set_layout(struct ps_chip_set *set, unsigned n_planes)
         while (n < PS_CHIP_NAMED && set->vectors[plane][n])
             n++;
         set->n_vectors[plane] = (uint8_t)n;
+        set->shifts[plane] = (uint8_t)(set->bits < 64u ? set->bits : 0u); /* beyond: refused */
         set->most_vectors = n > set->most_vectors ? n : set->most_vectors;
         set->bits += rows * n + TPR_BITS + FLAG_BITS;
     }
@@ -60,7 +57,7 @@ static uint8_t slots_of(const struct ps_chip_set *set, unsigned side, unsigned p
     return (uint8_t)slots;
 }
 
-static unsigned named_of(const struct ps_chip_set *set, unsigned side, unsigned plane,
+static unsigned named_slots(const struct ps_chip_set *set, unsigned side, unsigned plane,
                          unsigned slots)
 {
     unsigned named = 0;
@@ -98,7 +95,7 @@ void ps_chips_read(const struct ps_chip_set *set, unsigned n_planes, unsigned si
         struct ps_apic *apic = &apics[plane];
         const unsigned n = set->n_vectors[plane];
         read_vectors(set, plane, &reader, apic);
-        if (has_slots(set)) {
+        if (set->has_slots) {
             apic->slots = slots_of(set, side, plane, take_bits(&reader, n));
             apic->queued = slots_of(set, side, plane, take_bits(&reader, n));
         }
@@ -129,7 +126,7 @@ static unsigned number_of_tpr(const struct ps_chip_set *set, unsigned plane, uns
 }
 
 /* Which of the named vectors are pending, are in service, have a line that is up. */
-static unsigned pending_of(const struct ps_chip_set *set, const struct ps_apic *apic,
+static unsigned named_pending(const struct ps_chip_set *set, const struct ps_apic *apic,
                            unsigned plane)
 {
     unsigned bits = 0;
@@ -138,7 +135,7 @@ static unsigned pending_of(const struct ps_chip_set *set, const struct ps_apic *
     return bits;
 }
 
-static unsigned served_of(const struct ps_chip_set *set, const struct ps_apic *apic,
+static unsigned named_served(const struct ps_chip_set *set, const struct ps_apic *apic,
                           unsigned plane)
 {
     unsigned bits = 0;
@@ -147,7 +144,7 @@ static unsigned served_of(const struct ps_chip_set *set, const struct ps_apic *a
     return bits;
 }
 
-static unsigned raised_of(const struct ps_chip_set *set, const struct ps_apic *apic,
+static unsigned named_raised(const struct ps_chip_set *set, const struct ps_apic *apic,
                           unsigned plane)
 {
     unsigned bits = 0;
@@ -156,26 +153,25 @@ static unsigned raised_of(const struct ps_chip_set *set, const struct ps_apic *a
     return bits;
 }
 
-static uint64_t write_chips(const struct ps_chip_set *set, unsigned n_planes, unsigned side,
-                            const struct ps_apic *apics, unsigned more)
+/* Pack the registers of one plane anew, in the word of its vCPU. */
+static uint64_t write_plane(const struct ps_chip_set *set, unsigned side, unsigned plane,
+                            const struct ps_apic *apic, uint64_t word)
 {
-    struct writer writer = {more, 1};
-    for (unsigned plane = 0; plane < n_planes; plane++) {
-        const struct ps_apic *apic = &apics[plane];
-        const unsigned n = set->n_vectors[plane];
-        put_bits(&writer, pending_of(set, apic, plane), n);
-        put_bits(&writer, served_of(set, apic, plane), n);
-        if (set->has_lines)
-            put_bits(&writer, raised_of(set, apic, plane), n);
-        if (has_slots(set)) {
-            put_bits(&writer, named_of(set, side, plane, apic->slots), n);
-            put_bits(&writer, named_of(set, side, plane, apic->queued), n);
-        }
-        put_bits(&writer, number_of_tpr(set, plane, apic->tpr), TPR_BITS);
-        put_bits(&writer, apic->flags, FLAG_BITS);
+    struct writer writer = {0, set->shifts[plane]};
+    const unsigned n = set->n_vectors[plane];
+    put_bits(&writer, named_pending(set, apic, plane), n);
+    put_bits(&writer, named_served(set, apic, plane), n);
+    if (set->has_lines)
+        put_bits(&writer, named_raised(set, apic, plane), n);
+    if (set->has_slots) {
+        put_bits(&writer, named_slots(set, side, plane, apic->slots), n);
+        put_bits(&writer, named_slots(set, side, plane, apic->queued), n);
     }
-    PS_ASSERT(writer.at == set->bits);
-    return writer.word;
+    put_bits(&writer, number_of_tpr(set, plane, apic->tpr), TPR_BITS);
+    put_bits(&writer, apic->flags, FLAG_BITS);
+    const uint64_t mine =
+        ((UINT64_C(1) << writer.at) - 1u) & ~((UINT64_C(1) << set->shifts[plane]) - 1u);
+    return (word & ~mine) | writer.word;
 }
 
 static void chips_of(const struct ps_system *sys, const struct ps_world *world, unsigned vcpu,
@@ -189,7 +185,7 @@ static void chips_of(const struct ps_system *sys, const struct ps_world *world, 
 int ps_chips_allow(const struct ps_system *sys, const struct ps_world *world,
                    const struct ps_act *act)
 {
-    const uint64_t more = world->chips[act->vcpu] & MORE;
+    const uint64_t more = world->chips[act->vcpu] & MORE_BIT;
     if (!more != !(act->how & PS_WHEN_MORE))
         return 0;
     if (!(act->how & PS_WHEN_OPEN))
@@ -210,8 +206,13 @@ struct ps_outcome ps_chips_step(const struct ps_system *sys, struct ps_world *wo
     const struct ps_outcome out =
         ps_chip_step_by(ps_policy_of(sys, vcpu), algorithm->pick ? algorithm : NULL,
                         &sys->chips->policies[side], &world->vcpus[vcpu], apics, event, plane, arg);
-    world->chips[vcpu] =
-        write_chips(sys->chips, sys->n_planes, side, apics, (out.notes & PS_NOTE_MORE) != 0);
+    /* Of an event that names none, plane 0 is packed as it was. */
+    const unsigned now = (unsigned)out.now;
+    uint64_t word = write_plane(sys->chips, side, plane, &apics[plane],
+                                world->chips[vcpu] & ~MORE_BIT);
+    if (now != plane)
+        word = write_plane(sys->chips, side, now, &apics[now], word);
+    world->chips[vcpu] = word | (out.notes & PS_NOTE_MORE ? MORE_BIT : 0u);
     return out;
 }
 
@@ -238,10 +239,10 @@ int ps_chips_lose(const struct ps_system *sys, const struct ps_world *before,
     for (unsigned plane = 0; plane < sys->n_planes; plane++) {
         const int named = plane == act->plane && !(act->how & PS_OF_SELF) && !out.fault;
         const int now = plane == (unsigned)out.now;
-        unsigned gone = pending_of(set, &was[plane], plane);
+        unsigned gone = named_pending(set, &was[plane], plane);
         if (named && act->kind == PS_EVENT_IRQ && !(out.notes & (PS_NOTE_DROPPED | PS_NOTE_QUEUED)))
             gone |= number_of_vector(set, plane, act->target);
-        gone &= ~pending_of(set, &is[plane], plane);
+        gone &= ~named_pending(set, &is[plane], plane);
         gone &= ~(now ? number_of_vector(set, plane, out.vector) : 0u);
         const int nmi = ps_has(had->nmi, plane) || was[plane].flags & PS_APIC_NMI_KEPT ||
                         (named && act->kind == PS_EVENT_NMI);
@@ -261,8 +262,8 @@ static uint32_t asked_after(const struct ps_system *sys, const struct ps_world *
     uint32_t bits = 0;
     chips_of(sys, world, 0, apics);
     for (unsigned plane = 0; plane < sys->n_planes; plane++) {
-        const unsigned found = set->owed ? served_of(set, &apics[plane], plane)
-                                         : pending_of(set, &apics[plane], plane);
+        const unsigned found = set->owed ? named_served(set, &apics[plane], plane)
+                                         : named_pending(set, &apics[plane], plane);
         if (ps_has((uint16_t)(world->vcpus[0].online & ~world->vcpus[0].held), plane))
             bits |= (uint32_t)found << plane * set->most_vectors;
     }

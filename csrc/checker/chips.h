@@ -21,7 +21,8 @@ struct ps_chip_set {
     int has_lines;
     int owed; /* `delivery` asks whether what is in service ends, not whether it is injected */
     /* Worked out by ps_chip_set_layout. */
-    uint8_t n_vectors[PS_MAX_PLANES];
+    uint8_t n_vectors[PS_MAX_PLANES], shifts[PS_MAX_PLANES];
+    int has_slots;
     unsigned most_vectors;
     unsigned bits; /* of the word */
 };

@@ -17,6 +17,8 @@ cdef extern from "checker/chips.h" nogil:
         uint8_t tprs[16][5]
         int has_lines, owed
         uint8_t n_vectors[16]
+        uint8_t shifts[16]
+        int has_slots
         unsigned most_vectors, bits
 
     int ps_chip_set_layout(ps_chip_set *chips, unsigned n_planes) noexcept
