@@ -227,12 +227,12 @@ def test_with_controllers_what_they_say_to_the_rules_is_explained(capsys):
     ]
     for number, (event, flags) in enumerate(wanted, 1):
         assert main([*words, "--explain", str(number), "--json"]) == 0
-        found = json.loads(capsys.readouterr().out)[number - 1]["explanation"]
+        found = json.loads(capsys.readouterr().out)["steps"][number - 1]["explanation"]
         assert (found["event"], found["outcome"]["flags"]) == (event, flags)
     assert main([*words, "--explain"]) == 0
     said = "line_down 1 0x21: its controller alone; nothing is dispatched (8)\n"
     assert capsys.readouterr().out.endswith(said)
     words = ["step", "kvm_user", "call 1", "answer", "irq 0 0x31", "answer", "--vectors"]
     assert main([*words, "--explain", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)[-1]["explanation"]
+    found = json.loads(capsys.readouterr().out)["steps"][-1]["explanation"]
     assert (found["event"], found["outcome"]["flags"]) == ("enter 0", ["switched", "injected"])

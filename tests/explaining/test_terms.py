@@ -87,7 +87,7 @@ def test_the_examples_run_and_show_the_term(kind, capsys):
             continue
         if kind == "preset":
             status, out = run(f"{term.example} --json", capsys)
-            good = status == 0 and json.loads(out)[0]["name"] == name
+            good = status == 0 and json.loads(out)["policies"][0]["name"] == name
         elif kind == "field":
             first, second = shlex.split(term.example)[2:4]
             policies = [dict(_fields(text)) for text in (first, second)]
@@ -99,7 +99,7 @@ def test_the_examples_run_and_show_the_term(kind, capsys):
             good = status in (0, 1) and [*json.loads(out)["verdicts"]] == [name]
         else:
             status, out = run(f"{term.example} --json", capsys)
-            good = status == 0 and _shows(kind, name, json.loads(out)[-1])
+            good = status == 0 and _shows(kind, name, json.loads(out)["steps"][-1])
         if not good:
             wrong.append(term.example)
     assert not wrong, "\n".join(wrong)
