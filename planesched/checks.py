@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import Mistake, TypeMistake, Words, unknown
 from .events import MAX_PLANES, JobMistake
-from .text import MAX_NS
+from .text import MAX_NS, duration_ns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +30,7 @@ __all__ = [
     "planes_of",
     "record_array",
     "seed_number",
+    "slice_of",
     "thread_count",
     "vcpu_count",
     "whole",
@@ -200,3 +201,13 @@ def _power(bound: int) -> str:
     """Return a bound as people know it: ``2**32 - 1``."""
     bits = bound.bit_length()
     return f"2**{bits} - 1" if bits > 31 and bound == 2**bits - 1 else str(bound)
+
+
+def slice_of(given: str | int | None) -> int | None:
+    """Return the length of a slice in ns, if there are slices."""
+    if given is None:
+        return None
+    length = duration_ns(given, "slice_ns")
+    if length < 1:
+        raise Mistake("slice_ns", given, "a time above 0")
+    return length

@@ -1,6 +1,7 @@
 """The command. Thin: what a command does is a public call; here are its words and its errors."""
 
 import argparse
+import gc
 import os
 import re
 import signal
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv is None and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.SIG_DFL):
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        args = _parser(words).parse_args(words)
+        args = _started(words) if argv is None else _parser(words).parse_args(words)
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -87,6 +88,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"planesched: error: {_one_line(error)}", file=sys.stderr)
         return 2
     return status
+
+
+def _started(words: Sequence[str]) -> argparse.Namespace:
+    """Import a command and parse its words; nothing of that becomes garbage, so none is sought."""
+    gc.disable()
+    try:
+        return _parser(words).parse_args(words)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _complete() -> None:
@@ -134,7 +145,11 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     chosen = next((word for word in words if not word.startswith("-")), None)
+    # A parser takes as long to make as some modules: of the others nobody asks after a command.
+    only = {chosen} if words[:1] == [chosen] and chosen in COMMANDS else COMMANDS
     for name, summary in COMMANDS.items():
+        if name not in only:
+            continue
         if name != chosen:
             commands.add_parser(name, help=summary)
             continue

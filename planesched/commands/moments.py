@@ -3,22 +3,24 @@
 import argparse
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Mistake, Words
-from ..explaining.moments import Moment, Wanted, moment, wanted
 from ..figures.result import Result
 from ..figures.results import Results
 from ..simulation.engine import Engine
 from ..text import format_ns
 from .options import called
 
+if TYPE_CHECKING:  # slow to import, and few ask
+    from ..explaining.moments import Moment, Wanted
+
 __all__ = [
     "add_explain_at", "asked_moment", "in_json", "print_moments", "replayed_moments",
     "simulated_moment",
 ]  # fmt: skip
 
-Moments = dict[str, Moment | None]
+Moments = dict[str, "Moment | None"]
 """What was found, by the policy's label; None where no interrupt waits so long."""
 
 
@@ -31,22 +33,25 @@ def add_explain_at(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def asked_moment(args: argparse.Namespace) -> Wanted | None:
+def asked_moment(args: argparse.Namespace) -> "Wanted | None":
     """Return what ``--explain-at`` asks for."""
     if args.explain_at is None:
         return None
     if args.format not in ("text", "json"):
         raise Mistake("--explain-at", Words(f"with --format {args.format}"), "text or json")
+    from ..explaining.moments import wanted
+
     with called("--explain-at"):
         return wanted(args.explain_at)
 
 
 def simulated_moment(
-    asked: Wanted | None, result: Result, options: dict[str, Any], **more: Any
+    asked: "Wanted | None", result: Result, options: dict[str, Any], **more: Any
 ) -> Moments:
     """Explain a moment of a simulation, which is begun anew, if one is asked for."""
     if asked is None:
         return {}
+    from ..explaining.moments import moment
     from ..simulation.run import cells
 
     span_ns = result.start_ns, result.start_ns + result.elapsed_ns
@@ -70,14 +75,15 @@ def simulated_moment(
 
 
 def replayed_moments(
-    asked: Wanted | None, results: Results, trace: str, options: dict[str, Any]
+    asked: "Wanted | None", results: Results, trace: str, options: dict[str, Any]
 ) -> Moments:
     """Explain a moment of a replay under each policy, if one is asked for."""
-    from ..replaying.run import going
-
     found: Moments = {}
     if asked is None:
         return found
+    from ..explaining.moments import moment
+    from ..replaying.run import going
+
     for each in results:
         again = partial(going, trace, each.policy, **options)
         span_ns = 0, each.elapsed_ns
@@ -91,7 +97,7 @@ def in_json(found: Moments) -> dict[str, Any]:
     return {"explained": explained} if found else {}
 
 
-def print_moments(args: argparse.Namespace, asked: Wanted | None, found: Moments) -> None:
+def print_moments(args: argparse.Namespace, asked: "Wanted | None", found: Moments) -> None:
     """Print what was found, by label, below an answer in text."""
     for label, each in found.items() if asked is not None and args.format == "text" else ():
         print()

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..checks import slice_of
 from ..errors import Mistake
 from ..figures.results import Results
 from ..policytext import as_policies, field_value
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
-from ..simulation.run import slice_of
 from .options import add_costs, called, count, duration, factor, integer, typed_costs
 from .out import write_report
 

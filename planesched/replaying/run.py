@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import traces
-from ..checks import plane_count, whole
+from ..checks import plane_count, slice_of, whole
 from ..errors import InputError, Mistake
 from ..figures.batches import Batches
 from ..figures.result import Result
@@ -20,7 +20,6 @@ from ..layouts import OUTCOME, TIMED
 from ..policy import Call, Policy, Scheduler, check_userspace
 from ..policytext import Several, as_policies
 from ..simulation.engine import Engine
-from ..simulation.run import slice_of
 from ..simulation.watched import Watched
 from ..text import duration_ns
 from ..workload import Costs

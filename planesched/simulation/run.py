@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import log_array, plane_count, thread_count, vcpu_count, whole
+from ..checks import log_array, plane_count, slice_of, thread_count, vcpu_count, whole
 from ..errors import Mistake, TypeMistake
 from ..figures.result import Result
 from ..layouts import OUTCOME
 from ..policy import Policy, Scheduler, check_userspace
 from ..policytext import Given, as_policy
 from ..scenarios import Scenario
-from ..text import duration_ns
 from ..workload import Costs, Workload
 from ..workload.costs import Given as GivenCosts
 from ..workload.numbered import Resolved, groups
@@ -23,7 +22,7 @@ from .group import Cell
 from .rounds import Rounds
 from .stopping import Plan
 
-__all__ = ["prepare", "settings_of", "simulate", "slice_of"]
+__all__ = ["prepare", "settings_of", "simulate"]
 
 _MOST_IN_A_CELL = 4096
 
@@ -221,16 +220,6 @@ def cells(
         warmup=warmup, seed=seed, threads=threads, progress=None, until_precision=until_precision,
         userspace=None, slice_ns=slice_ns,
     ).cells  # fmt: skip
-
-
-def slice_of(given: str | int | None) -> int | None:
-    """Return the length of a slice in ns, if there are slices."""
-    if given is None:
-        return None
-    length = duration_ns(given, "slice_ns")
-    if length < 1:
-        raise Mistake("slice_ns", given, "a time above 0")
-    return length
 
 
 def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from ..core import VM
 from ..events import Event, takes_plane
-from ..explaining import answered
 from ..layouts import OUTCOME, STATE
 from .engine import Engine
 
@@ -75,6 +74,8 @@ class Watched(Engine):
 
     def _replay(self, start: Any, end: Any, rows: list[tuple[int, Any]], found: list[Any]) -> None:
         """Do the steps of a vCPU again, and keep the states if all comes out as it did."""
+        from ..explaining import answered  # slow to import, and few watch
+
         vcpu = self._again
         vcpu.state = start
         states = []

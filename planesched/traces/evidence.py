@@ -84,8 +84,7 @@ def _refusal(trace: Read) -> tuple[str, str] | None:
     if broken := _broken(trace):
         return broken
     arrived = int(kinds[Kind.ARRIVAL] + kinds[Kind.POSTED])
-    name = architecture(counts)
-    if not arrived and name is not None:
+    if not arrived and (name := architecture(counts)) is not None:
         return host(name), X86
     if not kinds.sum() and not trace.malformed:
         return f"{_events(sum(counts.values()))}, none of which a replay uses", X86

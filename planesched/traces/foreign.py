@@ -73,13 +73,12 @@ _TEXTS = (
         ("a web page or XML", "the text of a trace (of a web page: its raw file)"),
     ),
 )
-_PATTERNS = [(re.compile(pattern).match, refused) for pattern, refused in _TEXTS]
 
 
 def what_else(line: bytes) -> tuple[str, str] | None:
     """Name the text that a line comes from and what to do instead, or give None."""
-    for match, refused in _PATTERNS:
-        if match(line):
+    for pattern, refused in _TEXTS:  # re keeps what it has compiled; few traces need it
+        if re.match(pattern, line):
             return refused
     return None
 
@@ -90,21 +89,21 @@ X86 = (
 
 # The bodies of events that have x86's names: arch/*/kvm/trace*.h.
 _BODIES = (
-    ("riscv", re.compile(rb" *(?:SEPC:|PC: 0x016(?:[0-9a-f]{16}|[0-9a-f]{1,12})\s*$)").match),
-    ("arm64", re.compile(rb" *(?:\w+: )?HSR_EC: 0x").match),
-    ("arm64 or riscv", re.compile(rb" *PC: 0x[0-9a-f]{16}\s*$").match),
-    ("loongarch or mips", re.compile(rb" *(?:\[[^]]*\] ?PC: 0x|PC: 0x)").match),
-    ("ppc", re.compile(rb" *(?:exit=\S+ \||VCPU \d+: |trap=0x)").match),
-    ("s390", re.compile(rb" *\d\d\[[0-9a-f]{16}-[0-9a-f]{16}\]: ").match),
+    ("riscv", rb" *(?:SEPC:|PC: 0x016(?:[0-9a-f]{16}|[0-9a-f]{1,12})\s*$)"),
+    ("arm64", rb" *(?:\w+: )?HSR_EC: 0x"),
+    ("arm64 or riscv", rb" *PC: 0x[0-9a-f]{16}\s*$"),
+    ("loongarch or mips", rb" *(?:\[[^]]*\] ?PC: 0x|PC: 0x)"),
+    ("ppc", rb" *(?:exit=\S+ \||VCPU \d+: |trap=0x)"),
+    ("s390", rb" *\d\d\[[0-9a-f]{16}-[0-9a-f]{16}\]: "),
 )
 # And the names of events that only one architecture has.
 _NAMES = (
-    ("s390", re.compile(r"kvm_s390_").match),
-    ("arm64", re.compile(r"kvm_\w*_arm64$|vgic_|kvm_(?:arm_|sys_acc|guest_fau)|trap_reg$").match),
-    ("ppc", re.compile(r"kvm_(?:ppc_|book3s_|guest_enter|guest_exit|hcall_|booke)").match),
-    ("loongarch", re.compile(r"kvm_(?:exit_(?:idle|cache|gspr)|vpid_change|iocsr)$").match),
-    ("mips", re.compile(r"kvm_(?:hwr|asid_change|guestid_change)$").match),
-    ("loongarch or mips", re.compile(r"kvm_(?:enter|reenter|out|aux)$").match),
+    ("s390", r"kvm_s390_"),
+    ("arm64", r"kvm_\w*_arm64$|vgic_|kvm_(?:arm_|sys_acc|guest_fau)|trap_reg$"),
+    ("ppc", r"kvm_(?:ppc_|book3s_|guest_enter|guest_exit|hcall_|booke)"),
+    ("loongarch", r"kvm_(?:exit_(?:idle|cache|gspr)|vpid_change|iocsr)$"),
+    ("mips", r"kvm_(?:hwr|asid_change|guestid_change)$"),
+    ("loongarch or mips", r"kvm_(?:enter|reenter|out|aux)$"),
 )  # fmt: skip
 
 
@@ -115,10 +114,11 @@ def host(name: str) -> str:
 
 def architecture_of_body(body: bytes) -> str | None:
     """Name the architecture whose ``kvm_entry`` or ``kvm_exit`` has this body, or give None."""
-    return next((name for name, match in _BODIES if match(body)), None)
+    return next((name for name, pattern in _BODIES if re.match(pattern, body)), None)
 
 
 def architecture(events: Iterable[str]) -> str | None:
     """Name the architecture that has one of these events and x86 has not, or give None."""
     events = list(events)
-    return next((name for name, match in _NAMES if any(map(match, events))), None)
+    found = (name for name, pattern in _NAMES for event in events if re.match(pattern, event))
+    return next(found, None)

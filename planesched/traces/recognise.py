@@ -63,7 +63,9 @@ def recognise(lines: Iterable[bytes]) -> tuple[Family, str, bytes] | None:
             break
         if chosen is not None and chosen[0] is not TRACEFS:
             return chosen
-        if chosen is not None and (found := TRACECMD.match(line)) and padded(line, found):
+        # Two blanks behind a colon are rare in the kernel's own lines.
+        maybe = chosen is not None and b":  " in line
+        if maybe and (found := TRACECMD.match(line)) and padded(line, found):
             return TRACECMD, TRACECMD.producer(line, found) or "", line
     return chosen
 

@@ -4,10 +4,6 @@ Both tools read every version of their format, so there is no parser here. Their
 from a pipe, in bounded memory; what they print to standard error is passed on if they fail.
 """
 
-import shlex
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -44,6 +40,8 @@ class Tool:
 
     def pipeline(self, path: str) -> str:
         """Give the pipeline that reads `path`."""
+        import shlex
+
         return f"{shlex.join((*self.command, path))} | planesched replay - ..."
 
 
@@ -64,6 +62,10 @@ def tool_blocks(tool: Tool, path: str) -> Iterator[bytes]:
     InputError
         If the tool is not installed, the file is standard input, or the tool fails.
     """
+    import shutil  # these are slow to import, and most traces are text
+    import subprocess
+    import tempfile
+
     if path == "-":
         raise InputError(path, 0, f"{tool.found} on standard input", f"its text: {tool.typed}")
     name = shutil.which(tool.command[0])

@@ -209,3 +209,24 @@ def test_import_planesched_imports_numpy_and_nothing_heavier(tmp_path):
     assert not new & HEAVY
     of_cython = {name for name in new if name.startswith(("_cython_", "cython_"))}
     assert not new - of_cython - ELSEWHERE - {"planesched"}
+
+
+# Slow to import, and nothing that the demo does.
+NOT_IN_THE_DEMO = {
+    "email", "importlib.metadata", "subprocess", "tempfile", "tomllib", "planesched.checking",
+    "planesched.conformance", "planesched.explaining", "planesched.report.page",
+    "planesched.scenarios", "planesched.simulation.run", "planesched.workload.sources",
+}  # fmt: skip
+
+
+def test_the_demo_starts_fast(tmp_path):
+    code = (
+        "import sys; sys.argv = ['planesched', 'demo']; from planesched.cli import main; main();"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    found = set(done.stderr.split())
+    assert "planesched.replaying.run" in found
+    assert not found & NOT_IN_THE_DEMO
