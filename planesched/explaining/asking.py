@@ -183,12 +183,6 @@ def _changes(
         yield Change(setting, outcome, after)
 
 
-@lru_cache(maxsize=16)
-def _near(policy: Policy, planes: int) -> tuple[tuple[str, Policy], ...]:
-    """Return every policy that differs in one field: the same for each step of a run."""
-    return tuple(single_fields(policy, planes))
-
-
 def _values(state: Any) -> reference.Values:
     """Return a state as plain numbers."""
     array = np.asarray(state)
