@@ -168,10 +168,8 @@ def run(args: argparse.Namespace) -> int:
         return table.status
     [policy] = policies.values()
     if args.sends is not None or args.protocol is not None:
-        for option in ("report", "explain"):
-            if getattr(args, option):
-                found_with = Words("with --sends or --protocol")
-                raise Mistake(f"--{option}", found_with, "a search of planes")
+        if args.explain:
+            raise Mistake("--explain", Words("with --sends or --protocol"), "a search of planes")
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)

@@ -10,7 +10,7 @@ from ..policy import Policy
 from ..protocols import protocols
 from ..report.progress import progress
 from ..report.wakeups import write_wakeups
-from .out import print_json
+from .out import print_json, write_report
 
 __all__ = ["add_wakeups", "run_wakeups"]
 
@@ -66,6 +66,7 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
         print(report)
     if args.timeline:
         write_wakeups(args.timeline, report)
+    write_report(args, report)
     if args.save and report.broken:
         report.save(args.save)
     return report.status

@@ -7,7 +7,7 @@ from ..text import counted, format_ns
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["notes", "starved", "warnings"]
+__all__ = ["notes", "starved", "starves", "warnings"]
 
 _MANY = 10
 _PART = 0.05
@@ -17,8 +17,11 @@ def starved(result: "Result", plane: int) -> bool:
     """Whether a plane had work and hardly got any of it done: quantiles then say nothing."""
     jobs = result.jobs
     came = int(jobs.arrived[plane]) + int(jobs.totals["queued_before"][plane])
-    left = int(jobs.queued[plane])
-    done = int(jobs.finished[plane])
+    return starves(came, int(jobs.finished[plane]), int(jobs.queued[plane]))
+
+
+def starves(came: int, done: int, left: int) -> bool:
+    """Whether so few of the jobs that came were done, and so many left, that one starves."""
     return bool(left) and (not done or (left >= _MANY and left > _PART * came))
 
 

@@ -6,12 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Mistake, Words
+from ..figures.notes import starves
 from ..text import format_ns, table
 
 if TYPE_CHECKING:
     from .sweep import Sweep
 
-__all__ = ["GUEST", "Curves", "crossings", "curves", "findings", "lost"]
+__all__ = ["GUEST", "Curves", "crossings", "curves", "findings", "lost", "starving"]
 
 GUEST = "guest OS"
 """The facet of the guest OS's share of vCPU time."""
@@ -33,11 +34,14 @@ class Curves:
         What the other settings are, line by line; the first is what others are compared with.
     facets : dict of str to dict of str to list of tuple
         By what is shown (`GUEST`, then response p99 of each source in ns) and line: x and y.
+    starved : frozenset of tuple
+        Facet, line and x of each point of a source that starves: its quantiles say nothing.
     """
 
     x: str
     lines: tuple[str, ...]
     facets: dict[str, dict[str, Points]]
+    starved: frozenset[tuple[str, str, float]] = frozenset()
 
     def text(self) -> str:
         """Return a small table: some values of x, with the guest OS's share and a p99 by line."""
@@ -49,8 +53,11 @@ class Curves:
         xs = sorted({x for known in points for x in known})
         rows = []
         for x in xs[:: -(-len(xs) // _MOST)]:
-            ys = [(facet, known.get(x)) for (facet, _), known in zip(columns, points, strict=True)]
-            rows.append([_value(self.x, x), *(_cell(facet, y) for facet, y in ys)])
+            cells = [
+                "starved" if (*column, x) in self.starved else _cell(column[0], known.get(x))
+                for column, known in zip(columns, points, strict=True)
+            ]
+            rows.append([_value(self.x, x), *cells])
         heads = [[*facet.split(", "), *line.split(" ")] for facet, line in columns]
         return table([_named(self.x), *heads], rows)
 
@@ -85,6 +92,7 @@ def curves(swept: "Sweep") -> Curves:
     several = len({row["policy"] for row in rows}) > 1 and not told
     facets: dict[str, dict[str, Points]] = {}
     lines: dict[str, None] = {}
+    dead = set()
     for row in rows:
         facet, y = _shown(row)
         if y is None:
@@ -93,10 +101,12 @@ def curves(swept: "Sweep") -> Curves:
         line = ", ".join([*([row["policy"]] if several else []), *named]) or row["policy"]
         lines.setdefault(line)
         facets.setdefault(facet, {}).setdefault(line, []).append((float(row[x]), float(y)))
+        if facet != GUEST and starves(row["arrived"], row["finished"], row["queued"]):
+            dead.add((facet, line, float(row[x])))
     for by_line in facets.values():
         for points in by_line.values():
             points.sort()
-    return Curves(x, tuple(lines), facets)
+    return Curves(x, tuple(lines), facets, frozenset(dead))
 
 
 def _named_value(name: str, value: Any) -> str:
@@ -111,9 +121,20 @@ def _shown(row: Mapping[str, Any]) -> tuple[str, Any]:
     return "", None
 
 
+def starving(found: Curves) -> list[str]:
+    """Say which sources starve, under which line and where."""
+    at: dict[tuple[str, str], list[str]] = {}
+    for facet, line, x in sorted(found.starved):
+        at.setdefault((facet.partition(", ")[2], line), []).append(_value(found.x, x))
+    named = _named(found.x)
+    return [
+        f"{of} starves under {line} at {named} {', '.join(xs)}." for (of, line), xs in at.items()
+    ]
+
+
 def findings(found: Curves) -> list[str]:
-    """Say from where on a line loses the guest OS's time to the first, and where lines cross."""
-    out = []
+    """Say what starves, where lines lose the guest OS's time to the first, and where they cross."""
+    out = starving(found)
     for line in found.lines[1:]:
         parts = [
             f"{part:.0%} from {_value(found.x, x)}" for name, part, x in lost(found) if name == line

@@ -6,6 +6,7 @@ from pages import HOSTILE, check
 
 import planesched
 from planesched.checking import matrix
+from planesched.checking.kick import check_wakeups
 from planesched.report.page import page
 
 
@@ -85,3 +86,30 @@ def test_two_policies_are_ladders_beside_each_other():
     rows = [told for given, told in read.of("tr")]
     assert any(row.startswith("preempt") and row.endswith("targetrelay") for row in rows)
     assert not re.search(r"class=\"arrow\"", page(planesched.diff("vsm", "vsm", 2)))
+
+
+def test_ladders_have_vectors():
+    found = planesched.check("kvm_planes", 2, properties="delivery", vectors="0x31,0x51")
+    text = page(found, "planesched check")
+    read = check(text)
+    trace = found.verdicts["delivery"].trace
+    assert rungs(text, "ladder-0") == marks_of(trace)
+    assert any(said.endswith("0x31") for _, said in read.of("text"))
+    assert str(found.chips) in read.of("p", class_="hint")[0][1]
+    assert text.count('class="why"') == len(trace)
+
+
+def test_lost_wakeups_are_tables_of_acts():
+    found = check_wakeups("vsm", 2, protocol="correct:consume=after", sends="irq 1", cure=True)
+    assert found.broken
+    read = check(page(found, "planesched check"))
+    rows = [told for _, told in read.of("tr")]
+    for name in found.broken:
+        shortest = found.verdicts[name].shortest
+        for number, row in enumerate(shortest.rows, 1):
+            told = (str(number), row.sender, row.vcpu, row.phase, row.runs, row.layer)
+            assert "".join(told) in rows
+    warned = [told for _, told in read.of("li")]
+    assert all(str(found.verdicts[name]).splitlines()[0] in warned for name in found.broken)
+    held = check(page(check_wakeups("vsm", 2, sends="irq 1")))
+    assert not held.of("ul", class_="warnings")

@@ -51,6 +51,18 @@ def test_lines_lie_where_their_values_are(swept):
     assert (x1 - x0) / (x2 - x0) == pytest.approx(0.624, abs=0.002)  # log 10 / log 40
 
 
+def test_what_starves_never_looks_good():
+    grid = {"workload.timer.rate": ["8 kHz", "80 kHz"]}
+    swept = sweep(grid, "vsm", 2, 1, WORK, duration="20 ms", seed=1, costs="any=1us")
+    read = check(page(swept))
+    [(_, told)] = read.of("ul", class_="warnings")
+    assert told == "timer starves under vsm at timer rate 8e+04."
+    assert told == swept.findings()[0]
+    tips = [told for _, told in read.of("title") if told.endswith(", starved")]
+    assert len(tips) == 1
+    assert "starved" in curves(swept).text()
+
+
 def test_without_a_setting_of_numbers_there_are_rows(tmp_path, capsys):
     path = tmp_path / "sweep.html"
     words = ["sweep", "design-question", "--grid", "policy=vsm,vsm_relay", "--duration", "10ms"]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...checking.report import DiffReport, Matrix, Report
+from ...checking.wakeup_report import KickReport
 from ...errors import Mistake, TypeMistake, Words
 from ...figures.result import Result
 from ...figures.results import Results
@@ -32,6 +33,7 @@ from .lives import live_page_parts
 from .results import answer_of, foot_of, result_panels
 from .sweeps import sweep_page_parts
 from .timelines import timeline_panel
+from .wakeups import wakeups_page_parts
 
 __all__ = ["check_page", "page", "write_page"]
 
@@ -110,6 +112,9 @@ def page(
     if isinstance(answer, DiffReport):
         head, panels = diff_page_parts(answer, command)
         return frame(title or " and ".join(answer.labels), head, panels, {})
+    if isinstance(answer, KickReport):
+        head, panels = wakeups_page_parts(answer, command)
+        return frame(title or "Are wake-ups lost?", head, panels, {})
     if isinstance(answer, Sweep):
         head, panels = sweep_page_parts(answer, command)
         return frame(title or "A sweep", head, panels, {})

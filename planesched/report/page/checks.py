@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ...checking.counterexample import Trace
 from ...checking.properties import PROPERTIES
 from ...checking.report import DiffReport, Matrix, Report, Verdict
-from ...explaining.walks import explained as explained_steps
+from ...explaining.walks import explained
 from ...figures.cite import CITED
 from ...figures.written import written_by
 from ...text import counted, fill
@@ -13,9 +13,9 @@ from .frame import Panel
 from .ladders import ladder
 from .markup import Html, el, join, table
 from .results import beside
-from .whys import explained
+from .whys import explanation
 
-__all__ = ["check_page_parts", "diff_page_parts"]
+__all__ = ["check_page_parts", "diff_page_parts", "quoted"]
 
 _FEW = 6
 """So many ladders stand open; of more, one opens those that one wants to see."""
@@ -28,7 +28,7 @@ def check_page_parts(found: Report | Matrix, command: str, label: str = "") -> P
     reports = found.reports if isinstance(found, Matrix) else {label or "the policy": found}
     first = next(iter(reports.values()))
     head = f"{counted(first.planes, 'plane')}, {counted(first.vcpus, 'vCPU')}"
-    asked = f"{head}, events {', '.join(first.events)}"
+    asked = f"{head}, {_events(first)}"
     dead = [
         f"{name}: {each.name}: {each.short}" + (f" ({each.what})" if each.what else "")
         for name, report in reports.items()
@@ -67,11 +67,17 @@ def check_page_parts(found: Report | Matrix, command: str, label: str = "") -> P
         body = join(shown) if len(ladders) > _FEW else el("div", shown, class_="pairs")
         panels.append(Panel("ladders", "Counterexamples", hint, body))
     panels.append(_coverage(reports))
-    return beside(join(head_of), _cited(lines)), panels
+    return beside(join(head_of), quoted(lines)), panels
 
 
-def _cited(lines: Sequence[str]) -> str:
+def quoted(lines: Sequence[str]) -> str:
+    """Return lines as they stand in a mail."""
     return "\n".join(line for text in lines for line in fill(text, CITED, hang=2))
+
+
+def _events(found: Report | DiffReport) -> str:
+    vectors = f", {found.chips}" if found.chips is not None else ""
+    return f"events {', '.join(found.events)}{vectors}"
 
 
 def _said(reports: Mapping[str, Report]) -> str:
@@ -135,7 +141,7 @@ def _shown(number: int, name: str, policy: str, verdict: Verdict, *, folded: boo
         drawn.append(el("div", ladder(f"ladder-{number}{more}", told, trace), class_="scroll",
                         tabindex="0", role="region", aria_label=title))  # fmt: skip
         drawn.append(el("details", el("summary", "The steps as text"), el("pre", trace.text)))
-        reasons = None if place else _reasons(f"why-{number}", trace)
+        reasons = None if place else _reasons(f"why-{number}", trace, [policy])
         drawn += [reasons] if reasons is not None else []
     inside = [el("p", " ".join(filter(None, notes)), class_="hint"), *drawn]
     if folded:
@@ -144,11 +150,11 @@ def _shown(number: int, name: str, policy: str, verdict: Verdict, *, folded: boo
     return el("figure", caption, inside, id=f"ladder-{number}-box")
 
 
-def _reasons(name: str, trace: Trace) -> Html | None:
-    """Return why each step of a way did what it did; of what is no step of the rules nothing."""
+def _reasons(name: str, trace: Trace, labels: Sequence[str]) -> Html | None:
+    """Return why each step of a way did what it did."""
     found = [
-        explained(why, f"{name}-{number}", f"step {number}")
-        for number, _, why in explained_steps(trace)
+        explanation(why, f"{name}-{number}", f"step {number}")
+        for number, _, why in explained(trace, labels)
     ]
     return el("details", el("summary", "Why each step"), found) if found else None
 
@@ -172,7 +178,7 @@ def diff_page_parts(found: DiffReport, command: str) -> Parts:
     first, second = found.labels
     fields = [[name, _word(one), _word(other)] for name, (one, other) in found.fields.items()]
     told = found.said[:1].upper() + found.said[1:] + "."
-    asked = f"{counted(found.planes, 'plane')}, events {', '.join(found.events)}"
+    asked = f"{counted(found.planes, 'plane')}, {_events(found)}"
     differing = [f"{name}: {first} {one}, {second} {other}" for name, one, other in fields]
     lines = [told, *differing, asked, found.coverage.said]
     lines += [f"planesched {written_by()['version']}", command]
@@ -184,7 +190,7 @@ def diff_page_parts(found: DiffReport, command: str) -> Parts:
         drawn = ladder("ladder-0", name, found.trace, (first, second))
         box = el("div", drawn, class_="scroll", tabindex="0", role="region", aria_label=name)
         text = el("details", el("summary", "The steps as text"), el("pre", found.trace.text))
-        reasons = _reasons("why", found.trace)
+        reasons = _reasons("why", found.trace, found.labels)
         hint = (
             "Each step is done under both. The thick line is what runs, a dashed box where the "
             "vCPU is blocked; a ring is a pending interrupt, a cross a fault."
@@ -196,7 +202,7 @@ def diff_page_parts(found: DiffReport, command: str) -> Parts:
         Panel("fields", "Fields that differ", "", table("Fields", ["field", first, second], fields))
     )
     panels.append(Panel("rests", "What it rests on", "", el("p", found.coverage.said)))
-    return beside(join(said), _cited(lines)), panels
+    return beside(join(said), quoted(lines)), panels
 
 
 def _word(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...checking.counterexample import Trace, TraceStep, state_text
 from ...checks import planes_of
+from ...irqchip import said_chips
 from .charts import figure
 from .markup import Html, el
 
@@ -70,7 +71,8 @@ class _Ladder:
             states = step.states
             self._runs(number, states)
             after = state_text(states[step.vcpu])
-            notes.append("; ".join(text for text in (step.did.strip("-"), after) if text))
+            held = said_chips(step.chips[step.vcpu]) if step.chips else ""
+            notes.append("; ".join(text for text in (step.did.strip("-"), after, held) if text))
         for row, note in enumerate(notes):
             self.text(self.right, self.y(row) + 4, note, "tick")
         if self.trace.loop is not None:

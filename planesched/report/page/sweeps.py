@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from ...errors import Mistake
 from ...figures.scores import percent
-from ...simulation.curves import GUEST, Curves, crossings, curves, lost
+from ...simulation.curves import GUEST, Curves, crossings, curves, lost, starving
 from ...simulation.sweep import Sweep
 from ...text import format_ns
 from ..waits import round_time
@@ -23,18 +23,18 @@ _LABELS = 6
 
 def sweep_page_parts(swept: Sweep, command: str) -> tuple[Html, list[Panel]]:
     """Return the answer and the panels of a sweep."""
-    said = swept.findings()
-    parts: list[Html] = []
-    if swept.partial:
-        parts.append(el("ul", el("li", "partial: stopped before its end"), class_="warnings"))
-    if said:
-        parts.append(el("p", said[0], class_="verdict"))
-        parts.append(el("ul", (el("li", text) for text in said[1:])))
-    else:
-        parts.append(el("p", f"{swept.ran + swept.skipped} points.", class_="verdict"))
+    said, dead = swept.findings(), ["partial: stopped before its end"] if swept.partial else []
     panels = []
     with suppress(Mistake):  # no setting is a number, so there are no curves
-        panels += _curves(curves(swept))
+        found = curves(swept)
+        panels = _curves(found)
+        starve = starving(found)
+        dead, said = dead + starve, said[len(starve) :]
+    parts: list[Html] = []
+    if dead:
+        parts.append(el("ul", (el("li", text) for text in dead), class_="warnings"))
+    first, *rest = said or [f"{swept.ran + swept.skipped} points."]
+    parts += [el("p", first, class_="verdict"), el("ul", (el("li", text) for text in rest))]
     panels.append(_points(swept))
     rests = [f"{name} {value}" for name, value in swept.given.items() if value != ""]
     body = el("ul", (el("li", text) for text in rests))
@@ -54,7 +54,10 @@ def _curves(found: Curves) -> list[Panel]:
     known = [dict(found.facets[facet].get(line, [])) for facet, line in columns]
     rows = [
         [_value(found, x)]
-        + [_shown(facet, ys.get(x)) for (facet, _), ys in zip(columns, known, strict=True)]
+        + [
+            "starved" if (*column, x) in found.starved else _shown(column[0], ys.get(x))
+            for column, ys in zip(columns, known, strict=True)
+        ]
         for x in sorted({x for ys in known for x in ys})
     ]
     heads = [setting, *(f"{facet}, {line}" for facet, line in columns)]
@@ -68,7 +71,7 @@ def _chart(number: int, facet: str, found: Curves) -> Html:
     share = facet == GUEST
     drawn = [
         Line(by_line[line], place, line, marked=True,
-             tips=[f"{line} at {_value(found, x)}: {_shown(facet, y)}" for x, y in by_line[line]])
+             tips=[_tip(found, facet, line, x, y) for x, y in by_line[line]])
         for place, line in enumerate(found.lines)
         if line in by_line
     ]  # fmt: skip
@@ -82,7 +85,14 @@ def _chart(number: int, facet: str, found: Curves) -> Html:
     told = f"{title} over {_setting(found)}. {said}"
     ys = [y for line in drawn for _, y in line.points]
     chart = lines(f"curve-{number}", told, drawn, _across(found, by_line), _up(share, ys), marks)
-    return el("figure", el("figcaption", el("strong", title)), chart)
+    dead = sorted({line for at, line, _ in found.starved if at == facet})
+    note = el("p", f"{', '.join(dead)}: starved at some points", class_="dead") if dead else None
+    return el("figure", el("figcaption", el("strong", title), note), chart)
+
+
+def _tip(found: Curves, facet: str, line: str, x: float, y: float) -> str:
+    dead = ", starved" if (facet, line, x) in found.starved else ""
+    return f"{line} at {_value(found, x)}: {_shown(facet, y)}{dead}"
 
 
 def _across(found: Curves, by_line: dict[str, list[tuple[float, float]]]) -> Axis:

@@ -262,6 +262,10 @@ class Timelines {
       return (event.clientX - box.left) / box.width;
     };
     svg.setAttribute("tabindex", "0");
+    svg.setAttribute("role", "group"); // now there is something to do in it
+    svg.addEventListener("dblclick", (event) => {
+      this.zoom(0.5, this.begin + part(event) * (this.end - this.begin));
+    });
     svg.addEventListener("keydown", (event) => {
       if (!this.keys[event.key] || event.ctrlKey || event.metaKey) return;
       event.preventDefault();

@@ -20,7 +20,7 @@ from ...text import counted, format_ns
 from .frame import Panel
 from .markup import Html, el, join, table
 
-__all__ = ["Whys", "explained"]
+__all__ = ["Whys", "explanation"]
 
 _MOST = 120
 """So many explanations are 1 MB at most."""
@@ -89,7 +89,7 @@ class Whys:
             vcpu, time_ns = self._first[asked]
             times = counted(self._counts[asked], "time")
             note = f"{times}, first on vCPU {vcpu} at {format_ns(time_ns)}"
-            by_label.setdefault(asked.label, []).append(explained(found, f"why-{number}", note))
+            by_label.setdefault(asked.label, []).append(explanation(found, f"why-{number}", note))
         if not by_label:
             return None
         more = f" {self.left_out} rarer ones are left out." if self.left_out else ""
@@ -110,12 +110,14 @@ class Whys:
         state = np.frombuffer(asked.state, STATE)[0]
         plane = asked.plane if named else None
         try:
-            return explain(policy, state, asked.event, plane, planes=result.planes)
+            return explain(
+                policy, state, asked.event, plane, planes=result.planes, label=asked.label
+            )
         except Mistake:  # an algorithm in C says nothing
             return None
 
 
-def explained(found: Explanation, name: str, note: str = "") -> Html:
+def explanation(found: Explanation, name: str, note: str = "") -> Html:
     """Return an explanation that opens: `name` is its id, `note` stands beside the answer."""
     headline, course, planes, changes = parts(found)
     inside = [
