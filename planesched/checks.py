@@ -52,7 +52,12 @@ _JOB_MISTAKES = {
     JobMistake.BAD_ORDER: ("plane", "at equal times the order plane, then source"),
     JobMistake.BAD_SERVICE: ("service_ns", "0 or more"),
     JobMistake.BAD_PLANE: ("plane", "a plane that is online"),
-    JobMistake.BAD_KIND: ("kind", "0: only interrupts arrive from outside"),
+    JobMistake.BAD_KIND: (
+        "kind",
+        "0: only interrupts arrive from outside (with a controller also 3, a task, and 4, "
+        "a cli or sti)",
+    ),
+    JobMistake.BAD_VECTOR: ("source", "a vector from 16 on, or 256: no vector brought it"),
 }
 
 
@@ -167,11 +172,14 @@ def record_array(name: str, value: Any, dtype: "np.dtype[np.void]") -> "NDArray[
     return records.copy() if records.ctypes.data % 8 else records
 
 
-def log_array(log: Any) -> "NDArray[np.void]":
-    """Return an array if C can write outcomes there, for a copy is of no use to the caller."""
+def log_array(log: Any, dtype: "np.dtype[np.void] | None" = None) -> "NDArray[np.void]":
+    """Return an array if C can write records there, for a copy is of no use to the caller.
+
+    They are outcomes, unless another dtype is given.
+    """
     from .layouts import OUTCOME
 
-    records = _of_dtype("log", log, OUTCOME)
+    records = _of_dtype("log", log, OUTCOME if dtype is None else dtype)
     if records.ndim != 1 or not records.flags.c_contiguous or records.ctypes.data % 8:
         where = Words(f"shape {records.shape}, strides {records.strides}")
         raise Mistake("log", where, "a contiguous array of one dimension at a multiple of 8 bytes")

@@ -202,6 +202,8 @@ class JobKind(IntEnum):
     INTERRUPT = 0
     CALL = 1
     FORWARD = 2
+    TASK = 3
+    TOLD = 4
 
 
 class JobMistake(IntEnum):
@@ -214,6 +216,7 @@ class JobMistake(IntEnum):
     BAD_SERVICE = 4
     BAD_PLANE = 5
     BAD_KIND = 6
+    BAD_VECTOR = 7
 
 
 class Arrivals(IntEnum):

@@ -24,6 +24,7 @@ __all__ = [
     "STATE",
     "TIMED",
     "TOTALS",
+    "VECTOR",
     "WIDE",
     "hold",
     "hold_numbers",
@@ -143,6 +144,19 @@ ROW = np.dtype(
 )
 """What became of the jobs of one source: ``struct ps_row`` in planesched/jobs.h."""
 
+VECTOR = np.dtype(
+    [
+        *((name, "<u8") for name in ("posted", "injected", "coalesced", "dropped")),
+        *((name, "<u8") for name in ("before", "pending")),
+        *((f"{what}_ns", WIDE) for what in TIMED[:2]),
+        *((f"{what}_{end}_ns", "<u8") for what in TIMED[:2] for end in ("min", "max")),
+    ]
+)
+"""What became of one vector of one plane: ``struct ps_vector_row`` in planesched/jobs.h.
+
+posted + before = injected + coalesced + dropped + pending.
+"""
+
 ACT = np.dtype([(name, "u1") for name in ("kind", "vcpu", "plane", "target", "how", "by")])
 """One thing that may happen in a search: ``struct ps_act`` in csrc/checker/world.h."""
 
@@ -169,6 +183,7 @@ _STRUCTS = {
     "ps_job": JOB,
     "ps_totals": TOTALS,
     "ps_row": ROW,
+    "ps_vector_row": VECTOR,
     "ps_act": ACT,
     "ps_trace_record": RECORD,
 }

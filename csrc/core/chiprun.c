@@ -33,20 +33,6 @@ uint64_t ps_chips_check(const struct ps_chips *chips, const struct ps_state *sta
     return n;
 }
 
-static unsigned pending_of(const struct ps_apic *apic)
-{
-    unsigned pending = 0;
-    for (unsigned cls = 1; cls < PS_N_CLASSES; cls++)
-        pending += (unsigned)__builtin_popcount(apic->irr[cls]);
-    return pending;
-}
-
-/* An NMI that is kept where the 32 bytes do not know of it. */
-static unsigned kept_outside(const struct ps_apic *apic, const struct ps_state *s, unsigned plane)
-{
-    return (apic->flags & PS_APIC_NMI_KEPT) != 0 && !ps_has(s->nmi, plane);
-}
-
 void ps_chips_pending(const struct ps_chips *chips, const struct ps_state *states,
                       uint64_t n_vcpus, unsigned n_planes,
                       uint64_t counts[PS_N_PENDING][PS_MAX_PLANES])
@@ -54,15 +40,14 @@ void ps_chips_pending(const struct ps_chips *chips, const struct ps_state *state
     const struct ps_apic *apic = chips->apics;
     for (uint64_t vcpu = 0; vcpu < n_vcpus; vcpu++)
         for (unsigned plane = 0; plane < n_planes; plane++, apic++) {
-            const unsigned pending = pending_of(apic);
+            const unsigned pending = ps_apic_n_pending(apic);
             counts[PS_PENDING_IRQ][plane] += pending ? pending - 1u : 0u;
-            counts[PS_PENDING_NMI][plane] += kept_outside(apic, &states[vcpu], plane);
+            counts[PS_PENDING_NMI][plane] += ps_apic_nmi_outside(apic, &states[vcpu], plane);
         }
 }
 
-/* What came and led to no step: it was dropped, or waits behind an NMI, or coalesced with one. */
-static void count_unstepped(struct ps_figures *f, unsigned event, unsigned plane,
-                            struct ps_outcome out)
+void ps_chip_count_unstepped(struct ps_figures *f, unsigned event, unsigned plane,
+                             struct ps_outcome out)
 {
     const unsigned came = event == PS_EVENT_NMI ? (unsigned)PS_EVENT_NMI : (unsigned)PS_EVENT_IRQ;
     const unsigned lost = out.notes & PS_NOTE_DROPPED;
@@ -89,8 +74,8 @@ static struct ps_outcome run_one(struct ps_run *run, const struct ps_chips *chip
     struct ps_figures *f = run->ledger.figures;
 
     const struct ps_before before = ps_look(s);
-    const unsigned pending = pending_of(&apics[plane]);
-    const unsigned kept = kept_outside(&apics[plane], s, plane);
+    const unsigned pending = ps_apic_n_pending(&apics[plane]);
+    const unsigned kept = ps_apic_nmi_outside(&apics[plane], s, plane);
     const struct ps_chip_act act =
         ps_chip_act_on(chips->policy, s, &apics[plane], event, plane, record->arg);
     const struct ps_outcome out =
@@ -98,7 +83,7 @@ static struct ps_outcome run_one(struct ps_run *run, const struct ps_chips *chip
     if (out.fault == PS_NO_ANSWER)
         return out;
     if (act.event == PS_NO_STEP) {
-        count_unstepped(f, event, plane, out);
+        ps_chip_count_unstepped(f, event, plane, out);
         return out;
     }
     const unsigned now = (unsigned)out.now;

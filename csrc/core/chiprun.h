@@ -13,6 +13,27 @@ struct ps_chips {
     int64_t *posted; /* when what is pending was posted: PS_N_VECTORS for each controller */
 };
 
+/* How many vectors are pending. */
+static inline unsigned ps_apic_n_pending(const struct ps_apic *apic)
+{
+    unsigned pending = 0;
+    for (unsigned cls = 1; cls < PS_N_CLASSES; cls++)
+        pending += (unsigned)__builtin_popcount(apic->irr[cls]);
+    return pending;
+}
+
+/* An NMI that is kept where the 32 bytes do not know of it. */
+static inline unsigned ps_apic_nmi_outside(const struct ps_apic *apic, const struct ps_state *s,
+                                           unsigned plane)
+{
+    return (apic->flags & PS_APIC_NMI_KEPT) != 0 && !ps_has(s->nmi, plane);
+}
+
+/* Count what came and led to no step: it was dropped, or waits behind an NMI, or coalesced with
+ * one. */
+void ps_chip_count_unstepped(struct ps_figures *f, unsigned event, unsigned plane,
+                             struct ps_outcome out);
+
 /* Note when what was posted in a step was: the event's vector, a line's, that of VINA. `posted` is
  * that of the vCPU. Returns whether the VINA vector was not pending before. */
 static inline unsigned ps_chip_note_posted(const struct ps_chip_policy *policy, int64_t *posted,

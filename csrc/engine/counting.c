@@ -16,22 +16,34 @@ void ps_engine_clear(struct ps_engine *engine)
         engine->rows[row].latency_min_ns = engine->rows[row].response_min_ns =
             engine->rows[row].sojourn_min_ns = UINT64_MAX;
     ps_figures_open(&engine->ledger, NULL, 0, engine->now_ns);
+    if (engine->chipped)
+        ps_vectors_clear(engine);
 }
 
-static void count_queued(const struct ps_engine *engine, const struct ps_guest *guest,
+static void count_listed(const struct ps_engine *engine, uint32_t head, int64_t now_ns,
                          struct ps_row *rows, struct ps_wide *age_ns, int before)
 {
-    for (uint16_t left = guest->work; left; left = (uint16_t)(left & (left - 1u))) {
-        uint32_t i = guest->queues[ps_lowest(left)].head;
-        for (; i != PS_NIL; i = engine->pool.nodes[i].next) {
-            const struct ps_node *node = &engine->pool.nodes[i];
-            ps_wide_add(age_ns, (uint64_t)(guest->now_ns - node->arrival_ns));
-            if (before)
-                rows[node->source].queued_before++;
-            else
-                rows[node->source].queued++;
-        }
+    for (uint32_t i = head; i != PS_NIL; i = engine->pool.nodes[i].next) {
+        const struct ps_node *node = &engine->pool.nodes[i];
+        if (node->kind == PS_JOB_NOTICE || node->kind == PS_JOB_TASK)
+            continue;
+        ps_wide_add(age_ns, (uint64_t)(now_ns - node->arrival_ns));
+        if (before)
+            rows[node->source].queued_before++;
+        else
+            rows[node->source].queued++;
     }
+}
+
+static void count_queued(const struct ps_engine *engine, uint32_t vcpu, struct ps_row *rows,
+                         struct ps_wide *age_ns, int before)
+{
+    const struct ps_guest *guest = &engine->guests[vcpu];
+    const int64_t now_ns = guest->now_ns;
+    for (uint16_t left = guest->work; left; left = (uint16_t)(left & (left - 1u)))
+        count_listed(engine, guest->queues[ps_lowest(left)].head, now_ns, rows, age_ns, before);
+    for (unsigned plane = 0; engine->chipped && plane < engine->config.n_planes; plane++)
+        count_listed(engine, ps_posted(engine, vcpu, plane)->head, now_ns, rows, age_ns, before);
 }
 
 void ps_engine_restart(struct ps_engine *engine)
@@ -45,9 +57,11 @@ void ps_engine_restart(struct ps_engine *engine)
         ps_figures_join(&engine->ledger, s, clock, guest->now_ns);
         if ((uint32_t)clock[PS_CLOCK_ROW] == PS_NO_STATE)
             ps_figures_begin_time(&engine->ledger, s, 1, guest->now_ns);
-        count_queued(engine, guest, engine->rows, &engine->totals.age_before_ns, 1);
+        count_queued(engine, vcpu, engine->rows, &engine->totals.age_before_ns, 1);
         memset(guest->time_ns, 0, sizeof guest->time_ns);
     }
+    if (engine->chipped)
+        ps_vectors_count_pending(engine, engine->figures.pending_before);
 }
 
 void ps_engine_fold(struct ps_engine *engine)
@@ -78,7 +92,7 @@ static void count_waiting(const struct ps_engine *engine, const struct ps_guest 
         const struct ps_node *node = &engine->pool.nodes[i];
         if (node->arrival_ns > guest->now_ns)
             return;
-        if (node->kind == PS_JOB_TOLD)
+        if (node->kind == PS_JOB_TOLD || node->kind == PS_JOB_TASK)
             continue;
         const uint32_t row = ps_input_row(engine, node);
         rows[row].arrived++;
@@ -89,25 +103,44 @@ static void count_waiting(const struct ps_engine *engine, const struct ps_guest 
     }
 }
 
-static void read_pending(const struct ps_state *s, const int64_t *clock, int64_t now_ns,
+/* Since when the oldest of what is pending is. */
+static int64_t pending_since_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned plane,
+                                const int64_t *clock)
+{
+    const uint32_t first = engine->chipped ? ps_posted(engine, vcpu, plane)->head : PS_NIL;
+    return first == PS_NIL ? clock[PS_CLOCK_POSTED + plane] : engine->pool.nodes[first].arrival_ns;
+}
+
+static void read_pending(const struct ps_engine *engine, uint32_t vcpu, const int64_t *clock,
                          uint64_t oldest_ns[PS_MAX_PLANES])
 {
+    const struct ps_state *s = ps_vcpu_state(engine, vcpu);
+    const int64_t now_ns = engine->guests[vcpu].now_ns;
     for (uint16_t left = s->irq; left; left = (uint16_t)(left & (left - 1u))) {
         const unsigned plane = ps_lowest(left);
-        const uint64_t age = (uint64_t)(now_ns - clock[PS_CLOCK_POSTED + plane]);
+        const uint64_t age = (uint64_t)(now_ns - pending_since_ns(engine, vcpu, plane, clock));
         oldest_ns[plane] = age > oldest_ns[plane] ? age : oldest_ns[plane];
     }
 }
 
-/* Planes that have work and do not run have gone without for so long. */
-static void read_starving(const struct ps_guest *guest, uint64_t starved_ns[PS_MAX_PLANES])
+/* Planes that have work, be it pending, and do not run have gone without for so long. */
+static void read_starving(const struct ps_engine *engine, uint32_t vcpu,
+                          uint64_t starved_ns[PS_MAX_PLANES])
 {
-    uint16_t starving = guest->work;
+    const struct ps_guest *guest = &engine->guests[vcpu];
+    uint16_t starving = guest->work, pending = 0;
+    for (unsigned plane = 0; engine->chipped && plane < engine->config.n_planes; plane++)
+        if (!ps_has(starving, plane) && ps_posted(engine, vcpu, plane)->head != PS_NIL)
+            pending = (uint16_t)(pending | ps_bit(plane));
+    starving = (uint16_t)(starving | pending);
     if (!guest->status)
         starving = (uint16_t)(starving & ~ps_bit(guest->current));
     for (; starving; starving = (uint16_t)(starving & (starving - 1u))) {
         const unsigned plane = ps_lowest(starving);
-        const uint64_t length = (uint64_t)(guest->now_ns - guest->idle_since_ns[plane]);
+        const int64_t since_ns = ps_has(pending, plane)
+                                     ? pending_since_ns(engine, vcpu, plane, NULL)
+                                     : guest->idle_since_ns[plane];
+        const uint64_t length = (uint64_t)(guest->now_ns - since_ns);
         starved_ns[plane] = length > starved_ns[plane] ? length : starved_ns[plane];
     }
 }
@@ -147,14 +180,16 @@ static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
         const struct ps_state *s = ps_vcpu_state(engine, vcpu);
         /* Closing forgets when what is not pending was posted, which matters to nobody. */
         ledger.clocks = ps_clock(&engine->ledger, vcpu);
-        read_pending(s, ledger.clocks, guest->now_ns, totals->oldest_ns);
+        read_pending(engine, vcpu, ledger.clocks, totals->oldest_ns);
         if ((uint32_t)ledger.clocks[PS_CLOCK_ROW] == PS_NO_STATE)
             ps_figures_end_time(&ledger, s, 1, guest->now_ns);
         ps_figures_close(&ledger, s, 1, guest->now_ns);
         count_waiting(engine, guest, rows, totals);
-        count_queued(engine, guest, rows, &totals->age_ns, 0);
-        read_starving(guest, totals->starved_ns);
+        count_queued(engine, vcpu, rows, &totals->age_ns, 0);
+        read_starving(engine, vcpu, totals->starved_ns);
     }
+    if (engine->chipped)
+        ps_vectors_count_pending(engine, figures->pending);
     /* Where nothing costs, a plane's first instruction is at the injection. */
     for (uint32_t row = 0; row < n_rows && !engine->costly && !engine->told; row++) {
         rows[row].response_ns = rows[row].latency_ns;

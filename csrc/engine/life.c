@@ -1,50 +1,7 @@
 /* An engine's life and its clock. */
-#include "engine/parts.h"
+#include "engine/vectors.h"
 
 #include <stdlib.h>
-
-#include "core/record_checks.h"
-
-/* Look at what things cost: 0 if nothing takes time, 1 if something does, -1 if a cost is neither a
- * time nor can be drawn. */
-static int look_at_costs(const struct ps_engine_config *config)
-{
-    const struct ps_costs *costs = config->costs;
-    int64_t least = costs ? costs->exit_ns : 0;
-    int costly = least != 0;
-    for (unsigned i = 0; costs && i < PS_N_REASONS * PS_MAX_PLANES; i++)
-        for (unsigned to = 0; to < PS_MAX_PLANES; to++) {
-            const int64_t ns = costs->switch_ns[i / PS_MAX_PLANES][i % PS_MAX_PLANES][to];
-            least = ns < least ? ns : least;
-            costly |= ns != 0;
-        }
-    return least < (costs && config->workload ? -(int64_t)costs->n_spreads : 0) ? -1 : costly;
-}
-
-static int config_valid(const struct ps_engine_config *config)
-{
-    const struct ps_policy *policy = config->policy;
-    if (!policy || !ps_policy_valid(policy) || config->n_planes < 1 ||
-        config->n_planes > PS_MAX_PLANES || config->n_vcpus < 1 || config->start_ns < 0 ||
-        config->start_ns == PS_NEVER_NS || config->forward_ns < 0 || config->slice_ns < 0 ||
-        look_at_costs(config) < 0)
-        return 0;
-    const uint32_t all = (2u << (config->n_planes - 1u)) - 1u;
-    const uint16_t online = config->initial ? config->initial->online : config->online;
-    if (online & ~all || config->busy & ~all || !ps_has(online, policy->boot) ||
-        (policy->marker_bit & ~all) ||
-        (config->initial && ps_states_check(config->initial, 1, config->n_planes) != 1))
-        return 0;
-    if (config->main_plane != PS_NO_PLANE &&
-        (config->main_plane >= config->n_planes || !ps_has(online, config->main_plane)))
-        return 0;
-    /* The marker calls the plane it forwards to: it needs to exist, and a call to name a plane. */
-    return config->route == PS_ROUTE_OWN ||
-           (config->route == PS_ROUTE_MARKER && policy->marker_bit & online &&
-            policy->call != PS_CALL_NEXT);
-}
-
-/* ---- Life ---- */
 
 static unsigned serving_plane(const struct ps_engine *engine, uint32_t row)
 {
@@ -86,16 +43,29 @@ static int take_workload(struct ps_engine *engine)
         if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS)
             engine->callers = (uint16_t)(engine->callers | ps_bit(engine->sources[i].plane));
     }
-    engine->costly = look_at_costs(&engine->config);
+    engine->costly = ps_config_costly(&engine->config);
     engine->plain = !engine->costly && !engine->callers && !engine->talks &&
                     !engine->config.busy && engine->config.route == PS_ROUTE_OWN &&
-                    !engine->config.slice_ns;
+                    !engine->config.slice_ns && !engine->chipped;
     return 0;
+}
+
+static int take_controller(struct ps_engine *engine)
+{
+    const struct ps_chip_policy *controller = engine->config.controller;
+    if (!controller)
+        return 0;
+    const size_t n = (size_t)engine->config.n_planes * PS_N_VECTORS;
+    engine->chip = *controller;
+    engine->config.controller = &engine->chip;
+    engine->chipped = engine->pool.by_vectors = 1;
+    engine->vectors = (struct ps_vector_row *)calloc(n, sizeof *engine->vectors);
+    return engine->vectors ? 0 : PS_ENGINE_NO_MEMORY;
 }
 
 int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out)
 {
-    if (!config_valid(config))
+    if (!ps_config_valid(config))
         return PS_ENGINE_BAD_CONFIG;
     struct ps_engine *engine = (struct ps_engine *)calloc(1, sizeof *engine);
     if (!engine)
@@ -111,7 +81,7 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     engine->pool.free = engine->ended.head = PS_NIL;
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
-    if (ps_engine_take_algorithm(engine) || take_workload(engine) ||
+    if (take_controller(engine) || ps_engine_take_algorithm(engine) || take_workload(engine) ||
         ps_engine_grow(engine, config->n_vcpus)) {
         ps_engine_destroy(engine);
         return PS_ENGINE_NO_MEMORY;
@@ -127,6 +97,10 @@ void ps_engine_destroy(struct ps_engine *engine)
     ps_automaton_destroy(engine->automaton);
     free(engine->first_memory);
     free(engine->memories);
+    free(engine->apics);
+    free(engine->posted);
+    free(engine->vectors);
+    free(engine->pool.brought);
     free(engine->states);
     free(engine->guests);
     free(engine->clocks);
@@ -170,6 +144,8 @@ static void begin_vcpu(struct ps_engine *engine, uint32_t vcpu)
         guest->queues[plane].head = PS_NIL;
     ps_engine_begin_memory(engine, vcpu);
     engine->states[vcpu] = engine->boot;
+    if (engine->chipped)
+        ps_vectors_begin(engine, vcpu);
     guest->current = (uint8_t)engine->boot.current;
     guest->status = engine->boot.status;
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
@@ -201,25 +177,30 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
 {
     void *states = engine->states, *guests = engine->guests, *clocks = engine->clocks;
     void *streams = engine->streams, *tree = engine->tree;
-    void *memories = engine->memories;
+    void *memories = engine->memories, *apics = engine->apics, *posted = engine->posted;
     const uint32_t before = engine->n_vcpus;
     if (n_vcpus <= before)
         return 0;
     if (engine->talks && engine->now_ns > engine->config.start_ns)
         return PS_ENGINE_BAD_TIME; /* what they would have sent the others is past */
     const size_t slots = PS_CLOCK_SLOTS(engine->ledger.n_planes);
+    const size_t chips = engine->chipped ? engine->config.n_planes : 0;
     const int failed = give_room(&states, n_vcpus, sizeof *engine->states) ||
                        give_room(&guests, n_vcpus, sizeof *engine->guests) ||
                        give_room(&clocks, n_vcpus, slots * sizeof *engine->clocks) ||
                        give_room(&streams, n_vcpus, engine->n_streams * sizeof *engine->streams) ||
                        give_room(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0) ||
-                       give_room(&memories, n_vcpus, engine->algorithm.size);
+                       give_room(&memories, n_vcpus, engine->algorithm.size) ||
+                       give_room(&apics, n_vcpus, chips * sizeof *engine->apics) ||
+                       give_room(&posted, n_vcpus, chips * sizeof *engine->posted);
     engine->states = (struct ps_state *)states;
     engine->guests = (struct ps_guest *)guests;
     engine->clocks = engine->ledger.clocks = (int64_t *)clocks;
     engine->streams = (struct ps_stream *)streams;
     engine->tree = (uint32_t *)tree;
     engine->memories = (char *)memories;
+    engine->apics = (struct ps_apic *)apics;
+    engine->posted = (struct ps_queue *)posted;
     if (failed)
         return PS_ENGINE_NO_MEMORY;
     engine->n_vcpus = n_vcpus;

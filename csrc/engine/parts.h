@@ -1,16 +1,17 @@
 /* The engine's insides, shared by its files. Each calls only those above it:
  *
  *     queue (nodes of jobs), log, livelock, picking (the algorithm)
- *     vcpu_step.h and .c (one step, its count and its cost)
+ *     vcpu_step.h and .c (one step, its count and its cost), vectors (that bring jobs)
  *     vcpu_jobs.h, vcpu.c (what happens on one vCPU, in order of time)
  *     ipi (vCPUs in one order), input (what is fed)
  *     counting (figures), snapshot
- *     life (beginning, end and clock of an engine)
+ *     life (beginning, end and clock of an engine), config (what it can be made with)
  */
 #ifndef PLANESCHED_ENGINE_PARTS_H
 #define PLANESCHED_ENGINE_PARTS_H
 
 #include "core/automaton.h"
+#include "core/chiprun.h"
 #include "engine/queue.h"
 #include "planesched/engine.h"
 #include "planesched/jobs.h"
@@ -21,7 +22,7 @@
 struct ps_fed {
     int64_t time_ns;
     uint16_t source;
-    uint8_t plane;
+    uint8_t plane, told;
 };
 
 /* One vCPU's guests. Its clock stands in an array of its own, as figures.h wants, with the row of
@@ -39,6 +40,8 @@ struct ps_guest {
     uint8_t left;           /* the plane that the marker last took the vCPU from */
     uint8_t exit_reason;    /* of the last exit to userspace */
     uint8_t stuck;          /* runs in circles in no time until something arrives */
+    uint8_t vector;         /* with controllers: that arrives now, or was injected last; */
+    uint8_t more;           /* and current may take another at once */
     int64_t ran_ns;         /* of this slice */
     struct ps_queue queues[PS_MAX_PLANES];
     struct ps_queue input;  /* jobs from outside that have not arrived yet, or wait for a switch */
@@ -63,6 +66,9 @@ struct ps_guest {
 
 /* What an engine does to its vCPUs, beside what it is told; at the end of a slice, a resched. */
 #define PS_ENGINE_EVENTS (PS_E(IRQ) | PS_E(HALT) | PS_E(CALL) | PS_E(RETURN) | PS_E(ENTER))
+/* What controllers make of that, beside it, and what brings work that no vector does. */
+#define PS_CHIPPED_EVENTS \
+    (PS_E(MASK) | PS_E(UNMASK) | PS_E(CLI) | PS_E(STI) | PS_E(INTERCEPT) | PS_E(RESCHED))
 /* How much memory an engine's table of transitions may take. */
 #define PS_AUTOMATON_BYTES (UINT64_C(16) << 20)
 
@@ -119,6 +125,15 @@ struct ps_engine {
     uint8_t *row_planes;     /* the plane that serves each */
     uint64_t *latency, *response, *sojourn; /* response: only where switches cost */
 
+    /* Where planes have controllers (vectors.c). */
+    int chipped;
+    struct ps_chip_policy chip;
+    struct ps_apic *apics;          /* [n_vcpus][n_planes] */
+    struct ps_queue *posted;        /* likewise: jobs whose vector was not injected yet */
+    struct ps_vector_row *vectors;  /* [n_planes][PS_N_VECTORS] */
+    struct ps_event_record *vector_log;
+    uint64_t vector_log_left;
+
     /* With IPIs, the next event of each vCPU, and a tree of matches for the first of them. */
     uint32_t *tree;
 };
@@ -134,6 +149,7 @@ struct ps_vcpu {
     uint32_t number;
     int plain;
     int sliced; /* planes run by slices: never in an engine that is plain */
+    int chipped; /* planes have controllers: likewise */
 };
 
 static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
@@ -184,7 +200,7 @@ static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu,
 {
     const struct ps_vcpu v = {engine, &engine->guests[vcpu], ps_clock(&engine->ledger, vcpu),
                               ps_streams(engine, vcpu), vcpu, plain,
-                              !plain && engine->config.slice_ns};
+                              !plain && engine->config.slice_ns, engine->chipped};
     return v;
 }
 
@@ -207,9 +223,9 @@ static inline uint32_t ps_plane_row(const struct ps_engine *engine, unsigned pla
     return engine->n_sources + plane;
 }
 
-/* In the input, IPIs and events that were told stand beside what was fed. */
+/* In the input, IPIs stand beside what was fed; a vector that VINA posted is no job, but ends. */
 #define PS_JOB_IPI PS_N_JOB_KINDS
-#define PS_JOB_TOLD (PS_N_JOB_KINDS + 1)
+#define PS_JOB_NOTICE (PS_N_JOB_KINDS + 1)
 
 /* The row of a job in the input; where it has arrived, its node's `source` says. */
 static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct ps_node *node)
@@ -217,6 +233,10 @@ static inline uint32_t ps_input_row(const struct ps_engine *engine, const struct
     return node->kind == PS_JOB_IPI ? node->source : ps_plane_row(engine, node->plane);
 }
 
+/* Whether an engine can be made so. */
+int ps_config_valid(const struct ps_engine_config *config);
+/* Whether anything that happens takes time; -1 if a cost is neither a time nor can be drawn. */
+int ps_config_costly(const struct ps_engine_config *config);
 /* Take over what picks, and make the automaton for it. Returns 0 or PS_ENGINE_NO_MEMORY. */
 int ps_engine_take_algorithm(struct ps_engine *engine);
 /* A vCPU begins with the memory that it has at first. */
@@ -263,6 +283,8 @@ struct ps_done {
 /* A vCPU whose state the automaton does not hold. */
 struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                    unsigned plane, int64_t posted_ns, uint32_t row);
+/* No step: the algorithm's answer was wrong, and this is the end of the engine. */
+struct ps_done ps_vcpu_give_in(struct ps_engine *engine, uint32_t vcpu);
 void ps_engine_log_step(struct ps_engine *engine, uint32_t vcpu, unsigned event, unsigned plane,
                         struct ps_outcome out, uint8_t before);
 /* What this step logged takes time. */

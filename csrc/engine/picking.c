@@ -14,7 +14,9 @@ int ps_engine_take_algorithm(struct ps_engine *engine)
     }
     engine->automaton = ps_automaton_create(
         &engine->policy, engine->looks_up ? &engine->algorithm : NULL, config->n_planes,
-        PS_ENGINE_EVENTS | (config->slice_ns ? PS_E(RESCHED) : 0u), PS_AUTOMATON_BYTES);
+        PS_ENGINE_EVENTS | (config->slice_ns ? PS_E(RESCHED) : 0u) |
+            (engine->chipped ? PS_CHIPPED_EVENTS : 0u),
+        PS_AUTOMATON_BYTES);
     return engine->automaton ? 0 : PS_ENGINE_NO_MEMORY;
 }
 

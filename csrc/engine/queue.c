@@ -29,6 +29,13 @@ int ps_pool_reserve(struct ps_pool *pool, uint64_t n)
     if (!nodes)
         return -1;
     pool->nodes = nodes;
+    if (pool->by_vectors) {
+        uint16_t *brought =
+            (uint16_t *)realloc(pool->brought, (size_t)capacity * sizeof *brought);
+        if (!brought)
+            return -1;
+        pool->brought = brought;
+    }
     pool->capacity = (uint32_t)capacity;
     return 0;
 }

@@ -27,7 +27,13 @@ struct ps_pool {
     struct ps_node *nodes;
     uint32_t capacity, used;  /* nodes from `used` on were never handed out */
     uint32_t free;            /* the first of those that were given back */
+    uint16_t *brought;        /* with controllers, by node: PS_BROUGHT_*; else NULL */
+    int by_vectors;           /* there are controllers */
 };
+
+/* What brought a job: a vector, or 0 where none did; and whether the end of the job is its EOI. */
+#define PS_BROUGHT_VECTOR 0xffu
+#define PS_BROUGHT_ENDS 0x100u
 
 static inline int ps_pool_empty(const struct ps_pool *pool)
 {

@@ -1,5 +1,5 @@
 /* Snapshots: an engine that goes on as another would have. */
-#include "engine/parts.h"
+#include "engine/vectors.h"
 
 int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
 {
@@ -10,6 +10,9 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     const size_t n = engine->n_vcpus, n_rows = ps_n_rows(engine);
     const size_t slots = n * PS_CLOCK_SLOTS(engine->ledger.n_planes);
     const size_t buckets = n_rows * PS_N_BUCKETS;
+    const size_t chips = engine->chipped ? n * engine->config.n_planes : 0;
+    const size_t rows_of_vectors =
+        engine->chipped ? (size_t)engine->config.n_planes * PS_N_VECTORS : 0;
     const size_t streams = n * engine->n_streams, leaves = engine->talks ? 2 * n : 0;
 #define PS_COPY(type, field, count) \
     copy->field = (type *)ps_copied(engine->field, count, sizeof(type)); \
@@ -28,6 +31,10 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(uint64_t, sojourn, buckets);
     PS_COPY(char, memories, n * engine->algorithm.size);
     PS_COPY(char, first_memory, engine->algorithm.size);
+    PS_COPY(struct ps_apic, apics, chips);
+    PS_COPY(struct ps_queue, posted, chips);
+    PS_COPY(struct ps_vector_row, vectors, rows_of_vectors);
+    PS_COPY(uint16_t, pool.brought, engine->chipped ? engine->pool.used : 0);
 #undef PS_COPY
     copy->automaton = ps_automaton_clone(engine->automaton);
     failed += !copy->automaton;
@@ -36,7 +43,10 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     copy->ledger.figures = &copy->figures;
     copy->config.policy = &copy->policy;
     copy->config.initial = &copy->boot;
+    if (engine->chipped)
+        copy->config.controller = &copy->chip;
     ps_engine_log(copy, NULL, 0); /* two do not write to one log */
+    ps_engine_log_vectors(copy, NULL, 0);
     if (failed) {
         ps_engine_destroy(copy);
         return PS_ENGINE_NO_MEMORY;
@@ -58,6 +68,8 @@ int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot
     engine->ledger.figures = &engine->figures;
     engine->config.policy = &engine->policy;
     engine->config.initial = &engine->boot;
+    if (engine->chipped)
+        engine->config.controller = &engine->chip;
     ps_engine_destroy(copy);
     return 0;
 }

@@ -10,7 +10,10 @@ static unsigned plane_to_hand_to(const struct ps_vcpu v)
     const struct ps_guest *guest = v.guest;
     const struct ps_state *s = ps_vcpu_state(engine, v.number);
     const struct ps_policy *policy = &engine->policy;
-    const uint16_t work = (uint16_t)(ps_vcpu_eager(v) & s->online & ~policy->marker_bit);
+    uint16_t eager = ps_vcpu_eager(v);
+    if (v.chipped) /* it takes what is pending where it is entered */
+        eager = (uint16_t)(eager | ps_injectable(s));
+    const uint16_t work = (uint16_t)(eager & s->online & ~policy->marker_bit);
     if (work)
         return ps_first(policy, s->locked, work);
     if (policy->idle != PS_IDLE_KEEP)
@@ -56,12 +59,30 @@ static int answer_exit(const struct ps_vcpu v)
 
 /* ---- The order of things (7) ---- */
 
+/* With its interrupts disabled and one pending, a plane that has no job goes on until it takes it:
+ * guests do not halt so. */
+static unsigned holds_off(const struct ps_vcpu v)
+{
+    const struct ps_state *s = ps_vcpu_state(v.engine, v.number);
+    return ps_has((uint16_t)(s->noint & s->irq), v.guest->current);
+}
+
+/* Another vector follows the one that was just injected, or VINA's is taken. */
+static void take_more(const struct ps_vcpu v)
+{
+    v.guest->more = 0;
+    if (ps_has(ps_injectable(ps_vcpu_state(v.engine, v.number)), v.guest->current))
+        ps_vcpu_act(v, PS_EVENT_RESCHED, 0, 0, 0);
+}
+
 /* Do what takes no time. Gives the job that the current plane works on then, or NULL. */
 PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
 {
     struct ps_guest *guest = v.guest;
     while (!ps_vcpu_in_transition(v) && !guest->stuck) {
-        if (guest->status) {
+        if (v.chipped && guest->more) {
+            take_more(v);
+        } else if (guest->status) {
             if (guest->status == PS_STATUS_BLOCKED || !answer_exit(v))
                 return NULL;
         } else if (ps_has(ps_vcpu_able(v), guest->current)) {
@@ -70,7 +91,7 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
                 return job;
             finish_job(v);
             continue;
-        } else if (ps_has(ps_vcpu_eager(v), guest->current)) {
+        } else if (ps_has(ps_vcpu_eager(v), guest->current) || (v.chipped && holds_off(v))) {
             return NULL;
         } else {
             give_up(v);
@@ -234,6 +255,11 @@ int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, u
 {
     struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
     /* A loop each, in which what its engine never does is not looked for. */
+    if (engine->chipped) {
+        v.chipped = 1;
+        return advance_one(v, until_ns, patience);
+    }
+    v.chipped = 0;
     if (engine->plain) {
         v.plain = 1;
         v.sliced = 0;

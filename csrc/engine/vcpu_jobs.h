@@ -1,4 +1,5 @@
-/* Jobs and time on one vCPU: a part of vcpu.c, whose loop wants it inlined. */
+/* Jobs and time on one vCPU: a part of vcpu.c, whose loop wants it inlined. Longer than 300 lines
+ * because a job's whole way, with and without controllers, stands in one place. */
 #ifndef PLANESCHED_VCPU_JOBS_H
 #define PLANESCHED_VCPU_JOBS_H
 
@@ -118,10 +119,12 @@ PS_INLINE uint32_t take_arrival(const struct ps_vcpu v)
         const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
         struct ps_node *node = &engine->pool.nodes[index];
         const uint32_t row = ps_input_row(engine, node);
+        if (v.chipped)
+            ps_vectors_name(engine, index);
         engine->totals.woken[node->plane] +=
             node->kind != PS_JOB_IPI && node->source == PS_SOURCE_WAKE;
         node->source = (uint16_t)row;
-        node->kind = PS_JOB_INTERRUPT;
+        node->kind = v.chipped && node->kind == PS_JOB_TASK ? PS_JOB_TASK : PS_JOB_INTERRUPT;
         return index;
     }
     const struct ps_source *source = &engine->sources[guest->arrival];
@@ -133,6 +136,8 @@ PS_INLINE uint32_t take_arrival(const struct ps_vcpu v)
     node->source = (uint16_t)guest->arrival;
     node->plane = source->plane;
     node->kind = PS_JOB_INTERRUPT;
+    if (v.chipped)
+        engine->pool.brought[index] = source->vector;
     source->draw(source, stream);
     return index;
 }
@@ -159,6 +164,41 @@ static void let_be_told(const struct ps_vcpu v)
     ps_vcpu_find_arrival(engine, v.number);
 }
 
+/* A job is there for a plane with a controller: its vector is posted; of work that none brings an
+ * intercept tells. */
+static inline void bring(const struct ps_vcpu v, uint32_t index, unsigned plane, uint32_t row)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const struct ps_node *node = &engine->pool.nodes[index];
+    const unsigned vector = engine->pool.brought[index];
+    if (vector) {
+        const int64_t arrival_ns = node->arrival_ns;
+        ps_queue_push(&engine->pool, ps_posted(engine, v.number, plane), index);
+        guest->vector = (uint8_t)vector;
+        ps_vcpu_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+        return;
+    }
+    mark_queued(guest, plane, guest->now_ns);
+    ps_queue_push(&engine->pool, &guest->queues[plane], index);
+    ps_vcpu_act(v, PS_EVENT_INTERCEPT, plane, 0, 0);
+}
+
+/* The first job of the current plane has ended, and with its vector's last one that ends too.
+ * Returns whether it was no job, but a task or a vector that VINA posted. */
+static inline int end_vector(const struct ps_vcpu v, uint32_t index)
+{
+    struct ps_pool *pool = &v.engine->pool;
+    const unsigned ends = pool->brought[index] & PS_BROUGHT_ENDS;
+    pool->brought[index] &= PS_BROUGHT_VECTOR;
+    if (ends)
+        ps_vcpu_act(v, PS_CHIP_EOI, v.guest->current, 0, 0);
+    if (pool->nodes[index].kind != PS_JOB_NOTICE && pool->nodes[index].kind != PS_JOB_TASK)
+        return 0;
+    ps_pool_give(pool, index);
+    return 1;
+}
+
 /* The job that comes next arrives. */
 PS_INLINE void let_arrive(const struct ps_vcpu v)
 {
@@ -174,6 +214,13 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
     struct ps_node *node = &engine->pool.nodes[index];
     uint32_t row = node->source;
     unsigned plane = node->plane;
+    if (v.chipped && node->kind == PS_JOB_TASK) { /* no job: what its plane does besides */
+        note_progress(guest);
+        mark_queued(guest, plane, guest->now_ns);
+        ps_queue_push(&engine->pool, &guest->queues[plane], index);
+        find_arrival(v);
+        return;
+    }
     engine->rows[row].arrived++;
     if (!v.plain && engine->config.route == PS_ROUTE_MARKER && plane != engine->policy.marker) {
         node->kind = PS_JOB_FORWARD;
@@ -186,9 +233,13 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
         ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));
     guest->n_jobs++;
     note_progress(guest);
-    mark_queued(guest, plane, arrival_ns);
-    ps_queue_push(&engine->pool, &guest->queues[plane], index);
-    ps_vcpu_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+    if (v.chipped) {
+        bring(v, index, plane, row);
+    } else {
+        mark_queued(guest, plane, arrival_ns);
+        ps_queue_push(&engine->pool, &guest->queues[plane], index);
+        ps_vcpu_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+    }
     find_arrival(v);
 }
 
@@ -211,9 +262,13 @@ static inline void forward_job(const struct ps_vcpu v, uint32_t index)
     node->kind = PS_JOB_INTERRUPT;
     node->left_ns = node->service_ns;
     engine->totals.forwarded[plane]++;
-    mark_queued(guest, plane, guest->now_ns);
-    ps_queue_push(&engine->pool, &guest->queues[plane], index);
-    ps_vcpu_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
+    if (v.chipped) {
+        bring(v, index, plane, node->source);
+    } else {
+        mark_queued(guest, plane, guest->now_ns);
+        ps_queue_push(&engine->pool, &guest->queues[plane], index);
+        ps_vcpu_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
+    }
     if (!guest->status && guest->current == engine->policy.marker && !ps_vcpu_in_transition(v))
         ps_vcpu_act(v, PS_EVENT_CALL, plane, 0, 0);
 }
@@ -225,10 +280,12 @@ PS_INLINE void finish_job(const struct ps_vcpu v)
     struct ps_guest *guest = v.guest;
     const unsigned current = guest->current;
     const uint32_t index = ps_queue_pop(&engine->pool, &guest->queues[current]);
-    const struct ps_node *node = &engine->pool.nodes[index];
     if (guest->queues[current].head == PS_NIL)
         guest->work = (uint16_t)(guest->work & ~ps_bit(current));
     note_progress(guest);
+    if (v.chipped && end_vector(v, index))
+        return;
+    const struct ps_node *node = &engine->pool.nodes[index];
     if (!v.plain && node->kind == PS_JOB_FORWARD) {
         forward_job(v, index);
         return;
@@ -268,6 +325,8 @@ static inline void make_call(const struct ps_vcpu v, uint32_t number)
     node->source = (uint16_t)number;
     node->plane = (uint8_t)callee;
     node->kind = PS_JOB_CALL;
+    if (v.chipped)
+        engine->pool.brought[index] = 0;
     mark_queued(guest, callee, guest->now_ns);
     ps_queue_push_front(&engine->pool, &guest->queues[callee], index);
     guest->waiting = (uint16_t)(guest->waiting | ps_bit(caller));

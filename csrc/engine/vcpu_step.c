@@ -15,12 +15,11 @@ void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu)
     clock[PS_CLOCK_ROW] = PS_NO_STATE;
 }
 
-/* No step: the algorithm's answer was wrong, and this is the end of the engine. */
-static struct ps_done give_in(const struct ps_vcpu v)
+struct ps_done ps_vcpu_give_in(struct ps_engine *engine, uint32_t vcpu)
 {
-    const struct ps_done nothing = {v.guest->current, 0, 0};
-    v.engine->wrong = 1;
-    v.guest->stuck = 1;
+    const struct ps_done nothing = {engine->guests[vcpu].current, 0, 0};
+    engine->wrong = 1;
+    engine->guests[vcpu].stuck = 1;
     return nothing;
 }
 
@@ -36,7 +35,7 @@ struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsi
     if (!engine->wrong)
         out = ps_step_with(&engine->policy, &algorithm, s, event, plane);
     if (out.fault == PS_NO_ANSWER)
-        return give_in(v);
+        return ps_vcpu_give_in(engine, vcpu);
     const struct ps_mark mark = ps_count_step(&engine->figures, &before, s, out, event, plane,
                                               PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns,
                                               v.clock);

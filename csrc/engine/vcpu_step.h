@@ -3,7 +3,7 @@
 #define PLANESCHED_VCPU_STEP_H
 
 #include "planesched/compiler.h"
-#include "engine/parts.h"
+#include "engine/vectors.h"
 
 static inline void ps_extend_range(uint64_t *least, uint64_t *greatest, uint64_t value)
 {
@@ -58,6 +58,8 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
                                       int64_t posted_ns, uint32_t row)
 {
     struct ps_engine *engine = v.engine;
+    if (v.chipped)
+        return ps_vectors_step(v, event, plane, posted_ns);
     struct ps_automaton *automaton = engine->automaton;
     const uint64_t now_ns = (uint64_t)v.guest->now_ns;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
@@ -137,8 +139,10 @@ PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned 
     }
     if (!v.plain && engine->costly && done.bits & PS_MARK_INJECTED) {
         const unsigned slot = PS_CLOCK_POSTED + (unsigned)guest->current;
-        ps_row_respond(engine, guest->posted[slot],
-                       (uint64_t)(guest->ready_ns - v.clock[slot]));
+        const uint64_t response_ns = (uint64_t)(guest->ready_ns - v.clock[slot]);
+        ps_row_respond(engine, guest->posted[slot], response_ns);
+        if (v.chipped)
+            ps_vectors_respond(engine, v.number, response_ns);
     }
     if (v.sliced && done.bits & PS_MARK_SWITCHED)
         guest->ran_ns = 0;

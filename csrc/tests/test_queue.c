@@ -36,7 +36,7 @@ static void pop(struct ps_pool *pool, struct ps_queue *queue, struct model *mode
 static void check_against_model(void)
 {
     static struct model model;
-    struct ps_pool pool = {NULL, 0, 0, PS_NIL};
+    struct ps_pool pool = {NULL, 0, 0, PS_NIL, NULL, 0};
     struct ps_queue queues[N_QUEUES];
     uint64_t seed = 88172645463325252u;
     unsigned most = 0;
@@ -66,7 +66,7 @@ static void check_against_model(void)
 
 static void check_too_many(void)
 {
-    struct ps_pool pool = {NULL, 0, 0, PS_NIL};
+    struct ps_pool pool = {NULL, 0, 0, PS_NIL, NULL, 0};
     CHECK(ps_pool_reserve(&pool, UINT64_MAX) == -1);
     CHECK(ps_pool_reserve(&pool, (uint64_t)PS_NIL + 1) == -1);
     CHECK(ps_pool_reserve(&pool, 0) == 0);

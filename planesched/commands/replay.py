@@ -9,10 +9,11 @@ from ..errors import Mistake, Words
 from ..figures.result import Result
 from ..figures.results import Results
 from ..figures.written import ENDINGS
+from ..irqchip import as_controller
 from ..policy import Policy
 from ..policytext import as_policies
+from ..replaying import Agreement, TakenVectors, verify, verify_vectors
 from ..replaying.run import replay
-from ..replaying.verify import verify
 from ..report.progress import progress
 from ..text import duration_ns
 from ..traces import PlaneMap
@@ -104,10 +105,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm", type=threads, metavar="PID",
         help="of several VMs the one with this process, or with these threads: 6101,6102",
     )  # fmt: skip
+    add(
+        "--controller", metavar="SETUP",
+        help="planes have interrupt controllers: lapic, or lapic:mask_by=tpr; vectors as recorded",
+    )  # fmt: skip
     add_steps(parser)
     add(
         "--verify", action="store_true",
-        help="hold each policy against the switches between planes that the trace recorded",
+        help="hold each policy against the switches between planes that the trace recorded, with "
+        "--controller against its injections and EOIs",
     )  # fmt: skip
     add(
         "--online", type=plane_list, metavar="P,P",
@@ -138,6 +144,8 @@ def run(args: argparse.Namespace) -> int:
     service = _service(args.service)
     with called("--policy"):
         policies = as_policies(args.policies, planes)
+    with called("--controller"):
+        controller = as_controller(args.controller)
     if args.verify:
         return _verify(args, policies, plane_map, planes)
     if args.online is not None:
@@ -146,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
         "plane_map": plane_map, "planes": planes, "vcpus": args.vcpus, "service": service,
         "costs": costs, "forward_ns": args.forward, "route": args.route, "main": args.main,
         "skip_bad": args.skip_bad, "arrivals": args.arrivals, "vm": args.vm,
-        "slice_ns": args.slice,
+        "slice_ns": args.slice, "controller": controller,
     }  # fmt: skip
 
     def run_all(policies: Mapping[str, Policy], **more: Any) -> Results:
@@ -200,17 +208,28 @@ def _verify(
             raise Mistake(
                 option, Words("given"), "none with --verify, which has no time of its own"
             )
+    common = {
+        "plane_map": plane_map, "planes": planes, "main": args.main, "skip_bad": args.skip_bad,
+        "vm": args.vm,
+    }  # fmt: skip
+    found: list[Agreement] | list[TakenVectors]
     with progress("verifying") as tick:
-        told = None if tick is None else lambda part, n: tick(f"{n:,} switches", part or None)
-        found = verify(
-            args.trace, policies, plane_map=plane_map, planes=planes, online=args.online,
-            main=args.main, skip_bad=args.skip_bad, vm=args.vm, progress=told,
-        )  # fmt: skip
+        what = "switches" if args.controller is None else "jobs"
+        told = None if tick is None else lambda part, n: tick(f"{n:,} {what}", part or None)
+        if args.controller is None:
+            found = verify(args.trace, policies, online=args.online, progress=told, **common)
+        else:
+            if args.online is not None:
+                raise Mistake("--online", args.online, "none with --controller")
+            found = verify_vectors(
+                args.trace, policies, controller=args.controller, progress=told, **common
+            )
     if args.format == "json":
         document = {"schema": "planesched.verify/1", "policies": [each.as_dict() for each in found]}
         print(json.dumps(headed(args, document), indent=2))
     elif args.format == "text":
-        print("\n".join(str(each) for each in found))
+        between = "\n" if args.controller is None else "\n\n"
+        print(between.join(str(each) for each in found))
     else:
         raise Mistake("--format", args.format, "text or json with --verify")
     return 0 if all(each.agrees for each in found) else 1

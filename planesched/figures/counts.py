@@ -88,7 +88,7 @@ class Counts(Alike):
 
 
 def merged(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]:
-    """Return two records of one dtype together: FIGURES, TOTALS or ROW.
+    """Return two records of one dtype together: FIGURES, TOTALS, ROW or VECTOR.
 
     Counts and sums add up, of extremes the farther one is kept: by the names of the fields, which
     end in ``_ns`` for times, and then are the greatest or, with ``_min_ns``, the least.

@@ -77,6 +77,8 @@ class Result(Alike):
     states : ndarray of dtype STATE, or None
         The state of the vCPU before each of these, if `replay` was asked for it; without a plane
         online where it is not known, for several things happened at once.
+    vectors : ndarray of dtype VECTOR, shape (planes, 256), or None
+        What became of each vector of each plane, where planes have controllers.
 
     Examples
     --------
@@ -110,6 +112,7 @@ class Result(Alike):
     trace: TraceSummary | None = None
     log: NDArray[np.void] | None = None
     states: NDArray[np.void] | None = None
+    vectors: NDArray[np.void] | None = None
 
     @property
     def vcpus(self) -> int:
@@ -276,6 +279,8 @@ class Result(Alike):
             {what: self.histograms[what] + other.histograms[what] for what in TIMED}, times[order],
             batches.trimmed(), sorted([*self.livelocks, *other.livelocks]),
             self.partial or other.partial, self.levels, self.given,
+            vectors=None if self.vectors is None or other.vectors is None
+            else merged(self.vectors, other.vectors),
         )  # fmt: skip
 
     @property
@@ -371,6 +376,7 @@ class Result(Alike):
             "levels": self.levels, "given": self.given,
         }  # fmt: skip
         arrays = {name: getattr(self, name) for name in _ARRAYS} | self.histograms
+        arrays |= {} if self.vectors is None else {"vectors": self.vectors}
         arrays |= {f"batch_{name}": array for name, array in self.batches.arrays().items()}
         with replacing(path, "wb") as file:
             np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
@@ -390,6 +396,7 @@ class Result(Alike):
             with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as data:
                 head = json.loads(str(data["head"]))
                 arrays = {name: data[name] for name in _ARRAYS}
+                arrays |= {"vectors": data["vectors"]} if "vectors" in data.files else {}
                 histograms = {name: data[name] for name in TIMED}
                 batches = {
                     name.removeprefix("batch_"): data[name]

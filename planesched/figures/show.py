@@ -11,6 +11,7 @@ from .notes import notes, starved, warnings
 from .rests import rests_on, trace_text
 from .scores import Score, injected_of, percent, rate, scores
 from .steps import steps_text
+from .vectors import vectors_compared, vectors_text
 
 if TYPE_CHECKING:
     from .result import Result
@@ -48,6 +49,7 @@ def result_text(result: "Result", columns: int | None = 0) -> str:
             )
         ),
         _sources(result, columns),
+        *(text for text in [vectors_text(result, columns)] if text),
         _budget([result], columns),
         "\n".join(_filled([*rest, *rests_on([result])], columns)),
     ]
@@ -77,6 +79,7 @@ def results_text(results: "Results", columns: int | None = 0) -> str:
         "\n".join(_filled(likeness(results), columns)),
         *([steps_text(results, columns)] if results.between else []),
         fitted(("", *results.labels), [_scored(score) for score in scores(results)], columns),
+        *(text for text in [vectors_compared(list(results), columns)] if text),
         _budget(list(results), columns),
         "\n".join(_filled([*rest, *rests_on(list(results))], columns)),
     ]

@@ -11,6 +11,7 @@ from ..errors import Mistake
 from ..files import replacing
 from .budget import budget
 from .table import result_columns
+from .vectors import vector_rows
 
 if TYPE_CHECKING:
     from .result import Result
@@ -123,6 +124,7 @@ def result_dict(result: "Result") -> dict[str, Any]:
         "rows": rows,
         "stats": result.stats.as_dict(),
         "jobs": result.jobs.as_dict(),
+        **({} if result.vectors is None else {"vectors": vector_rows(result)}),
         "time_ns": result.time_ns.tolist(),
         "livelocks": [
             {"vcpu": vcpu, "count": count, "first_ns": first_ns, "planes": list(planes)}

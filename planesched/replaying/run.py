@@ -16,6 +16,7 @@ from ..figures.batches import Batches
 from ..figures.result import Result
 from ..figures.results import Results
 from ..figures.trace import TraceSummary
+from ..irqchip import Controller, as_controller
 from ..layouts import OUTCOME, TIMED
 from ..policy import Call, Policy, Scheduler, check_userspace
 from ..policytext import Several, as_policies
@@ -26,7 +27,7 @@ from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
 from .source import Source, digest_of, reader_of
 
-__all__ = ["going", "replay"]
+__all__ = ["going", "replay", "route_of"]
 
 Route = Literal["own", "marker"]
 
@@ -52,6 +53,7 @@ def replay(
     progress: Callable[[float, int], object] | None = None,
     slice_ns: str | int | None = None,
     states: bool = False,
+    controller: Controller | str | None = None,
 ) -> Results:
     """Replay a trace under several policies, in one pass and bounded memory.
 
@@ -103,6 +105,11 @@ def replay(
         gets a resched, at which the policy's algorithm may choose another. Never by default.
     states : bool
         Also keep the state before each outcome of the log (`Result.states`), from event to event.
+    controller : Controller or str, optional
+        Planes have interrupt controllers: ``"lapic"``, or what `irqchip.as_controller` takes. Each
+        interrupt then has its vector, handlers nest by class, the end of a job is its EOI; how long
+        a vector of the base plane was in service, and when it could not be taken, is as it was
+        recorded (docs/how-to/vectors.md).
 
     Returns
     -------
@@ -133,6 +140,7 @@ def replay(
     found = Costs.of(costs)
     forward = duration_ns(forward_ns, "forward_ns")
     slice_length = slice_of(slice_ns)
+    controller = as_controller(controller)
     labelled = list(_labelled(policies, n_planes, in_userspace))
     check_userspace(userspace, [policy for _, policy in labelled])
     runs = [
@@ -150,6 +158,7 @@ def replay(
             log=log,
             slice_ns=slice_length,
             states=states,
+            controller=controller,
         )
         for label, policy in labelled
     ]
@@ -158,7 +167,7 @@ def replay(
     if reader.vm is not None:
         arrivals = "injected"
     times = _service(service)
-    stream = traces.jobs(reader, plane_map, service=times, arrivals=arrivals)
+    stream = _stream_of(controller)(reader, plane_map, service=times, arrivals=arrivals)
     replayed, partial, chunk = 0, False, None
     try:
         for number, (jobs, until_ns) in enumerate(stream, 1):
@@ -201,6 +210,7 @@ def replay(
         "costs": str(found),
         "costs_ns": found.as_dict(),
         **({} if slice_length is None else {"slice_ns": slice_length}),
+        **({} if controller is None else {"controller": str(controller)}),
     }
     return Results([run.result(shown, summary, given, partial=partial) for run in runs], partial)
 
@@ -221,6 +231,7 @@ def going(
     arrivals: traces.Arrivals = "accepted",
     vm: int | Iterable[int] | None = None,
     slice_ns: str | int | None = None,
+    controller: Controller | str | None = None,
 ) -> Iterator[tuple[Engine, int]]:
     """Replay as `replay` does, in the caller's steps: its engine, and until when all jobs are fed.
 
@@ -229,10 +240,10 @@ def going(
     run = _Run(
         "", policy, plane_map, planes, vcpus or 1, costs=Costs.of(costs),
         forward_ns=duration_ns(forward_ns, "forward_ns"), route=route, main=main, userspace=None,
-        log=0, slice_ns=slice_of(slice_ns), states=False,
+        log=0, slice_ns=slice_of(slice_ns), states=False, controller=as_controller(controller),
     )  # fmt: skip
     reader = reader_of(trace, skip_bad, vm)
-    stream = traces.jobs(
+    stream = _stream_of(controller)(
         reader, plane_map, service=_service(service),
         arrivals=arrivals if reader.vm is None else "injected",
     )  # fmt: skip
@@ -241,6 +252,10 @@ def going(
         run.feed(number, jobs, seen)
         yield run.engine, until_ns
         run.take(number, jobs, seen, until_ns)
+
+
+def _stream_of(controller: object) -> type[traces.JobStream] | type[traces.VectorJobs]:
+    return traces.JobStream if controller is None else traces.VectorJobs
 
 
 def _service(given: str | int | Mapping[str, str | int]) -> int | dict[str, int]:
@@ -268,6 +283,7 @@ class _Run:
         log: int,
         slice_ns: int | None,
         states: bool,
+        controller: Controller | None,
     ) -> None:
         self.label = label
         self.table = plane_map.planes(policy, n_planes, main=main)
@@ -279,11 +295,12 @@ class _Run:
             n_planes,
             vcpus,
             costs=costs,
-            route=route or ("marker" if policy.call == Call.descend else "own"),
+            route=route_of(policy, route),
             forward_ns=forward_ns,
             main=main,
             userspace=userspace,
             slice_ns=slice_ns,
+            controller=controller,
         )
         if isinstance(self.engine, Watched):
             self.engine.watch()
@@ -340,7 +357,13 @@ class _Run:
             trace=trace,
             log=written[order],
             states=None if before is None else before[order],
+            vectors=None if engine.controller is None else engine.vectors(),
         )
+
+
+def route_of(policy: Policy, route: Route | None) -> Route:
+    """Return where interrupts go: to the marker where only that may call."""
+    return route or ("marker" if policy.call == Call.descend else "own")
 
 
 def _by_name(what: str, given: Mapping[str, str | int]) -> dict[str, int]:

@@ -4,10 +4,13 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched._cfigures cimport ps_figures
 from planesched.userspace cimport ps_userspace
-from planesched.csched cimport ps_algorithm, ps_policy, ps_state
+from planesched.csched cimport ps_algorithm, ps_chip_policy, ps_policy, ps_state
 
 cdef extern from "planesched/records.h" nogil:
     struct ps_outcome_record:
+        pass
+
+    struct ps_event_record:
         pass
 
 cdef extern from "planesched/jobs.h" nogil:
@@ -15,6 +18,9 @@ cdef extern from "planesched/jobs.h" nogil:
         pass
 
     struct ps_row:
+        pass
+
+    struct ps_vector_row:
         pass
 
 cdef extern from "planesched/workload.h" nogil:
@@ -34,7 +40,7 @@ cdef extern from "planesched/workload.h" nogil:
         const uint32_t *targets
         uint32_t n_targets, number
         uint16_t origin
-        uint8_t arrivals, plane, callee
+        uint8_t arrivals, plane, callee, vector
 
     const unsigned PS_SEED_WORDS
 
@@ -91,6 +97,7 @@ cdef extern from "planesched/engine.h" nogil:
         ps_userspace userspace
         ps_algorithm algorithm
         int64_t slice_ns
+        const ps_chip_policy *controller
 
     enum ps_job_mistake:
         PS_JOB_FINE
@@ -100,6 +107,7 @@ cdef extern from "planesched/engine.h" nogil:
         PS_JOB_BAD_SERVICE
         PS_JOB_BAD_PLANE
         PS_JOB_BAD_KIND
+        PS_JOB_BAD_VECTOR
 
     struct ps_vcpu_report:
         int64_t time_ns[4]
@@ -144,3 +152,8 @@ cdef extern from "planesched/engine.h" nogil:
     void ps_engine_restart(ps_engine *engine) noexcept
     void ps_engine_log(ps_engine *engine, ps_outcome_record *records, uint64_t n) noexcept
     uint64_t ps_engine_log_left(const ps_engine *engine) noexcept
+    int ps_engine_read_vectors(const ps_engine *engine, ps_vector_row *rows) noexcept
+    void ps_engine_log_vectors(
+        ps_engine *engine, ps_event_record *records, uint64_t n
+    ) noexcept
+    uint64_t ps_engine_log_vectors_left(const ps_engine *engine) noexcept

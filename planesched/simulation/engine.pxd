@@ -29,6 +29,7 @@ cdef class Engine:
     cdef ps_engine *c
     cdef readonly unsigned planes
     cdef object _policy, _start_ns, _costs, _guests, _began_ns, _log
+    cdef object _controller, _vector_log
     cdef UserScheduler _userspace
     cdef Picker _picker
     cdef bint busy

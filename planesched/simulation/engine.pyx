@@ -19,12 +19,15 @@ from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
 from planesched._clayouts cimport (
     hold_enums, hold_layouts, ps_engine_layouts, ps_engine_numbers,
 )
-from planesched.core cimport fill_algorithm
-from planesched.csched cimport PS_MAX_PLANES, PS_NO_PLANE, ps_policy, ps_state
+from planesched.core cimport fill_algorithm, fill_chip_policy
+from planesched.csched cimport (
+    PS_MAX_PLANES, PS_N_VECTORS, PS_NO_PLANE, ps_chip_policy, ps_policy, ps_state,
+)
 
 from ..userspace import as_user_scheduler
 from ..errors import Mistake, Words
-from ..layouts import FIGURES, JOB, ROW, STATE, TOTALS
+from ..irqchip import as_controller
+from ..layouts import EVENT, FIGURES, JOB, ROW, STATE, TOTALS, VECTOR
 from ..figures.distribution import by_plane
 from ..checks import (
     LAST_NS,
@@ -94,6 +97,10 @@ cdef class Engine:
     slice_ns : int, optional
         After so much running time since a plane was entered, or since its last slice ended, it
         gets a resched, at which the policy's algorithm may choose another. Never by default.
+    controller : Controller or "lapic", optional
+        Planes have interrupt controllers (rules, 8). What is fed has its vector as ``source``, or
+        256 where none brought it, which an intercept tells of; sources have vectors. Handlers nest
+        by class and the end of a job is its EOI. None by default: first in, first out.
 
     Raises
     ------
@@ -123,12 +130,13 @@ cdef class Engine:
     def __init__(
         self, policy, planes=2, vcpus=1, *, online=None, costs=None, route="own", forward_ns=0,
         main=None, busy=(), initial=None, start_ns=0, Guests guests=None, userspace=None,
-        slice_ns=None,
+        slice_ns=None, controller=None,
     ):
         if self.c is not NULL:
             raise TypeError("an Engine is initialised once")
         cdef ps_policy c_policy
         cdef ps_state c_initial
+        cdef ps_chip_policy c_chip
         cdef engine.ps_engine_config config
         planes = plane_count(planes)
         policy = as_policy(policy, planes)
@@ -173,13 +181,21 @@ cdef class Engine:
         config.slice_ns = 0
         if slice_ns is not None:
             config.slice_ns = whole("slice_ns", slice_ns, 1, LAST_NS)
+        config.controller = NULL
+        self._controller = as_controller(controller)
+        if self._controller is not None:
+            fill_chip_policy(&c_chip, self._controller)
+            config.controller = &c_chip
         cdef int error
         with nogil:
             error = engine.ps_engine_create(&config, &self.c)
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for vcpus={vcpus}")
         if error:
-            raise Mistake("initial", initial, f"the state of a vCPU with {planes} planes")
+            expected = f"the state of a vCPU with {planes} planes"
+            if self._controller is not None:
+                expected += ", none with an interrupt: controllers give irq and masked"
+            raise Mistake("initial", initial, expected)
         self._check_picks()
 
     cdef int _check_picks(self) except -1:
@@ -243,6 +259,8 @@ cdef class Engine:
         self._guests = other._guests
         self._began_ns = other._began_ns
         self._userspace = other._userspace
+        self._controller = other._controller
+        self._vector_log = None
         self._picker = other._picker
         self._log = None
         return 0
@@ -383,6 +401,8 @@ cdef class Engine:
         cdef unsigned number = event_number(event), target = 0
         cdef int error
         name = Event(number).name.lower()
+        if self._controller is not None and number in (Event.MASK, Event.UNMASK):
+            raise Mistake("event", name, "another: the mask is the controller's own")
         if not engine.PS_TOLD >> number & 1:
             able = [each.name.lower() for each in Event if engine.PS_TOLD >> each & 1]
             raise Mistake("event", name, f"one of {', '.join(able)}")
@@ -476,6 +496,56 @@ cdef class Engine:
     def logged(self):
         """How many outcomes stand in the log."""
         return len(self._log) - engine.ps_engine_log_left(self.c) if self._log is not None else 0
+
+    @property
+    def controller(self):
+        """How the planes' interrupt controllers are set up; None where they have none."""
+        return self._controller
+
+    def vectors(self):
+        """Give what became of every vector of every plane up to now.
+
+        Returns
+        -------
+        ndarray of dtype VECTOR, shape (planes, 256)
+
+        Raises
+        ------
+        ValueError
+            If the planes have no controllers.
+        """
+        if self._controller is None:
+            raise Mistake("controller", None, "one: without, nothing is counted by vector")
+        out = np.zeros((self.planes, PS_N_VECTORS), dtype=VECTOR)
+        cdef engine.ps_vector_row *rows = <engine.ps_vector_row *><size_t>out.ctypes.data
+        with Turn(self):
+            engine.ps_engine_read_vectors(self.c, rows)
+        return out
+
+    def log_vectors_to(self, log):
+        """Write what is injected and ended from now on to an array, until it is full.
+
+        Parameters
+        ----------
+        log : ndarray of dtype EVENT, or None
+            Contiguous and writable; ``kind`` is that of ``irq`` or ``eoi``, ``arg`` the vector.
+            None ends it.
+        """
+        cdef engine.ps_event_record *records = NULL
+        cdef uint64_t n = 0
+        if log is not None:
+            n = len(log_array(log, EVENT))
+            records = <engine.ps_event_record *><size_t>log.ctypes.data
+        with Turn(self):
+            engine.ps_engine_log_vectors(self.c, records, n)
+            self._vector_log = log
+
+    @property
+    def vectors_logged(self):
+        """How many injections and ends stand in that log."""
+        if self._vector_log is None:
+            return 0
+        return len(self._vector_log) - engine.ps_engine_log_vectors_left(self.c)
 
     def restart(self):
         """Forget what was counted so far: figures begin at `now_ns`."""

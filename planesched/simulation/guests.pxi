@@ -109,6 +109,7 @@ cdef class Guests:
         out.arrivals = fields["arrivals"]
         out.plane = fields["plane"]
         out.callee = fields.get("callee", 0)
+        out.vector = fields.get("vector", 0)
         out.number = fields["number"]
         take_spread(self.kept, &out.gap, fields["gap"])
         take_spread(self.kept, &out.service, fields["service"])

@@ -10,6 +10,7 @@ from .jobs import WAKE, JobStream, jobs, resolve
 from .planemap import VECTOR_NAMES, PlaneMap, Rule, Target
 from .reader import Reader, read
 from .record import RECORD, Kind
+from .vector_jobs import Recorded, VectorJobs
 
 __all__ = [
     "RECORD",
@@ -21,9 +22,11 @@ __all__ = [
     "Kind",
     "PlaneMap",
     "Reader",
+    "Recorded",
     "Records",
     "Rule",
     "Target",
+    "VectorJobs",
     "evidence",
     "jobs",
     "read",

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Mistake, unknown
+from ..events import JobKind
 from ..text import MAX_NS
 from .arrays import Records
 from .decoder import JobMaker, sort_jobs
@@ -30,7 +31,7 @@ from .evidence import Arrivals
 from .planemap import PlaneMap
 from .reader import Reader
 
-__all__ = ["WAKE", "JobStream", "jobs", "resolve"]
+__all__ = ["WAKE", "JobStream", "in_order", "jobs", "resolve", "service_times"]
 
 WAKE = 256
 """The source of a job that no vector brought."""
@@ -108,7 +109,7 @@ class JobStream:
             raise Mistake("arrivals", arrivals, "accepted or injected")
         self.reader = reader
         self.plane_map = plane_map
-        times = _service_times(plane_map, service)
+        times = service_times(plane_map, service)
         self._maker = JobMaker(times, min(look_ahead, MAX_NS), arrivals == "injected")
 
     @property
@@ -162,10 +163,19 @@ def resolve(jobs: NDArray[np.void], planes: NDArray[np.uint8]) -> NDArray[np.voi
     """
     out = jobs.copy()
     out["plane"] = planes[jobs["plane"]]
-    return sort_jobs(out)
+    return in_order(out) if out["kind"].any() else sort_jobs(out)
 
 
-def _service_times(plane_map: PlaneMap, service: int | Mapping[str, int]) -> list[int]:
+def in_order(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Sort jobs as an engine with controllers wants: of one time tasks, what is told, jobs."""
+    first = np.isin(rows["kind"], (JobKind.TASK, JobKind.TOLD))
+    task = rows["kind"] == JobKind.TASK
+    plane, source = np.where(first, 0, rows["plane"]), np.where(first, 0, rows["source"])
+    return rows[np.lexsort((source, plane, ~task, ~first, rows["vcpu"], rows["time_ns"]))]
+
+
+def service_times(plane_map: PlaneMap, service: int | Mapping[str, int]) -> list[int]:
+    """Return how long an interrupt takes each target of a map, in ns."""
     names = [str(target) for target in plane_map.targets]
     if not isinstance(service, Mapping):
         service = dict.fromkeys(names[1:], service)

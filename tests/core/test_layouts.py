@@ -11,8 +11,9 @@ from planesched import layouts
 HOLDERS = {
     **dict.fromkeys(("ps_state", "ps_apic", "ps_event_record"), "core"),
     **dict.fromkeys(("ps_outcome_record", "ps_figures"), "core"),
-    **dict.fromkeys(("ps_job", "ps_totals", "ps_row"), "simulation.engine"),
+    **dict.fromkeys(("ps_job", "ps_totals", "ps_row", "ps_vector_row"), "simulation.engine"),
     "ps_act": "checking.search",
+    "ps_trace_record": "traces.decoder",
 }
 OTHER = """
 import numpy as np
@@ -55,7 +56,7 @@ def test_another_number_is_no_import(enum, module):
         "from planesched import events\n"
         f"names = {{each.name: int(each) for each in events.{enum}}}\n"
         "names['OTHER'] = names.popitem()[1]\n"
-        f"events.{enum} = IntEnum('{enum}', names)\n"
+        f"events.{enum} = IntEnum('{enum}', names, module='planesched.events')\n"
         f"import planesched.{module}\n"
     )
     assert said.startswith(f"ImportError: {enum}: planesched.events and C differ in [")

@@ -18,9 +18,19 @@ extern "C" {
 /* Later than everything. A job whose end would lie here or beyond never ends. */
 #define PS_NEVER_NS INT64_MAX
 
-enum ps_job_kind { PS_JOB_INTERRUPT, PS_JOB_CALL, PS_JOB_FORWARD, PS_N_JOB_KINDS };
+/* The last two only arrive where planes have controllers: work that no event tells of, which its
+ * plane does when it runs; and, in place of a job, a cli or sti, which `source` says. */
+enum ps_job_kind {
+    PS_JOB_INTERRUPT,
+    PS_JOB_CALL,
+    PS_JOB_FORWARD,
+    PS_JOB_TASK,
+    PS_JOB_TOLD,
+    PS_N_JOB_KINDS
+};
 
-/* The source of work that no vector brought; vectors are 0 to 255. */
+/* The source of work that no vector brought; vectors are 0 to 255. With controllers an intercept
+ * brings it. */
 #define PS_SOURCE_WAKE 256u
 
 /* Work that arrives for a plane. planesched.JOB is the same layout. */
@@ -34,6 +44,7 @@ struct ps_job {
 /* Whether a job goes to its plane at once, or to the marker first as a forward job. */
 enum ps_route { PS_ROUTE_OWN, PS_ROUTE_MARKER };
 
+struct ps_chip_policy;
 struct ps_spread;
 struct ps_workload;
 
@@ -71,6 +82,10 @@ struct ps_engine_config {
     struct ps_algorithm algorithm;   /* picks; zeroed: the first plane by rank. What is not pure
                                         costs more: nothing is looked up then */
     int64_t slice_ns;                /* running time after which a plane gets a resched; 0: never */
+    const struct ps_chip_policy *controller; /* planes have interrupt controllers that are set up
+                                        so (irqchip.h); copied. A job's `source` is its vector then,
+                                        handlers nest by class, the end of a job is its EOI. NULL:
+                                        none, queues are first in, first out */
 };
 
 enum ps_engine_error {
@@ -92,7 +107,8 @@ enum ps_job_mistake {
     PS_JOB_BAD_ORDER,    /* at equal times jobs of a vCPU come by plane, then source */
     PS_JOB_BAD_SERVICE,  /* negative */
     PS_JOB_BAD_PLANE,    /* not online */
-    PS_JOB_BAD_KIND      /* only interrupts arrive from outside */
+    PS_JOB_BAD_KIND,     /* only interrupts arrive from outside */
+    PS_JOB_BAD_VECTOR    /* with controllers: neither a vector from 16 on nor PS_SOURCE_WAKE */
 };
 
 struct ps_engine;
@@ -127,8 +143,9 @@ int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t
 
 /* Have an event happen to a vCPU at a time that is not past; before the jobs that arrive then, and
  * after what was told earlier for that time. During a transition it waits as jobs do. A fault is
- * counted. `plane` is looked at where the event takes one. Returns 0, PS_ENGINE_BAD_TIME,
- * PS_ENGINE_BAD_EVENT (also for a vCPU or plane that there is not) or PS_ENGINE_NO_MEMORY. */
+ * counted. `plane` is looked at where the event takes one; with controllers mask and unmask are
+ * nobody's to tell. Returns 0, PS_ENGINE_BAD_TIME, PS_ENGINE_BAD_EVENT (also for a vCPU or plane
+ * that there is not) or PS_ENGINE_NO_MEMORY. */
 int ps_engine_at(struct ps_engine *engine, int64_t time_ns, uint32_t vcpu, unsigned event,
                  unsigned plane);
 
@@ -184,6 +201,17 @@ struct ps_reading {
 
 /* Write the figures up to now; the engine goes on as if they had not been read. */
 void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out);
+
+/* Write what became of every vector of every plane, [n_planes][256] (jobs.h). Returns 0, or
+ * PS_ENGINE_BAD_CONFIG where planes have no controllers. */
+int ps_engine_read_vectors(const struct ps_engine *engine, struct ps_vector_row *rows);
+
+/* Write what is injected (`kind` PS_EVENT_IRQ) and ended (PS_CHIP_EOI), by vector (`arg`), to an
+ * array of the caller until there is no room left; NULL: nowhere. */
+void ps_engine_log_vectors(struct ps_engine *engine, struct ps_event_record *records, uint64_t n);
+
+/* Return how many more that has room for. */
+uint64_t ps_engine_log_vectors_left(const struct ps_engine *engine);
 
 /* Return how many rows a reading has. */
 uint32_t ps_engine_n_rows(const struct ps_engine *engine);

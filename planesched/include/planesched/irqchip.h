@@ -499,6 +499,33 @@ static inline void ps_chip_settle(const struct ps_chip_policy *chip, struct ps_s
         out->notes |= PS_NOTE_MORE;
 }
 
+/* The answer to an act that leads to no step: the state that stays. */
+static inline struct ps_outcome ps_chip_unstepped(const struct ps_state *s)
+{
+    struct ps_outcome out = {s->current, s->current, 0, 0, 0, 0, 0, 0};
+    out.flags = (uint8_t)(ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, 0) >> 16);
+    return out;
+}
+
+/* What a step decided after an act, or an answer without one, done to the controllers and added to
+ * by what the act itself did. */
+static inline void ps_chip_decided(const struct ps_chip_policy *chip, struct ps_state *s,
+                                   struct ps_apic *apics, const struct ps_chip_act *act,
+                                   unsigned plane, struct ps_outcome *out)
+{
+    if (act->counted)
+        out->flags = (uint8_t)((out->flags & ~PS_FLAG_COALESCED) | act->coalesced);
+    out->ended = (uint8_t)act->ended;
+    out->notes = (uint8_t)act->notes;
+    if (act->event < PS_N_EVENTS && ps_among(PS_CHIP_RESETS, act->event) && !out->fault) {
+        ps_apic_reset(&apics[plane]);
+        if (act->event == PS_EVENT_DISABLE) /* an INIT leaves the SynIC as it is */
+            apics[plane].slots = apics[plane].queued = 0;
+    }
+    if (out->flags & (PS_FLAG_INJECTED | PS_FLAG_NMI | PS_FLAG_VINA))
+        ps_chip_settle(chip, s, &apics[out->now], out);
+}
+
 /* The step that an act leads to, and what it decides done to the controllers. `algorithm`: as of
  * ps_step_by, or NULL. */
 static inline struct ps_outcome ps_chip_follow(const struct ps_policy *policy,
@@ -507,22 +534,10 @@ static inline struct ps_outcome ps_chip_follow(const struct ps_policy *policy,
                                                struct ps_state *s, struct ps_apic *apics,
                                                const struct ps_chip_act *act, unsigned plane)
 {
-    struct ps_outcome out = {s->current, s->current, 0, 0, 0, 0, 0, 0};
-    if (act->event == PS_NO_STEP)
-        out.flags = (uint8_t)(ps_answer(s, PS_REASON_NONE, PS_FAULT_NONE, 0) >> 16);
-    else
+    struct ps_outcome out = ps_chip_unstepped(s);
+    if (act->event != PS_NO_STEP)
         out = ps_step_by(policy, algorithm, s, act->event, plane);
-    if (act->counted)
-        out.flags = (uint8_t)((out.flags & ~PS_FLAG_COALESCED) | act->coalesced);
-    out.ended = (uint8_t)act->ended;
-    out.notes = (uint8_t)act->notes;
-    if (act->event < PS_N_EVENTS && ps_among(PS_CHIP_RESETS, act->event) && !out.fault) {
-        ps_apic_reset(&apics[plane]);
-        if (act->event == PS_EVENT_DISABLE) /* an INIT leaves the SynIC as it is */
-            apics[plane].slots = apics[plane].queued = 0;
-    }
-    if (out.flags & (PS_FLAG_INJECTED | PS_FLAG_NMI | PS_FLAG_VINA))
-        ps_chip_settle(chip, s, &apics[out.now], &out);
+    ps_chip_decided(chip, s, apics, act, plane, &out);
     return out;
 }
 

@@ -16,6 +16,17 @@ struct ps_row {
     uint64_t sojourn_min_ns, sojourn_max_ns;
 };
 
+/* What became of the vectors of one number at one plane, where planes have controllers: posted +
+ * before = injected + coalesced + dropped + pending. */
+struct ps_vector_row {
+    uint64_t posted, injected, coalesced, dropped;
+    uint64_t before;                     /* in IRR when counting began */
+    uint64_t pending;                    /* in IRR; on reading */
+    struct ps_wide latency_ns, response_ns;
+    uint64_t latency_min_ns, latency_max_ns;  /* the least: all ones before the first */
+    uint64_t response_min_ns, response_max_ns;
+};
+
 /* What became of the jobs, by the plane that they are for; the first ones are the sums of the rows,
  * and stand there on reading only. planesched/layouts.py has the layout. */
 struct ps_totals {

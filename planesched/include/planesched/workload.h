@@ -78,6 +78,7 @@ struct ps_source {
     uint16_t origin;           /* IPIs: place of that source in the workload */
     uint8_t arrivals, plane;   /* `plane`: where the job is served. Calls: the plane that calls */
     uint8_t callee;            /* calls, where the policy hands over */
+    uint8_t vector;            /* looked at where planes have controllers; 0 for calls */
 };
 
 #define PS_SEED_WORDS 16u

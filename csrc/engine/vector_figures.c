@@ -1,0 +1,60 @@
+/* What became of vectors: counted, read and logged (rules, 8). */
+#include "engine/vcpu_step.h"
+
+/* Where IRR is not empty, of how many vectors by plane. */
+static void count_in_irr(const struct ps_engine *engine, struct ps_vector_row *rows, int before)
+{
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++)
+        for (unsigned plane = 0; plane < engine->config.n_planes; plane++) {
+            const struct ps_apic *apic = ps_vcpu_apics(engine, vcpu) + plane;
+            for (uint16_t left = apic->irr_classes; left; left = (uint16_t)(left & (left - 1u)))
+                for (unsigned vector = ps_lowest(left) << 4, n = 16; n; vector++, n--) {
+                    struct ps_vector_row *row = &rows[plane * PS_N_VECTORS + vector];
+                    const unsigned pending = ps_vectors_have(apic->irr, vector);
+                    row->before += before ? pending : 0u;
+                    row->pending += before ? 0u : pending;
+                }
+        }
+}
+
+void ps_vectors_clear(struct ps_engine *engine)
+{
+    const size_t n = (size_t)engine->config.n_planes * PS_N_VECTORS;
+    memset(engine->vectors, 0, n * sizeof *engine->vectors);
+    for (size_t i = 0; i < n; i++)
+        engine->vectors[i].latency_min_ns = engine->vectors[i].response_min_ns = UINT64_MAX;
+    count_in_irr(engine, engine->vectors, 1);
+}
+
+void ps_vectors_count_pending(const struct ps_engine *engine,
+                            uint64_t counts[PS_N_PENDING][PS_MAX_PLANES])
+{
+    const struct ps_chips chips = {&engine->chip, engine->apics, NULL};
+    ps_chips_pending(&chips, engine->states, engine->n_vcpus, engine->config.n_planes, counts);
+}
+
+int ps_engine_read_vectors(const struct ps_engine *engine, struct ps_vector_row *rows)
+{
+    const size_t n = (size_t)engine->config.n_planes * PS_N_VECTORS;
+    if (!engine->chipped)
+        return PS_ENGINE_BAD_CONFIG;
+    memcpy(rows, engine->vectors, n * sizeof *rows);
+    for (size_t i = 0; i < n && !engine->costly; i++) { /* as of other rows */
+        rows[i].response_ns = rows[i].latency_ns;
+        rows[i].response_min_ns = rows[i].latency_min_ns;
+        rows[i].response_max_ns = rows[i].latency_max_ns;
+    }
+    count_in_irr(engine, rows, 0);
+    return 0;
+}
+
+void ps_engine_log_vectors(struct ps_engine *engine, struct ps_event_record *records, uint64_t n)
+{
+    engine->vector_log = records;
+    engine->vector_log_left = records ? n : 0;
+}
+
+uint64_t ps_engine_log_vectors_left(const struct ps_engine *engine)
+{
+    return engine->vector_log_left;
+}
