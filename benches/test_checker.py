@@ -5,7 +5,7 @@ from peers import spin_model
 
 from planesched import Policy, check
 
-PLANES, EVENTS = 4, "+nmi,+intercept,-answer"
+PLANES, EVENTS = 4, "hostile,+nmi,+intercept,-answer"
 STATES, TRANSITIONS, DEPTH = 1_810_368, 31_455_144, 22
 SAFETY = "priority,wakeup,work_conserving,nothing_lost,feasible"
 
@@ -56,7 +56,7 @@ def test_spin(benchmark, tmp_path, flags):
 def test_more_than_100_million_transitions(benchmark, two_cores):
     report = benchmark.pedantic(
         lambda: check(
-            "vsm", 4, events="+nmi,+intercept,+hold,+release", properties=SAFETY,
+            "vsm", 4, events="hostile,+nmi,+intercept,+hold,+release", properties=SAFETY,
             max_states=12_000_000,
         ),
         rounds=1,

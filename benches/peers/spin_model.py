@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import planesched
+from planesched import Event
 from planesched.checking.alphabet import OPEN, RUNS, SELF, USER, acts_of, parse_events
 
 FLAGS = {
@@ -16,12 +17,12 @@ FLAGS = {
 
 def promela(policy, planes, events):
     """Write the model: one process whose every step is one act."""
-    acts, _ = acts_of(parse_events(events), [policy], planes, 1)
+    acts, *_ = acts_of(parse_events(events), [policy], planes, 1)
     fields = policy.as_dict()
-    values = {key: getattr(policy, key) for key in fields if key != "accelerated"}
+    values = {key: getattr(policy, key) for key in fields if key not in ("accelerated", "algorithm")}
     values["marker"] = 255 if policy.marker is None else policy.marker
     lines = [f"    policy.{key} = {int(value)};" for key, value in values.items()]
-    choices = [_choice(act) for act in acts if act["kind"] < 23]
+    choices = [_choice(act) for act in acts if act["kind"] < len(Event)]
     return "\n".join(
         [
             'c_decl {\n\\#include "planesched/step.h"\nstatic struct ps_policy policy;\n}',
