@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, overload
 
 import numpy as np
@@ -79,7 +79,12 @@ class VM:
     def now_ns(self) -> int | None: ...
     @property
     def last_run(self) -> Stats | None: ...
-    def run(self, events: NDArray[np.void], log: NDArray[np.void] | None = None) -> Stats: ...
+    def run(
+        self,
+        events: NDArray[np.void],
+        log: NDArray[np.void] | None = None,
+        progress: Callable[[float, int], object] | None = None,
+    ) -> Stats: ...
     def _repr_html_(self) -> str: ...
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: dict[int, Any]) -> Self: ...
@@ -148,6 +153,7 @@ def run_events(
     vm: VM,
     events: NDArray[np.void],
     log: NDArray[np.void] | None = None,
+    progress: Callable[[float, int], object] | None = None,
     lookups: bool = True,
 ) -> Stats: ...
 def pick_many(

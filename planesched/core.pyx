@@ -6,6 +6,8 @@ own stand in files of their own that are included at the end: a module each woul
 more for the C compiler.
 """
 
+from time import perf_counter
+
 import numpy as np
 
 cimport cython
@@ -463,7 +465,7 @@ cdef class VM:
         )
         return out
 
-    def run(self, events, log=None):
+    def run(self, events, log=None, progress=None):
         """Run timed events through the vCPUs and count what happens.
 
         Parameters
@@ -476,12 +478,16 @@ cdef class VM:
             Filled with the outcomes that entered a plane, exited, blocked, woke, faulted or
             notified (VINA), in order: from one to the next of a vCPU it does one thing;
             `Stats.logged` says how many there were, also of those beyond m.
+        progress : callable, optional
+            Called some times a second, and at the end, with the part that is done, 0..1, and the
+            events so far.
 
         Returns
         -------
         Stats
             The figures of this run: from the last event of the run before (or this run's
-            first) to this run's last.
+            first) to this run's last. After Ctrl-C those of the events until then, of which
+            `Stats.events` says how many, marked ``partial``.
 
         Raises
         ------
@@ -491,8 +497,6 @@ cdef class VM:
             is not one that a vCPU can have.
         TypeError
             If an array is of another dtype, or `log` cannot be written.
-        KeyboardInterrupt
-            On Ctrl-C: the events before that point are run, `last_run` holds their figures.
         RuntimeError
             If another thread is running this VM.
         """
@@ -500,7 +504,7 @@ cdef class VM:
             check_idle(self)
             self.busy = True
         try:
-            return run_events(self, events, log)
+            return run_events(self, events, log, progress)
         finally:
             self.busy = False
 

@@ -157,21 +157,21 @@ cdef uint32_t check_chip_run(
 
 
 cdef int run_chips(
-    VM vm, loop.ps_run *it, const loop.ps_chips *chips, int64_t start_ns
+    VM vm, loop.ps_run *it, const loop.ps_chips *chips, int64_t start_ns, Watch watch
 ) except -1:
     """Run the records, and let Ctrl-C work."""
-    cdef uint64_t end
+    cdef uint64_t end, block = BLOCK if it.algorithm is NULL else PICKED_BLOCK
     cdef int wrong
     with nogil:
         figures.ps_figures_begin_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))
     try:
         while it.done < it.n:
-            end = min(it.done + BLOCK, it.n)
+            end = min(it.done + block, it.n)
             with nogil:
                 wrong = loop.ps_run_chips(it, chips, end)
             if wrong:
                 vm.picker.raise_wrong()
-            PyErr_CheckSignals()
+            watch.look(it.done)
     finally:
         with nogil:
             figures.ps_figures_end_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))

@@ -2,6 +2,8 @@
 
 # So many events are run between two looks for signals: some tens of milliseconds.
 cdef uint64_t BLOCK = 1 << 21
+# And so many where an algorithm picks, which may be slow.
+cdef uint64_t PICKED_BLOCK = 1 << 14
 # And so many between two looks at whether looking transitions up pays.
 cdef uint64_t TRIAL = 1 << 16
 # How much memory a VM spends on transitions that were worked out once, in bytes: about what the
@@ -9,7 +11,7 @@ cdef uint64_t TRIAL = 1 << 16
 cdef uint64_t TABLE = 8 << 20
 
 
-def run_events(VM vm not None, events, log=None, bint lookups=True):
+def run_events(VM vm not None, events, log=None, progress=None, bint lookups=True):
     """Do what `VM.run` says; without `lookups`, ask step for every event (for comparison)."""
     events = record_array("events", events, EVENT)
     cdef loop.ps_run it
@@ -43,13 +45,18 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
             loop.ps_chips_pending(
                 &chips, vm.states, vm.n_vcpus, vm.planes, it.ledger.figures.pending_before
             )
+    cdef bint stopped = False
+    watch = Watch(progress, it.n)
     try:
         if with_chips:
-            run_chips(vm, &it, &chips, start_ns)
+            run_chips(vm, &it, &chips, start_ns, watch)
         elif lookups and lookups_pay(vm, &it, start_ns):
             it.automaton = table_for(vm, kinds)
-            run_known(vm, &it, start_ns)
-        run_plain(vm, &it, start_ns)
+            run_known(vm, &it, start_ns, watch)
+        run_plain(vm, &it, start_ns, watch)
+        watch.tell(it.done)
+    except KeyboardInterrupt:
+        stopped = True
     finally:
         end_ns = reached(&it, start_ns)
         if it.n:
@@ -62,9 +69,36 @@ def run_events(VM vm not None, events, log=None, bint lookups=True):
                 )
         vm._last_run = Stats(
             totals, latency, elapsed_ns=int(end_ns - start_ns), vcpus=int(vm.n_vcpus),
-            logged=int(it.logged),
+            logged=int(it.logged), partial=bool(stopped),
         )
     return vm._last_run
+
+
+cdef class Watch:
+    """Between blocks: lets Ctrl-C work, and tells how far a run is, ten times a second at most."""
+
+    cdef object progress
+    cdef double told_s
+    cdef uint64_t n
+
+    def __cinit__(self, progress, n):
+        if progress is not None and not callable(progress):
+            raise TypeMistake("progress", progress, "a callable, or None")
+        self.progress = progress
+        self.told_s = perf_counter()
+        self.n = n
+
+    cdef int look(self, uint64_t done) except -1:
+        PyErr_CheckSignals()
+        if done < self.n and perf_counter() - self.told_s >= 0.1:
+            self.told_s = perf_counter()
+            self.tell(done)
+        return 0
+
+    cdef int tell(self, uint64_t done) except -1:
+        if self.progress is not None:
+            self.progress(<double>done / <double>self.n if self.n else 1.0, int(done))
+        return 0
 
 
 cdef uint32_t check_run(VM vm, const loop.ps_run *it) except? 0:
@@ -119,9 +153,9 @@ cdef int64_t reached(const loop.ps_run *it, int64_t start_ns) noexcept nogil:
     return it.records[it.done - 1].time_ns if it.done else start_ns
 
 
-cdef int run_plain(VM vm, loop.ps_run *it, int64_t start_ns) except -1:
+cdef int run_plain(VM vm, loop.ps_run *it, int64_t start_ns, Watch watch) except -1:
     """Run what is left of the records, asking step each time."""
-    cdef uint64_t end
+    cdef uint64_t end, block = BLOCK if it.algorithm is NULL else PICKED_BLOCK
     cdef int wrong
     if it.done == it.n:
         return 0
@@ -129,12 +163,12 @@ cdef int run_plain(VM vm, loop.ps_run *it, int64_t start_ns) except -1:
         figures.ps_figures_begin_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))
     try:
         while it.done < it.n:
-            end = min(it.done + BLOCK, it.n)
+            end = min(it.done + block, it.n)
             with nogil:
                 wrong = loop.ps_run_plain(it, end)
             if wrong:
                 vm.picker.raise_wrong()
-            PyErr_CheckSignals()
+            watch.look(it.done)
     finally:
         with nogil:
             figures.ps_figures_end_time(&it.ledger, it.states, it.n_vcpus, reached(it, start_ns))
@@ -169,7 +203,7 @@ cdef void forget(VM vm) noexcept:
     vm.automaton = NULL
 
 
-cdef int run_known(VM vm, loop.ps_run *it, int64_t start_ns) except -1:
+cdef int run_known(VM vm, loop.ps_run *it, int64_t start_ns, Watch watch) except -1:
     """Run records by looking transitions up, until all are run or looking up does not pay."""
     cdef uint64_t end, filled, before
     cdef bint joined, pays
@@ -186,7 +220,7 @@ cdef int run_known(VM vm, loop.ps_run *it, int64_t start_ns) except -1:
             filled = it.automaton.n_filled - filled
             pays = pays and filled * 8 <= it.done - before + TRIAL // 4
             end = min(it.n, end + TRIAL)
-            PyErr_CheckSignals()
+            watch.look(it.done)
     finally:
         if joined:
             with nogil:

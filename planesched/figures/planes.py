@@ -46,6 +46,8 @@ class Stats(Counts):
         How many vCPUs were counted.
     logged : int
         How many outcomes were worth a log entry, while a log was asked for.
+    partial : bool
+        Whether Ctrl-C ended the run.
 
     Examples
     --------
@@ -65,11 +67,13 @@ class Stats(Counts):
         elapsed_ns: int,
         vcpus: int,
         logged: int = 0,
+        partial: bool = False,
     ) -> None:
         super().__init__(figures, buckets)
         self.elapsed_ns = elapsed_ns
         self.vcpus = vcpus
         self.logged = logged
+        self.partial = partial
 
     delivered = PerPlane("Interrupts delivered, coalesced ones included.", "steps", Event.IRQ)
     injected = PerPlane("Interrupts injected.", "taken", Pending.IRQ)
@@ -203,6 +207,7 @@ class Stats(Counts):
             elapsed_ns=max(self.elapsed_ns, other.elapsed_ns),
             vcpus=self.vcpus + other.vcpus,
             logged=self.logged + other.logged,
+            partial=self.partial or other.partial,
         )
 
     def as_dict(self) -> dict[str, Any]:
