@@ -18,8 +18,8 @@ FLAGS = {
 def promela(policy, planes, events):
     """Write the model: one process whose every step is one act."""
     acts, *_ = acts_of(parse_events(events), [policy], planes, 1)
-    fields = policy.as_dict()
-    values = {key: getattr(policy, key) for key in fields if key not in ("accelerated", "algorithm")}
+    fields = policy.as_dict().keys() - {"accelerated", "algorithm"}
+    values = {key: getattr(policy, key) for key in fields}
     values["marker"] = 255 if policy.marker is None else policy.marker
     lines = [f"    policy.{key} = {int(value)};" for key, value in values.items()]
     choices = [_choice(act) for act in acts if act["kind"] < len(Event)]

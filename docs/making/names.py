@@ -10,7 +10,8 @@ import numpy as np
 
 import planesched
 from planesched.figures.distribution import Distribution
-from planesched.figures.planes import JobStats, Stats
+from planesched.figures.jobs import JobStats
+from planesched.figures.planes import Stats
 from planesched.simulation.sweep import Sweep
 
 __all__ = ["PAGES"]

@@ -23,7 +23,8 @@ from .counts import merged
 from .distribution import QUANTILES, Distribution, by_plane
 from .equal import Alike
 from .interval import Interval, mean_interval, ratio_interval
-from .planes import JobStats, Stats
+from .jobs import JobStats
+from .planes import Stats
 from .trace import TraceSummary
 
 __all__ = ["Result", "Timed"]

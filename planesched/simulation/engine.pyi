@@ -5,7 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-from ..figures.planes import JobStats, Stats
+from ..figures.jobs import JobStats
+from ..figures.planes import Stats
 from ..irqchip import Controller
 from ..policy import Policy
 from ..policytext import Given

@@ -45,7 +45,8 @@ from ..checks import (
 from ..events import Event, event_number, takes_plane
 from ..policy import check_userspace, job_route
 from ..policytext import as_policy
-from ..figures.planes import JobStats, Stats
+from ..figures.jobs import JobStats
+from ..figures.planes import Stats
 from ..text import counted
 from ..traces.record import MAX_VCPUS
 from ..workload.costs import Costs
