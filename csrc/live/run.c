@@ -1,7 +1,6 @@
 /* Guests in real time: the engine says what they are to do, the machine how long that took. */
 #define _GNU_SOURCE
 #include "live/run.h"
-
 #include "live/parts.h"
 
 #if PS_LIVE
@@ -280,8 +279,8 @@ int ps_live_advance(struct ps_live_vcpu *live, struct ps_engine *engine, int64_t
     if (ps_live_timer_open(&live->timer))
         return ps_machine_fail(live->machine, "timer_create", errno, 0);
     engine->told = 1;
-    /* Between two advances the guests do not run, and no time passes for them. */
-    s.origin_ns = ps_live_now_ns() - engine->now_ns;
+    /* Between two advances no time passes for guests; what the last one took too long, did. */
+    s.origin_ns = ps_live_now_ns() - engine->now_ns - live->late_ns;
     while (!ended && s.guest->now_ns < until_ns && !engine->failed)
         ended = one_turn(&s);
     /* What is due by then has arrived, as in a simulation. */
@@ -289,6 +288,7 @@ int ps_live_advance(struct ps_live_vcpu *live, struct ps_engine *engine, int64_t
         ended = PS_LIVE_FAILED;
     ps_live_timer_arm(&live->timer, NULL, 0);
     engine->now_ns = s.guest->now_ns;
+    live->late_ns = now_of(&s) - engine->now_ns;
     return engine->failed ? ps_machine_fail(live->machine, "memory", ENOMEM, 0) : ended;
 }
 

@@ -33,6 +33,7 @@ struct ps_live_vcpu {
     int64_t exit_ns;      /* what an exit takes, which is part of what a guest does between two */
     struct ps_live_timer timer;
     int last;             /* the plane that ran last */
+    int64_t late_ns;      /* by so much the last advance ended after its time */
     uint64_t switches, exits;
     struct ps_live_plane planes[PS_MAX_PLANES];
 };

@@ -5,7 +5,7 @@ import fcntl
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from .faults import LiveError, fault
 if TYPE_CHECKING:
     from .machine import Machine
 
-__all__ = ["Host", "open_machine", "probe", "urgent"]
+__all__ = ["Host", "hurry", "open_machine", "probe", "urgent"]
 
 # linux/kvm.h; KVM_CAP_PLANES as the series of June 2026 posted it.
 _CHECK_EXTENSION = 0xAE03
@@ -197,10 +197,16 @@ def urgent(*, real_time: bool = False) -> Iterator[str]:
     try:
         yield how
     finally:
-        if real_time:
-            os.sched_setscheduler(0, policy, param)
-        else:
+        os.sched_setscheduler(0, policy, param)
+        if not real_time:
             os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def hurry(threads: Iterable[int]) -> None:
+    """Have threads that are about to end go before all others, where that is allowed."""
+    for thread in threads:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(1))
 
 
 def _kvm() -> dict[str, Any]:

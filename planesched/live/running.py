@@ -14,8 +14,6 @@ from ..layouts import OUTCOME
 from ..policy import Scheduler
 from ..policytext import Given, as_policy
 from ..scenarios import Scenario, load_scenario
-from ..simulation.engine import Engine
-from ..simulation.group import Cell
 from ..simulation.rounds import Rounds
 from ..simulation.run import settings_of, simulate
 from ..simulation.stopping import Plan
@@ -26,41 +24,16 @@ from ..workload.recorded import recorded_jobs
 from .host import open_machine, probe, urgent
 from .measuring import measure
 from .ran import Ran
+from .together import LiveCell, Meeting
 
 if TYPE_CHECKING:
-    from .machine import LiveVcpu, Machine
+    from .machine import Machine
 
 __all__ = ["run"]
 
 _MEASURED = 1000
-_LOOK_NS = 5_000_000
-"""Between two looks for Ctrl-C."""
-
-
-class _Engine(Engine):
-    """An engine whose time is the real one: its planes run on a machine."""
-
-    vcpu: "LiveVcpu"
-
-    def advance(self, until_ns: int, stop: Callable[[], bool] | None = None) -> bool:
-        """Go on in real time; what guests do takes as long as it takes."""
-        while self.now_ns < until_ns:
-            if stop is not None and stop():
-                return False
-            self.vcpu.advance(self, min(until_ns, self.now_ns + _LOOK_NS))
-        return True
-
-
-class _Cell(Cell):
-    """One vCPU, whose engine is that."""
-
-    vcpu: "LiveVcpu"
-
-    def make_engine(self, *given: Any, **named: Any) -> Engine:
-        """Return an engine for the vCPU on the machine."""
-        engine = _Engine(*given, **named)
-        engine.vcpu = self.vcpu
-        return engine
+_MOST_NS = 10_000_000_000
+"""Of a run that Ctrl-C ended, not more is simulated: an answer is waited for."""
 
 
 def run(
@@ -103,7 +76,7 @@ def run(
     Returns
     -------
     Ran
-        Both results. On Ctrl-C, what was run until then, with ``partial``.
+        Both results. On Ctrl-C after the warm-up, what was run until then, with ``partial``.
 
     Raises
     ------
@@ -127,18 +100,43 @@ def run(
         scheduled = scheduled.replace(scheduler="user")
     host = probe()
     with open_machine(planes * n_vcpus) as machine:
-        found = Costs.of(costs) if costs is not None else measure(_MEASURED).costs(copied=False)
+        found = Costs.of(costs) if costs is not None else _measured()
         resolved = Resolved(workload, scheduled, planes, Costs.of(None), said.get("seed") or 0)
         with urgent(real_time=n_vcpus < host.cpus) as how:
             live = _live(
                 machine, resolved, n_vcpus, said, full=not host.auto_eoi, log=log,
                 progress=progress, name=f"{name}, live",
             )  # fmt: skip
-    simulated = simulate(
-        scheduled, planes, n_vcpus, workload, costs=found, seed=resolved.seed,
-        duration=live.elapsed_ns, warmup=live.start_ns, label=f"{name}, simulated",
-    )  # fmt: skip
+    if live.partial:  # Who pressed Ctrl-C waits, for some 20 ms of computing.
+        with urgent(real_time=True):
+            simulated = _simulated(live, resolved, found, name, most_ns=_MOST_NS, threads=1)
+    else:
+        simulated = _simulated(live, resolved, found, name)
     return Ran(live, simulated, host, how)
+
+
+def _simulated(
+    live: Result,
+    resolved: Resolved,
+    costs: Costs,
+    name: str,
+    *,
+    most_ns: int = 2**62,
+    threads: int | None = None,
+) -> Result:
+    """Simulate what was run."""
+    return simulate(
+        resolved.policy, resolved.planes, live.vcpu_ids.tolist(), resolved.workload, costs=costs,
+        seed=resolved.seed, duration=min(live.elapsed_ns, most_ns), warmup=live.start_ns,
+        label=f"{name}, simulated", threads=threads,
+    )  # fmt: skip
+
+
+def _measured() -> Costs:
+    found = measure(_MEASURED)
+    if found.partial:
+        raise KeyboardInterrupt
+    return found.costs(copied=False)
 
 
 def _live(
@@ -163,15 +161,16 @@ def _live(
     if log is not None:
         log_array(log)[:] = np.zeros((), dtype=OUTCOME)
         logs = list(np.array_split(log, n_vcpus))
-    cells = []
+    meeting = Meeting()
     for place, group in enumerate(groups(resolved.workload, ids, 1)):
-        cell = _Cell(resolved, group, plan.start_ns, recorded, logs[place])
+        cell = LiveCell(resolved, group, plan.start_ns, recorded, logs[place])
         cell.vcpu = LiveVcpu(
             machine, place * resolved.planes, resolved.planes,
             keeps_isr=full, turns_per_ns=turns_per_ns, exit_ns=exit_ns,
         )  # fmt: skip
-        cells.append(cell)
-    result = Rounds(name, resolved, list(cells), n_vcpus, plan, progress).result()
+        cell.meeting = meeting
+        meeting.cells.append(cell)
+    result = Rounds(name, resolved, list(meeting.cells), n_vcpus, plan, progress).result()
     if log is not None:
         log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
     return result
