@@ -156,8 +156,10 @@ def run_page(name: str, long: bool) -> None:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder of one's own, and a terminal of 80 columns."""
+    """A folder of one's own, with the recorded data of a checkout, and a terminal of 80 columns."""
     monkeypatch.chdir(tmp_path)
+    Path("tests").mkdir()
+    Path("tests", "data").symlink_to(ROOT / "tests" / "data")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "argv", [])
 
