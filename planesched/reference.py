@@ -82,9 +82,9 @@ class Listener(Protocol):
         rules : Rules
             The step, as far as it is.
         topic : str
-            ``fault``, ``effect``, ``base``, ``view``, ``pre``, ``pick``, ``reason``, ``exit`` and
-            ``arrival`` are what is found; ``not base``, ``not pre``, ``no event`` and ``not pick``
-            those that a rule keeps out.
+            ``fault``, ``effect``, ``edge``, ``base``, ``view``, ``pre``, ``pick``, ``reason``,
+            ``exit`` and ``arrival`` are what is found; ``not base``, ``not pre``, ``no event``,
+            ``not asked`` and ``not pick`` those that a rule keeps out.
         planes : int
             The planes.
         section : str
@@ -265,7 +265,9 @@ class Rules:
         policy = self.policy
         self.blocked = False
         if self.gave_up and policy.trigger == Trigger.edge and policy.rearm:  # 1
-            self.edge |= self.irq & bit(self.current)
+            left = self.irq & bit(self.current)
+            self.tell("edge", left, "3.4.1", "is armed again, left with its interrupt pending")
+            self.edge |= left
         base = self.base()  # 2
         self.tell("base", base, "3.4.2", "can run")
         view = self.view(base)  # 3
@@ -273,7 +275,10 @@ class Rules:
         pre = 0 if self.unseen else self.entering(view)
         self.tell("pre", pre, "3.3", "would take the vCPU")
         if policy.trigger == Trigger.edge and policy.gate == Gate.priority and not self.unseen:  # 4
-            self.edge &= ~(self.outranking(view) & self.irq & self.masked)
+            tried = self.outranking(view) & self.irq & self.masked
+            why = "has had its one attempt a posting, for its interrupt is masked"
+            self.tell("edge", self.edge & tried, "3.4.4", why)
+            self.edge &= ~tried
         pick = self.chosen(base, pre)  # 5
         if pick == NOBODY:
             if policy.empty == Empty.user:
@@ -286,7 +291,9 @@ class Rules:
         if pre & ~base & bit(pick):  # 6
             self.go(pick, self.why_entered(pick))
         else:
-            self.tell("reason", bit(pick), "3.4.6", "it can run, so that is the step's own cause")
+            self.tell(
+                "reason", bit(pick), "3.4.6", "the cause of the step, as no event brings it in"
+            )
             self.go(pick, cause)
 
     def base(self) -> int:
@@ -421,7 +428,9 @@ class Rules:
     def requested(self, running: int) -> bool:
         """Tell whether a plane other than `running` was asked for and has an event (3.4.7)."""
         others = self.online & ~self.held & ~bit(running)
-        return others & self.req_exit & self.counting() != 0
+        why = "userspace has not asked to be told of it (req_exit)"
+        asked = self.kept("not asked", others, self.req_exit, "3.4.7", why)
+        return asked & self.counting() != 0
 
     # 3.6 Arrival
 

@@ -19,7 +19,7 @@ from .explanation import Change, Explanation, Note, PlaneStory
 
 __all__ = ["answered", "explain"]
 
-_SILENT = ("fault", "exit", "effect", "base", "pre")
+_SILENT = ("fault", "exit", "effect", "base", "pre", "not asked")
 """Topics that say something of no plane, too."""
 
 
@@ -143,7 +143,7 @@ def _stories(heard: _Heard, at: reference.Values, planes: list[int]) -> Iterator
         runs = [note for note in to_base if note.topic == "not base" and plane in note.planes]
         enters: tuple[Note, ...] = ()
         if plane not in (*base, *pre, *view):
-            enters = _entering(to_pre, plane)
+            enters = _entering(to_pre, plane) + _asking(heard.notes, plane)
         behind = [n for n in heard.notes if n.topic == "not pick" and plane in n.planes]
         yield PlaneStory(
             plane=plane,
@@ -163,6 +163,16 @@ def _entering(notes: list[Note], plane: int) -> tuple[Note, ...]:
     start = max((i for i, note in enumerate(notes) if note.topic == "view"), default=0)
     events = [n for n in notes[start:] if n.topic == "no event" and plane in n.planes]
     return tuple(dict.fromkeys(events))
+
+
+def _asking(notes: list[Note], plane: int) -> tuple[Note, ...]:
+    """Return what keeps a plane's events from making the vCPU exit, where that was looked at."""
+    topics = [note.topic for note in notes]
+    if "not asked" not in topics:
+        return ()
+    looked = notes[topics.index("not asked") :]
+    why = [n for n in looked if n.topic in ("not asked", "no event") and plane in n.planes]
+    return tuple(why[:1])
 
 
 @lru_cache(16)

@@ -120,6 +120,8 @@ def _course(found: Explanation) -> Iterator[str]:
         yield f"Events are seen from plane {note.planes[0]}, {note}."
     if found.preemptors is not None:
         yield f"{_named(found.preemptors)} would take the vCPU from it (3.3)."
+    for note in found.told("edge"):
+        yield f"{_named(note.planes)} {note}."
     for note in found.told("pick"):
         yield f"Plane {note.planes[0]} is picked, {note}."
     # A pick that goes on has no reason; 3.6 says so.

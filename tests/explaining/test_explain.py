@@ -7,7 +7,7 @@ import re
 import pytest
 from compare import policies
 
-from planesched import STATE, VM, Event, Policy, explain, presets
+from planesched import STATE, VM, Event, Policy, Reason, explain, presets
 from planesched.cli import main
 from planesched.errors import Mistake, TypeMistake
 from planesched.events import MASKS
@@ -170,6 +170,24 @@ def test_the_answer_to_the_usual_question():
         "the marker comes in for it (preempt = relay) (3.3)"
     ]
     assert "plane 2 is entered, by relay" in " ".join(str(found).split())
+
+
+def test_edges_and_what_userspace_did_not_ask_for_are_told():
+    vm = VM("kvm_vsm", planes=3)
+    vm.vcpus[0].mask(2)
+    found = explain("kvm_vsm", vm.state[0], "irq", 2)
+    [spent] = found.told("edge")
+    assert (spent.planes, spent.section) == ((2,), "3.4.4")
+    vm = VM("kvm_user", planes=2)
+    vm.vcpus[0].call(1)
+    vm.vcpus[0].enter(1)  # and req_exit is empty
+    found = explain("kvm_user", vm.state[0], "irq", 0)
+    why = found.stories[0].enters
+    assert [note.section for note in why] == ["3.4.3", "3.4.7"]
+    vm.state[0]["req_exit"] = 1
+    found = explain("kvm_user", vm.state[0], "irq", 0)
+    assert [note.section for note in found.told("exit")] == ["3.4.7"]
+    assert found.outcome.reason == Reason.INTERRUPT
 
 
 @pytest.mark.parametrize("preset", presets())
