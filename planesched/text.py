@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from .errors import Mistake, TypeMistake
@@ -18,6 +19,7 @@ __all__ = [
     "fill",
     "fitted",
     "format_ns",
+    "hung",
     "listed",
     "rate_hz",
     "table",
@@ -235,6 +237,27 @@ def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | 
     return "\n\n".join(
         table([header[i] for i in part], [[row[i] for i in part] for row in rows]) for part in parts
     )
+
+
+def hung(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> str:
+    """Return a table of two columns whose cells are broken into lines where they are too wide.
+
+    Examples
+    --------
+    >>> print(hung(("name", "what"), [("a", "one two three four five six"), ("b", "seven")], 30))
+    name  what
+    -----------------------------
+    a     one two three four five
+          six
+    b     seven
+    """
+    first, second = (max(len(row[i]) for row in (header, *rows)) for i in (0, 1))
+    left = min(first, max(columns // 3, columns - 2 - second))
+    out: list[tuple[str, str]] = []
+    for row in rows:
+        name, words = fill(row[0], left) or [""], fill(row[1], columns - 2 - left) or [""]
+        out += zip_longest(name, words, fillvalue="")
+    return table(header, out)
 
 
 def _lines(cell: Cell) -> list[str]:

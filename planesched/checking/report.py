@@ -372,9 +372,21 @@ class Matrix:
         return ["", *names, "states"], rows
 
     @property
+    def said(self) -> str:
+        """What was found, in a sentence."""
+        by_answer: dict[bool | None, list[str]] = {True: [], False: [], None: []}
+        for name, report in self.reports.items():
+            by_answer[report.holds].append(name)
+        whole = f"{len(by_answer[True])} of {len(self.reports)} policies"
+        told = [f"everything that was asked holds under {whole}"]
+        told += [f"broken under {', '.join(by_answer[False])}"] if by_answer[False] else []
+        told += [f"not told of {', '.join(by_answer[None])}"] if by_answer[None] else []
+        return "; ".join(told)
+
+    @property
     def text(self) -> str:
-        """The table, with a row a policy and a column a property."""
-        lines = fitted(*self._cells(), width()).splitlines()
+        """What was found, and the table with a row a policy and a column a property."""
+        lines = [_wrapped([self.said]), "", *fitted(*self._cells(), width()).splitlines()]
         if self.unreached:
             lines.append(f"not reached: {', '.join(self.unreached)}")
         return "\n".join(lines)

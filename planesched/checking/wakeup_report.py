@@ -8,6 +8,7 @@ from typing import Any
 from ..markup import preformatted
 from ..policy import Policy
 from ..protocol import Protocol
+from ..text import fill, width
 from .interleaving import Interleaving
 from .sends import Sent
 
@@ -100,6 +101,16 @@ class KickReport:
             return 1
         return 0 if all(verdict.holds for verdict in self.verdicts.values()) else 2
 
+    @property
+    def said(self) -> str:
+        """What was found, in a sentence."""
+        if self.broken:
+            return f"broken: {', '.join(self.broken)} (of {len(self.verdicts)} properties)"
+        unknown = [name for name, verdict in self.verdicts.items() if verdict.holds is None]
+        if unknown:
+            return f"not told: {', '.join(unknown)}; none is broken so far"
+        return "everything that was asked holds in all states"
+
     def _repr_html_(self) -> str:
         return preformatted(str(self))
 
@@ -107,12 +118,14 @@ class KickReport:
         sends = ", ".join(map(str, self.sends))
         again = "again and again" if self.repeat else "once each"
         seen = "all states" if self.exhausted else "not all: the bound came first"
-        lines = [
+        heads = [
+            self.said,
             f"protocol: {self.protocol}",
             f"senders: {sends}, {again}; guests: {', '.join(self.events)}",
             f"searched: {self.states:,} states, {self.transitions:,} acts ({seen}); one vCPU,"
             " which is exact, as vCPUs share nothing but senders",
         ]
+        lines = [line for head in heads for line in fill(head, width(), hang=2)]
         for name, verdict in self.verdicts.items():
             lines.append(str(verdict))
             if self.cures is not None and verdict.holds is False:

@@ -17,6 +17,7 @@ from ..checking import (
     check,
     matrix,
 )
+from ..checking.cite import cited
 from ..checking.start import start_state
 from ..errors import Mistake, Words
 from ..policytext import as_policies, with_settings
@@ -24,7 +25,7 @@ from ..presets import presets
 from ..report.progress import progress
 from ..text import counted
 from .options import add_json, add_planes, called, count
-from .out import add_report, check_drawings, print_json, write_report
+from .out import add_cite, add_report, check_drawings, print_json, typed, write_report
 from .wakeups import add_wakeups, run_wakeups
 
 DESCRIPTION = f"""\
@@ -110,6 +111,7 @@ def add_search(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None:
     parser.add_argument(
         "--threads", type=count, metavar="N", help="threads (default: as many as CPUs)"
     )
+    add_cite(parser)
     add_json(parser)
 
 
@@ -163,7 +165,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print_json(args, table.as_dict())
         else:
-            print(table.text)
+            print(cited(table, typed(args)) if args.cite else table.text)
         write_report(args, table)
         return table.status
     [policy] = policies.values()
@@ -204,6 +206,9 @@ def print_search(
                 for name, found in whys.items()
             }
         print_json(args, document)
+        return
+    if args.cite:
+        print(cited(report, typed(args), () if last else labels))
         return
     print(text)
     for name, found in whys.items():

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 from ..errors import InputError
-from ..text import counted, fill, format_ns, table, width
+from ..figures.cite import CITED, block
+from ..figures.written import written_by
+from ..replaying.source import digest_of
+from ..text import counted, fill, fitted, format_ns, table, width
 from ..traces import read
 from ..traces.kvm_events import USED
-from ..traces.survey import Survey, survey
+from ..traces.survey import Survey, Vector, survey
 from .options import add_json
-from .out import print_json
+from .out import add_cite, print_json, typed
 from .replay import threads
 
 DESCRIPTION = """\
@@ -20,6 +23,8 @@ Say what is in a trace that replay would read: its vectors with their counts, ra
 guest probably uses them for, vCPUs, span, halts, recorded switches, what it lacks, and a plane map
 to start from. docs/how-to/capture.md says how to record one."""
 EXAMPLE = "planesched trace :demo"
+_HEADER = ("vector", "accepted", "injected", "per s", "vCPUs", "probably")
+_MOST = 6
 SCHEMA = "planesched.trace/1"
 """Changes when what ``--json`` prints changes its form."""
 
@@ -33,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vm", type=threads, metavar="PID",
         help="of several VMs the one with this process, or with these threads: 6101,6102",
     )  # fmt: skip
+    add_cite(parser)
     add_json(parser)
 
 
@@ -42,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
         found = survey(reader)
     if args.json:
         print_json(args, {"schema": SCHEMA, "path": args.trace, **found.as_dict()})
+    elif args.cite:
+        print(_cited(args, found))
     else:
         print(report(args.trace, found))
     if found.evidence.refusal is not None:
@@ -79,6 +87,39 @@ def report(trace: str, found: Survey) -> str:
     return "\n\n".join(parts)
 
 
+def _cited(args: argparse.Namespace, found: Survey) -> str:
+    """Return the block for a mail: what is in the trace, its most frequent vectors, which it is."""
+    named = sorted(found.vectors, key=_frequency, reverse=True)
+    rows = [_without_vcpus(_row(each, found)) for each in named[:_MOST]]
+    rest = len(named) - len(rows)
+    notes = list(found.kernel)
+    notes += [f"{counted(rest, 'further vector')} not shown"] if rest else []
+    notes += [f"note: {note}" for note in found.evidence.notes]
+    which = digest_of(args.trace)
+    digest = f" sha256 {which['digest']}" if "digest" in which else ""
+    accepted = sum(each.accepted + each.posted for each in named)
+    injected = sum(each.injected for each in named)
+    said = (
+        f"{args.trace}: {format_ns(found.span_ns)} of {counted(found.vcpus, 'vCPU')}, "
+        f"{counted(accepted, 'interrupt')} accepted and {injected} injected, "
+        f"{counted(found.halts, 'halt')}, {counted(found.wakeups, 'wake-up')}; {found.producer}, "
+        f"{counted(sum(found.events.values()), 'event')}"
+    )
+    if found.lost:
+        notes.insert(0, f"WARNING: {counted(found.lost, 'event')} lost by the producer")
+    foot = [*notes, f"planesched {written_by()['version']}", f"{which['path']}{digest}"]
+    shown = fitted(_without_vcpus(_HEADER), rows, CITED) if rows else "no interrupts"
+    return block([f"{said}."], shown, [*foot, typed(args)])
+
+
+def _without_vcpus(row: tuple[str, ...]) -> tuple[str, ...]:
+    return (*row[:4], row[5])
+
+
+def _frequency(vector: Vector) -> int:
+    return vector.accepted + vector.posted or vector.injected
+
+
 def _heading(trace: str, found: Survey) -> str:
     parts = [
         f"{trace}: {found.producer}, {format_ns(found.span_ns)}, {counted(found.vcpus, 'vCPU')}, "
@@ -109,18 +150,18 @@ def _lacking(found: Survey) -> str:
 
 
 def _vectors(found: Survey) -> str:
-    rows = [
-        (
-            f"0x{each.vector:02x}",
-            str(each.accepted + each.posted),
-            str(each.injected),
-            f"{found.rate_hz(each.accepted + each.posted or each.injected):.4g}",
-            _listed(each.vcpus),
-            each.likely,
-        )
-        for each in found.vectors
-    ]
-    return table(("vector", "accepted", "injected", "per s", "vCPUs", "probably"), rows)
+    return table(_HEADER, [_row(each, found) for each in found.vectors])
+
+
+def _row(vector: Vector, found: Survey) -> tuple[str, ...]:
+    return (
+        f"0x{vector.vector:02x}",
+        str(vector.accepted + vector.posted),
+        str(vector.injected),
+        f"{found.rate_hz(_frequency(vector)):.4g}",
+        _listed(vector.vcpus),
+        vector.likely,
+    )
 
 
 def _listed(vcpus: tuple[int, ...]) -> str:

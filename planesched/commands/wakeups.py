@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from ..checking.cite import cited
 from ..checking.kick import KICK_EVENTS, KICK_PROPERTIES, check_wakeups
 from ..checking.start import start_state
 from ..errors import Mistake
@@ -10,7 +11,7 @@ from ..policy import Policy
 from ..protocols import protocols
 from ..report.progress import progress
 from ..report.wakeups import write_wakeups
-from .out import print_json, write_report
+from .out import print_json, typed, write_report
 
 __all__ = ["add_wakeups", "run_wakeups"]
 
@@ -62,6 +63,8 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
         )
     if args.json:
         print_json(args, report.as_dict())
+    elif args.cite:
+        print(cited(report, typed(args), args.policy))
     else:
         print(report)
     if args.timeline:

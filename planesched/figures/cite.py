@@ -1,5 +1,6 @@
 """The block for a mail: a sentence, a small table and what it rests on, 72 columns wide."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import fill, fitted, format_ns, listed
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .results import Results
 
-__all__ = ["CITED", "cited", "verdict", "verdicts"]
+__all__ = ["CITED", "block", "cited", "verdict", "verdicts"]
 
 CITED = 72
 """Columns that a mail has."""
@@ -95,15 +96,20 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
             alive = not starved(result, result.plane_of(middle))
             cells.append(format_ns(found.quantile_ns(0.99)) if alive else "starved")
         rows.append([*cells, str(int(result.jobs.queued.sum()))])
-    lines = [line for text in [*dead, sentence or verdict(results)] for line in fill(text, CITED)]
     foot = [
         *likeness(results),
         f"planesched {written_by()['version']}",
         _rests_on(results),
         command,
     ]
+    return block([*dead, sentence or verdict(results)], fitted(header, rows, CITED), foot)
+
+
+def block(sentences: Sequence[str], table: str, foot: Sequence[str]) -> str:
+    """Lay out a block for a mail: sentences, a table that fits, and a footer."""
+    lines = [line for text in sentences for line in fill(text, CITED)]
     shown = [line for text in foot for line in fill(text, CITED, hang=2)]
-    return "\n".join([*lines, "", fitted(header, rows, CITED), "", *shown])
+    return "\n".join([*lines, "", table, "", *shown])
 
 
 def _rests_on(results: "Results") -> str:

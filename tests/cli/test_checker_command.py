@@ -54,7 +54,8 @@ def test_could_not_tell(run):
 def test_matrix(run):
     status, printed, _ = run("check", "--matrix", "--planes", "3")
     assert status == 1
-    above = printed.split("\n\n")[0].splitlines()
+    said, above = printed.split("\n\n")[0], printed.split("\n\n")[1].splitlines()
+    assert said.endswith("8 of 11 policies; broken under kvm_planes,\n  vsm_locked, snp")
     assert len(above) == 2 + 11
     assert len({line.split(maxsplit=1)[1] for line in above[2:]}) > 2
     assert max(map(len, printed.splitlines())) <= 80
@@ -62,7 +63,7 @@ def test_matrix(run):
     assert hostile.count("broken") > printed.count("broken")
     status, printed, _ = run("check", "--matrix", "vsm", "tdx:idle=keep", "--property", "feasible")
     assert status == 0
-    assert [line.split()[0] for line in printed.splitlines()[2:]] == ["vsm", "tdx:idle=keep"]
+    assert [line.split()[0] for line in printed.splitlines()[4:]] == ["vsm", "tdx:idle=keep"]
 
 
 def test_json(run):

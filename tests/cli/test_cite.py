@@ -1,0 +1,82 @@
+"""The block for a mail: what commands print with --cite."""
+
+import json
+import shlex
+
+import pytest
+
+import planesched
+from planesched.cli import main
+
+LONG = "vsm:preempt=relay,marker=2,direction=lowest_first"
+
+
+def cite(capsys, monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["planesched", *words, "--cite"])
+    status = main([*words, "--cite"])
+    return status, capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "begins", "shown"),
+    [
+        (("check", "vsm"), "vsm: everything that was asked holds", "nothing_lost, feasible"),
+        (("check", "kvm_planes"), "kvm_planes: broken: wakeup", "wakeup: call 1, halt, irq 0"),
+        (("check", "--matrix", "vsm", "snp"), "everything that was asked holds under 1 ", "snp"),
+        (("check", "vsm", "--sends", "irq 1", "--protocol", "consume=never"),
+         "vsm: broken: ", "senders: irq 1"),
+        (("diff", "vsm", "openhcl"), "vsm and openhcl: no sequence", "next_online | resume"),
+        (("diff", "vsm", LONG, "--planes", "3"), "vsm and vsm:pre", "plane 1 runs"),
+        (("trace", ":demo"), ":demo: 768 ms of 2 vCPUs, 932 interrupts accepted", "local timer"),
+    ],
+)  # fmt: skip
+def test_a_block(words, begins, shown, capsys, monkeypatch):
+    """What was found, a table, version, digest and the command; 72 columns."""
+    status, lines = cite(capsys, monkeypatch, *words)
+    plain = main([*words])
+    capsys.readouterr()
+    assert plain == status
+    assert lines[0].startswith(begins)
+    assert shown in "\n".join(lines)
+    assert [line for line in lines if len(line) > 72] == []
+    assert " ".join(" ".join(lines).split()).endswith(shlex.join(["planesched", *words, "--cite"]))
+    assert f"planesched {planesched.__version__}" in lines
+    [digest] = [line.split()[-1] for line in lines if line.startswith("input") or "sha256" in line]
+    assert len(digest) == 16
+    assert int(digest, 16)
+
+
+def test_the_digest_is_that_of_what_was_asked(capsys, monkeypatch):
+    """The same for the same question however it is put, another for another."""
+
+    def digest(*words):
+        _, lines = cite(capsys, monkeypatch, *words)
+        return next(line for line in lines if line.startswith("input"))
+
+    one = digest("check", "vsm")
+    assert digest("check", "vsm:ret=next_online", "--threads", "1") == one
+    assert digest("check", "vsm:ret=resume") != one
+    assert digest("check", "vsm", "--planes", "3") != one
+    assert digest("check", "vsm", "--events=-mask") != one
+
+
+def test_many_broken_properties_are_named(capsys, monkeypatch):
+    """Three with the way there, the others by name: a table of few lines."""
+    words = ("check", "vsm_locked", "--events", "hostile", "--planes", "3")
+    _, lines = cite(capsys, monkeypatch, *words)
+    [named] = [line.split(maxsplit=1)[1] for line in lines if line.startswith("broken  ")]
+    main([*words, "--json"])
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    broken = [name for name, each in verdicts.items() if each["holds"] is False]
+    assert named.split(", ") == broken[3:]
+    assert all(f"  {name}: " in "\n".join(lines) for name in broken[:3])
+
+
+def test_what_was_found_is_said_first(capsys):
+    main(["check", "--matrix", "vsm", "snp"])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "everything that was asked holds under 1 of 2 policies; broken under snp"
+    main(["check", "vsm", "--sends", "irq 1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "everything that was asked holds in all states"
+    assert max(map(len, lines)) <= 80
