@@ -170,8 +170,10 @@ def run(args: argparse.Namespace) -> int:
         return table.status
     [policy] = policies.values()
     if args.sends is not None or args.protocol is not None:
-        if args.explain:
-            raise Mistake("--explain", Words("with --sends or --protocol"), "a search of planes")
+        for option in ("explain", "vectors", "controller"):
+            if getattr(args, option):
+                told = Words("with --sends or --protocol")
+                raise Mistake(f"--{option}", told, "a search of planes")
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)

@@ -3,8 +3,9 @@
 import pytest
 from slow_chips import SlowChips
 
-from planesched import VM, Controller, Policy, check, conformance, diff
+from planesched import VM, Controller, check, conformance, diff
 from planesched.checking import ALPHABETS
+from planesched.policytext import as_policy
 
 PROPERTIES = (
     "priority", "wakeup", "work_conserving", "started", "delivery", "progress", "nothing_lost",
@@ -41,6 +42,8 @@ LARGE = {
     "openhcl, by TPR": ("openhcl", (*HOSTILE, "tpr"), ((0x41,), (0x31,)), "lapic:mask_by=tpr"),
     "VINA behind PPR": ("vsm", VINA, ((0x31, 0x41), (0x41, 0x51)), "lapic:vina_vector=0x41"),
     "NMI on TDX": ("tdx", (*NMI, "init", "start"), ((0x31,), (0x31,)), "lapic:nmi_blocked=waits"),
+    "by turns": ("kvm_planes:rank=siblings,algorithm=round_robin",
+                 ("irq", "call", "return", "start", "eoi"), ((), (0x31,), (0x31,)), "lapic"),
     "locked": ("vsm_locked", HOSTILE, ((0x31,), (0x51,)), "lapic"),
 }  # fmt: skip
 NAMES = [*WORLDS, *(pytest.param(name, marks=pytest.mark.exhaustive) for name in LARGE)]
@@ -49,7 +52,7 @@ NAMES = [*WORLDS, *(pytest.param(name, marks=pytest.mark.exhaustive) for name in
 @pytest.mark.parametrize("name", NAMES)
 def test_against_the_slow_model(name, tmp_path):
     preset, events, vectors, controller = {**WORLDS, **LARGE}[name]
-    policy = Policy.preset(preset, len(vectors))
+    policy = as_policy(preset, len(vectors))
     words = tuple(word for word in events if word[0] != "-")
     slow = SlowChips(policy, words, vectors, controller).run()
     report = check(

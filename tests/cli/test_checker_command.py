@@ -31,6 +31,35 @@ def test_holds(run):
     assert printed.splitlines()[-1] == "priority: holds"
 
 
+def test_with_vectors(run, tmp_path):
+    words = (
+        "--vectors",
+        "0x31,0x33",
+        "--controller",
+        "lapic:mask_by=tpr",
+        "--property",
+        "progress",
+    )
+    path = tmp_path / "found.toml"
+    status, printed, _ = run("check", "vsm", *words, "--events", "irq,return", "--save", str(path))
+    assert status == 1
+    assert "vectors 0x31,0x33 (lapic:mask_by=tpr)" in printed
+    assert "took 0x31" in printed
+    assert 'controller = { mask_by = "tpr" }' in path.read_text()
+    assert run("conform", str(path))[0] == 0
+    status, printed, _ = run("diff", "vsm", *words[:4], "--controller", "lapic", "--json")
+    assert status == 1
+    assert json.loads(printed)["vectors"]["controllers"] == ["lapic:mask_by=tpr", "lapic"]
+    for more, said in [
+        (("--controller", "lapic"), "--controller: lapic:mask_by=tpr and lapic, expected one"),
+        (("--explain",), "--explain: with --vectors, expected a vCPU of 32 bytes alone"),
+        (("--sends", "irq 1"), "--vectors: with --sends or --protocol, expected a search of"),
+    ]:
+        status, _, told = run("check", "vsm", *words, *more)
+        assert status == 2
+        assert said in told
+
+
 def test_broken_and_saved(run, tmp_path):
     path = tmp_path / "found.toml"
     words = ("--set", "rearm=false", "--events", "irq, return, cli, sti")
