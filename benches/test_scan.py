@@ -42,6 +42,31 @@ def test_pick_many(benchmark, per, density, direction, where):
     assert (out[:1000] == expected(masks[:1000], direction)).all()
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_each_path(benchmark, compile_peer, direction):
+    """Called from C, in turns, by each of the instruction sets that this processor has."""
+    peer = compile_peer("scan_path", sources=["core/scan.c"])
+    n, times = 200_000, 20
+    masks, out = masks_of("dense", n), np.empty(n, dtype=np.int8)
+    given = [ctypes.c_void_p(array.ctypes.data) for array in (masks, out)]
+    paths = ["portable", "AVX2", "AVX-512"][: peer.widest() + 1]
+    took = {path: [] for path in paths}
+
+    def each():
+        for number, path in enumerate(paths):
+            out.fill(99)
+            began = time.perf_counter()
+            for _ in range(times):
+                peer.scan(number, int(direction == "lowest_first"), *given, ctypes.c_uint64(n))
+            took[path].append(time.perf_counter() - began)
+            assert (out[:1000] == expected(masks[:1000], direction)).all()
+
+    benchmark.pedantic(each, rounds=15)
+    for path, seconds in took.items():
+        per_pick = statistics.median(seconds) / times / n * 1e9
+        benchmark.extra_info[f"ns per pick, {path}"] = round(per_pick, 3)
+
+
 POLICIES = {
     "plain": Policy(direction="lowest_first"),
     "marker": Policy(direction="highest_first", marker=3),

@@ -76,7 +76,72 @@ PS_NUMBERS_FOR(portable, )
 #define PS_SCAN_FENCE() _mm_sfence()
 #define PS_AVX2 __attribute__((target("avx2")))
 PS_FOREMOST_FOR(avx2, PS_AVX2)
-PS_NUMBERS_FOR(avx2, PS_AVX2)
+
+/* 8 masks and the 8 that are 16 further on: packing takes 128 bits of the one and 128 of the other
+ * in turn, which brings these back into order. */
+PS_AVX2 PS_INLINE __m256i masks_apart(const uint16_t *in)
+{
+    const __m128i near = _mm_loadu_si128((const void *)in);
+    const __m128i far = _mm_loadu_si128((const void *)(in + 16));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(near), far, 1);
+}
+
+/* Of each byte, by two looks into a table of 16: the number of its lowest or highest bit, -1 of 0.
+ * That of no bits is the most without a sign, and the least with one. */
+PS_AVX2 PS_INLINE __m256i numbers_of_bytes(__m256i bytes, int lowest)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i firsts = _mm256_broadcastsi128_si256(
+        lowest ? _mm_setr_epi8(-1, 0, 1, 0, 2, 0, 1, 0, 3, 0, 1, 0, 2, 0, 1, 0)
+               : _mm_setr_epi8(-1, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3));
+    const __m256i seconds = _mm256_broadcastsi128_si256(
+        lowest ? _mm_setr_epi8(-1, 4, 5, 4, 6, 4, 5, 4, 7, 4, 5, 4, 6, 4, 5, 4)
+               : _mm_setr_epi8(-1, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7));
+    const __m256i low = _mm256_shuffle_epi8(firsts, _mm256_and_si256(bytes, nibble));
+    const __m256i high = _mm256_shuffle_epi8(
+        seconds, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble));
+    return lowest ? _mm256_min_epu8(low, high) : _mm256_max_epi8(low, high);
+}
+
+/* 32 masks: of each the byte that decides, and 8 more where that is the high one. */
+PS_AVX2 PS_INLINE __m256i numbers_of_32(const uint16_t *in, int lowest)
+{
+    const __m256i first = masks_apart(in), second = masks_apart(in + 8);
+    const __m256i byte = _mm256_set1_epi16(0xff), eight = _mm256_set1_epi8(8);
+    const __m256i low =
+        _mm256_packus_epi16(_mm256_and_si256(first, byte), _mm256_and_si256(second, byte));
+    const __m256i high =
+        _mm256_packus_epi16(_mm256_srli_epi16(first, 8), _mm256_srli_epi16(second, 8));
+    const __m256i none = _mm256_cmpeq_epi8(lowest ? low : high, _mm256_setzero_si256());
+    const __m256i decides = lowest ? _mm256_or_si256(low, _mm256_and_si256(high, none))
+                                   : _mm256_or_si256(high, _mm256_and_si256(low, none));
+    const __m256i more =
+        lowest ? _mm256_and_si256(none, eight) : _mm256_andnot_si256(none, eight);
+    return _mm256_or_si256(numbers_of_bytes(decides, lowest), more);
+}
+
+PS_AVX2 PS_INLINE void numbers_by_32(const uint16_t *in, uint64_t n, int lowest, int stream,
+                                     int8_t *out)
+{
+    uint64_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const __m256i numbers = numbers_of_32(in + i, lowest);
+        if (stream)
+            _mm256_stream_si256((void *)(out + i), numbers);
+        else
+            _mm256_storeu_si256((void *)(out + i), numbers);
+    }
+    numbers_of(in + i, n - i, lowest, out + i);
+}
+
+PS_AVX2 static void numbers_avx2(const uint16_t *in, uint64_t n, int lowest, int stream,
+                                 int8_t *out)
+{
+    if (lowest)
+        numbers_by_32(in, n, 1, stream, out);
+    else
+        numbers_by_32(in, n, 0, stream, out);
+}
 
 #define PS_AVX512 __attribute__((target("avx512f,avx512bw,avx512cd")))
 PS_FOREMOST_FOR(avx512, PS_AVX512)
