@@ -5,7 +5,7 @@ The search itself is `planesched.checker`; docs/reference/checker.md says what e
 Longer than 300 lines because three public questions are documented here with all that they take.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from .cures import behaved, single_fields
 from .properties import EOI_OWED, PROPERTIES, Predicate, Property, choose
 from .report import Coverage, DiffReport, Matrix, Report, Verdict
 from .search import DELIVERY, INSIDE, MAX_VCPUS, SAME_CHOICE, Search
-from .threads import Progress, drive
+from .threads import Watched, drive
 from .vectors import Chips, GivenVectors, as_chips, single_controllers, with_vectors
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "Coverage",
     "DiffReport",
     "Matrix",
-    "Progress",
     "Property",
     "Report",
     "Trace",
@@ -53,8 +52,6 @@ __all__ = [
 
 MAX_STATES = 10_000_000
 """The bound of a search that names none: at most 640 MB."""
-
-_Watch = Callable[[Progress], object] | None
 
 
 def check(
@@ -73,7 +70,7 @@ def check(
     vectors: GivenVectors | None = None,
     tpr: bool = False,
     controller: Controller | str | None = None,
-    progress: _Watch = None,
+    progress: Watched = None,
 ) -> Report:
     """Search every state that can be reached, and say which properties hold in all of them.
 
@@ -115,7 +112,8 @@ def check(
     controller : Controller or str, optional
         How the controllers are set up, as of `VM`.
     progress : callable, optional
-        Called about ten times a second with a `Progress`.
+        Called about ten times a second with the part of `max_states` that is used, 0..1, and the
+        states so far.
 
     Returns
     -------
@@ -178,7 +176,7 @@ def _answer(
     predicates: Mapping[str, Predicate],
     roots: NDArray[np.void] | None,
     every: bool = False,
-    progress: _Watch = None,
+    progress: Watched = None,
 ) -> Report:
     """Search once; once more for `unaided`, in which calls help nobody, and for `eoi_owed`."""
     policy, planes, vcpus = asked.policy, asked.planes, asked.vcpus
@@ -288,7 +286,7 @@ def diff(
     vectors: GivenVectors | None = None,
     tpr: bool = False,
     controller: Controller | str | Sequence[Controller | str] | None = None,
-    progress: _Watch = None,
+    progress: Watched = None,
 ) -> DiffReport:
     """Find the shortest event sequence after which two policies do different things.
 

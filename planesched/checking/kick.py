@@ -1,6 +1,6 @@
 """Ask whether a wake-up can be lost between posting, kick and look: `check_wakeups`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from .alphabet import Item, parse_events
 from .interleaving import interleaving
 from .search import KICK_SELF, KickSearch
 from .sends import Sent, parse_sends, protocol_numbers
+from .threads import Watched
 from .wakeup_report import KICK_PROPERTIES, KickReport, KickVerdict
 
 __all__ = ["KICK_EVENTS", "KICK_PROPERTIES", "KickReport", "KickVerdict", "check_wakeups"]
@@ -43,7 +44,7 @@ def check_wakeups(
     start: NDArray[np.void] | None = None,
     max_states: int = _ROOM,
     cure: bool = False,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Watched = None,
 ) -> KickReport:
     """Search every interleaving of senders, a vCPU's thread and its guests for lost wake-ups.
 
@@ -70,12 +71,13 @@ def check_wakeups(
     cure : bool
         Whether to look which single field's change heals each broken property.
     progress : callable, optional
-        Called with the states and transitions so far.
+        Called with the part of `max_states` that is used, 0..1, and the states so far.
 
     Returns
     -------
     KickReport
-        ``str()`` of it is what the command prints.
+        ``str()`` of it is what the command prints. Also after Ctrl-C, with what was found until
+        then, marked ``partial``.
 
     Raises
     ------
@@ -142,7 +144,7 @@ class _Question:
         if looker != "host" and int(looker) >= self.planes:
             raise Mistake("protocol.looker", looker, f"a plane below planes={self.planes}")
 
-    def answer(self, progress: Callable[[int, int], object] | None = None) -> KickReport:
+    def answer(self, progress: Watched = None) -> KickReport:
         """Search."""
         order = tuple(KICK_PROPERTIES)
         wanted = sum(1 << order.index(name) for name in self.names)
@@ -156,9 +158,13 @@ class _Question:
             wanted,
         )
         search.add_root(self.start)
-        while search.expand(_BATCH, self.max_states, True):
-            if progress is not None:
-                progress(search.states, search.transitions)
+        partial = False
+        try:
+            while search.expand(_BATCH, self.max_states, True):
+                if progress is not None:
+                    progress(min(1.0, search.states / self.max_states), search.states)
+        except KeyboardInterrupt:
+            partial = True
         verdicts = {name: self._verdict(search, name, order.index(name)) for name in self.names}
         return KickReport(
             self.policy,
@@ -171,6 +177,7 @@ class _Question:
             search.states,
             search.transitions,
             search.exhausted,
+            partial,
         )
 
     def _verdict(self, search: KickSearch, name: str, number: int) -> KickVerdict:

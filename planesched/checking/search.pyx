@@ -187,13 +187,8 @@ cdef class Search:
         c.ps_search_stop(self.search)
 
     def look(self):
-        """Give states, transitions, depth, load of the table, and whether passes are made.
-
-        Any thread may look, at any time.
-        """
-        cdef c.ps_seen seen = c.ps_search_look(self.search)
-        load = seen.states / <double>seen.slots if seen.slots else 0.0
-        return seen.states, seen.transitions, seen.depth, load, bool(seen.sweeping)
+        """Give the states so far. Any thread may look, at any time."""
+        return c.ps_search_look(self.search).states
 
     @property
     def mistaken(self):

@@ -8,26 +8,12 @@ from queue import Empty, SimpleQueue
 
 from .search import Search
 
-__all__ = ["Progress", "Run", "drive"]
+__all__ = ["Run", "Watched", "drive"]
 
 WATCH_S = 0.1
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a search is; ``load`` is how full its table is, 0 to 1."""
-
-    states: int
-    transitions: int
-    depth: int
-    load: float
-    elapsed_s: float
-    phase: str
-
-    @property
-    def states_hz(self) -> float:
-        """States found per second."""
-        return self.states / self.elapsed_s if self.elapsed_s else 0.0
+Watched = Callable[[float, int], object] | None
+"""What is told how far a search is: the part of its bound that is used, 0..1, and its states."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +29,7 @@ def drive(
     search: Search,
     most: int,
     threads: int,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Watched = None,
     *,
     early: bool = False,
 ) -> Run:
@@ -55,11 +41,10 @@ def drive(
     """
     began = time.perf_counter()
 
-    def look() -> Progress:
-        states, transitions, depth, load, sweeping = search.look()
-        phase = "delivery and progress" if sweeping else "search"
-        elapsed_s = time.perf_counter() - began
-        return Progress(states, transitions, depth, load, elapsed_s, phase)
+    def tell() -> None:
+        if progress is not None:
+            states = search.look()
+            progress(min(1.0, states / most), states)
 
     done: SimpleQueue[None] = SimpleQueue()
     crew = _start(search, most, threads, early, done)
@@ -74,8 +59,7 @@ def drive(
             except Empty:
                 if search.mistaken:
                     search.stop()
-                if progress is not None:
-                    progress(look())
+                tell()
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -85,8 +69,7 @@ def drive(
     search.raise_mistake()
     if search.failed:
         raise MemoryError(f"no memory for more than {search.states} states")
-    if progress is not None:
-        progress(look())
+    tell()
     return Run(interrupted, search.swept, time.perf_counter() - began)
 
 

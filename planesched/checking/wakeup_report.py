@@ -72,6 +72,8 @@ class KickReport:
         How much was searched.
     exhausted : bool
         Whether that is all that can happen.
+    partial : bool
+        Whether Ctrl-C ended the search.
     cures : mapping of str to tuple of str
         Where asked for: for each broken property, the single changes of a field
         (``"consume=before"``) under which it holds.
@@ -87,6 +89,7 @@ class KickReport:
     states: int
     transitions: int
     exhausted: bool
+    partial: bool = False
     cures: Mapping[str, tuple[str, ...]] | None = None
 
     @property
@@ -117,7 +120,8 @@ class KickReport:
     def __str__(self) -> str:
         sends = ", ".join(map(str, self.sends))
         again = "again and again" if self.repeat else "once each"
-        seen = "all states" if self.exhausted else "not all: the bound came first"
+        end = "Ctrl-C" if self.partial else "the bound"
+        seen = "all states" if self.exhausted else f"not all: {end} came first"
         heads = [
             self.said,
             f"protocol: {self.protocol}",
@@ -173,6 +177,7 @@ class KickReport:
             "states": self.states,
             "transitions": self.transitions,
             "exhausted": self.exhausted,
+            "partial": self.partial,
             "verdicts": {
                 name: {
                     "holds": verdict.holds,

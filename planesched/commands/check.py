@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,6 @@ from ..checking import (
     DEFAULT,
     MAX_STATES,
     PROPERTIES,
-    Progress,
     Report,
     Trace,
     check,
@@ -233,12 +233,15 @@ def watching() -> Iterator[dict[str, Any]]:
             yield {}
             return
 
-        def told(now: Progress) -> None:
-            phase = "" if now.phase == "search" else f", {now.phase}"
-            tick(
-                f"{now.states:,} states, {now.states_hz:,.0f} states/s, depth {now.depth}, "
-                f"table {now.load:.0%} full{phase}"
-            )
+        began_s = time.monotonic()
+        before = 0
+
+        def told(part: float, states: int) -> None:
+            nonlocal before
+            rate = states / max(time.monotonic() - began_s, 1e-9)
+            more = "" if states > before else ", on delivery and progress"
+            before = states
+            tick(f"{states:,} states, {rate:,.0f} states/s, {part:.0%} of the bound{more}")
 
         yield {"progress": told}
 

@@ -47,7 +47,9 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
     with progress("searching") as tick:
         told: dict[str, Any] = {}
         if tick is not None:
-            told["progress"] = lambda states, acts: tick(f"{states:,} states, {acts:,} acts")
+            told["progress"] = lambda part, states: tick(
+                f"{states:,} states, {part:.0%} of the bound"
+            )
         report = check_wakeups(
             policy,
             args.planes,

@@ -196,7 +196,7 @@ def test_matrix():
 def test_a_matrix_names_the_policies_that_ctrl_c_came_before():
     told = []
 
-    def stop(now):
+    def stop(*now):
         told.append(now)
         if len(told) == 1:
             signal.raise_signal(signal.SIGINT)
@@ -213,10 +213,13 @@ def test_a_matrix_names_the_policies_that_ctrl_c_came_before():
 
 def test_progress_is_told():
     seen = []
-    check("vsm", 4, events=LARGE, max_states=400_000, properties="priority", progress=seen.append)
-    assert seen
-    assert seen[-1].states >= 400_000
-    assert 0 < seen[-1].load <= 1
+    report = check(
+        "vsm", 4, events=LARGE, max_states=400_000, properties="priority",
+        progress=lambda part, states: seen.append((part, states)),
+    )  # fmt: skip
+    assert seen == sorted(seen)
+    assert seen[-1][1] == report.coverage.states >= 400_000
+    assert 0 < seen[-1][0] <= 1
 
 
 def test_ctrl_c_gives_what_was_found():

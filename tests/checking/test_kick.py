@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import runpy
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import slow_kick
 
 from planesched import STATE, Policy, presets, reference
 from planesched import reference_kick as slow
-from planesched.checking.kick import KICK_PROPERTIES, check_wakeups
+from planesched.checking.kick import KICK_EVENTS, KICK_PROPERTIES, check_wakeups
 from planesched.checking.search import KICK_SELF, KickSearch
 from planesched.checking.sends import parse_sends, protocol_numbers
 from planesched.cli import main
@@ -233,3 +234,20 @@ def test_a_protocol_that_is_none(text, message):
 def test_sends_that_are_none(text):
     with pytest.raises(ValueError, match="sends="):
         check_wakeups("vsm", sends=text)
+
+
+def test_progress_and_ctrl_c():
+    """The first call of progress stands for Ctrl-C: what was found until then comes back."""
+    told = []
+
+    def stop(part, states):
+        told.append((part, states))
+        signal.raise_signal(signal.SIGINT)
+
+    asked = {"sends": "irq 1, irq 2, irq 0", "events": (*KICK_EVENTS, "mask", "unmask")}
+    report = check_wakeups("vsm", 3, **asked, max_states=1_000_000, progress=stop)
+    assert told == [(report.states / 1_000_000, report.states)]
+    assert report.partial
+    assert not report.exhausted
+    assert "not all: Ctrl-C came first" in str(report)
+    assert report.as_dict()["partial"]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import sys
 import threading
@@ -146,7 +147,7 @@ def test_a_terminal_sees_progress_and_is_left_clean(monkeypatch, run):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert run("check", "vsm", *LARGE, "--max-states", "400000")[0] == 2
     said = sys.stderr.getvalue()
-    assert "states/s, depth" in said
+    assert re.search(r"[\d,]+ states, [\d,]+ states/s, \d+% of the bound", said)
     assert "% full" in said
     assert said.endswith("\r\x1b[K")
 
