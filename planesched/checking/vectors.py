@@ -14,7 +14,7 @@ from .search import MAX_NAMED
 __all__ = ["Chips", "GivenVectors", "as_chips", "single_controllers", "with_vectors"]
 
 GivenVectors = str | Iterable[int] | Mapping[int, Iterable[int]]
-"""What vectors are given as: ``"0x31,0x51"``, of every plane; numbers; or numbers by plane."""
+"""What vectors are given as: ``"0x31,1:0x51"``, of every plane or one; numbers, also by plane."""
 
 _MOST = 3
 _LINES = ("line_up", "line_down")
@@ -152,7 +152,7 @@ def _named(vectors: GivenVectors, planes: int) -> tuple[tuple[int, ...], ...]:
     if isinstance(vectors, Mapping):
         by_plane = {plane_id("vectors", plane, planes): vectors[plane] for plane in vectors}
     elif isinstance(vectors, str):
-        by_plane = dict.fromkeys(range(planes), tuple(map(_number, vectors.split(","))))
+        by_plane = _read(vectors, planes)
     elif isinstance(vectors, Iterable):
         by_plane = dict.fromkeys(range(planes), tuple(vectors))
     else:
@@ -168,11 +168,18 @@ def _named(vectors: GivenVectors, planes: int) -> tuple[tuple[int, ...], ...]:
     return tuple(rows)
 
 
-def _number(word: str) -> int:
-    try:
-        return int(word, 0)
-    except ValueError:
-        raise Mistake("vectors", word.strip(), "a vector, as 0x31") from None
+def _read(text: str, planes: int) -> dict[int, list[int]]:
+    """Read ``"0x31,1:0x51"``: a vector of every plane, and one of plane 1."""
+    rows: dict[int, list[int]] = {plane: [] for plane in range(planes)}
+    for word in text.split(","):
+        named, colon, number = word.strip().rpartition(":")
+        try:
+            vector, plane = int(number, 0), int(named) if colon else None
+        except ValueError:
+            raise Mistake("vectors", word.strip(), "a vector, as 0x31 or 1:0x31") from None
+        for each in rows if plane is None else [plane_id("vectors", plane, planes)]:
+            rows[each].append(vector)
+    return rows
 
 
 def single_controllers(chips: Chips) -> Iterator[tuple[str, Chips]]:

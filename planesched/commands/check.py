@@ -96,7 +96,8 @@ def add_search(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None:
     )
     parser.add_argument(
         "--vectors", metavar="LIST",
-        help="give each plane an interrupt controller, and these vectors, as 0x31,0x51",
+        help="give each plane an interrupt controller, and these vectors, as 0x31,0x51; 1:0x31 "
+        "is one of plane 1 alone",
     )  # fmt: skip
     parser.add_argument("--tpr", action="store_true", help="with vectors: guests set TPR")
     parser.add_argument(
@@ -172,8 +173,8 @@ def run(args: argparse.Namespace) -> int:
     if args.sends is not None or args.protocol is not None:
         for option in ("explain", "vectors", "controller"):
             if getattr(args, option):
-                told = Words("with --sends or --protocol")
-                raise Mistake(f"--{option}", told, "a search of planes")
+                both = Words("with --sends or --protocol")
+                raise Mistake(f"--{option}", both, "a search of planes")
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)

@@ -88,6 +88,14 @@ def test_two_planes_with_two_vectors_are_searched_in_full():
     }  # fmt: skip
 
 
+def test_vectors_by_plane_are_read_as_text():
+    asked = {"events": "irq, return", "threads": 1}
+    report = check("vsm", vectors="0x31, 1:0x51", **asked)
+    assert report.chips.vectors == ((0x31,), (0x31, 0x51))
+    again = check("vsm", vectors={0: [0x31], 1: [0x51, 0x31]}, **asked)
+    assert report.as_dict() == again.as_dict()
+
+
 def test_the_answers_do_not_depend_on_the_threads():
     reports = [
         check("kvm_planes", vectors=[0x31, 0x51], tpr=True, threads=n).as_dict() for n in (1, 3)
@@ -128,8 +136,10 @@ def test_what_masks_tells_by_ppr_and_by_tpr_apart():
     ("asked", "said"),
     [
         ({"vectors": "0x31,0x41,0x51,0x61"}, "vectors: 0x31, .*, expected at most 3 of a plane"),
-        ({"vectors": "31h"}, "vectors='31h', expected a vector, as 0x31"),
+        ({"vectors": "31h"}, "vectors='31h', expected a vector, as 0x31 or 1:0x31"),
         ({"vectors": ""}, "expected a vector, as 0x31"),
+        ({"vectors": "2:0x31"}, "vectors=2, expected a plane in 0..1"),
+        ({"vectors": "x:0x31"}, "vectors='x:0x31', expected a vector"),
         ({"vectors": {}}, "expected one to three, as 0x31,0x51"),
         ({"vectors": {2: [0x31]}}, "vectors=2, expected a plane in 0..1"),
         ({"vectors": [5]}, "vectors=5, expected a whole number in 16..255"),
