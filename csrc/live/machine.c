@@ -44,6 +44,8 @@ void ps_machine_give(struct ps_machine *machine, int number, unsigned command, u
     if (!seat->asks)
         return;
     memcpy((uint8_t *)seat->run + seat->run->io.data_offset, &word, sizeof word);
+    /* A KVM that emulates the guest forgets what `in` gives if registers are written before it. */
+    seat->run->s.regs.regs.rax = word;
     seat->asks = 0;
 }
 

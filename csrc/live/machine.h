@@ -129,7 +129,8 @@ enum ps_live_copy {
     PS_COPY_SHARED /* by struct kvm_run, but for the FPU (KVM_CAP_SYNC_REGS) */
 };
 
-/* Copy it from one seat to another, both of which ask: 0, or PS_LIVE_FAILED. */
+/* Copy it from one seat to another: 0, or PS_LIVE_FAILED. A seat that does not ask gets its own
+ * general registers back. */
 int ps_machine_share(struct ps_machine *machine, int from, int to, int copy);
 
 /* Have a seat's exits show its registers in struct kvm_run, or not any more. */

@@ -1,7 +1,10 @@
-/* Guests in real time: the engine says what they are to do, the machine how long that took. */
+/* Guests in real time: the engine says what they are to do, the machine how long that took.
+ *
+ * Arrivals come by a timer of the vCPU's own thread, and not by one thread for all: userspace is to
+ * look who runs next at each of them, so KVM_RUN has to be left anyway, and a thread beside would
+ * have to be run first, post, and signal this one; state would have to be locked between them. */
 #define _GNU_SOURCE
-#include "live/run.h"
-#include "live/parts.h"
+#include "live/spell.h"
 
 #if PS_LIVE
 
@@ -9,50 +12,10 @@
 #include <linux/kvm.h>
 #include <time.h>
 
-#include "engine/vcpu_jobs.h"
-
 enum { VECTOR = 0x41, MOST_TURNS = 0xffffff };
 #define BUSY_NS INT64_C(100000) /* what a busy plane computes at a time */
 #define SLICE_NS INT64_C(1000000)
 #define A_MOMENT_NS INT64_C(20000) /* in which a guest comes to its HLT */
-
-/* One advance of one vCPU. */
-struct spell {
-    struct ps_live_vcpu *live;
-    struct ps_engine *engine;
-    struct ps_guest *guest;
-    int64_t origin_ns; /* real time less the engine's */
-    int64_t until_ns, armed_ns;
-};
-
-static int64_t now_of(const struct spell *s)
-{
-    return ps_live_now_ns() - s->origin_ns;
-}
-
-static struct ps_vcpu vcpu_of(const struct spell *s)
-{
-    return ps_vcpu_of(s->engine, 0, 0);
-}
-
-static struct ps_live_seat *seat_of(const struct spell *s, unsigned plane)
-{
-    return &s->live->machine->seats[s->live->first_seat + (int)plane];
-}
-
-static int number_of(const struct spell *s, unsigned plane)
-{
-    return s->live->first_seat + (int)plane;
-}
-
-/* The engine's clock follows the real one, up to where it is to go. */
-static void catch_up(const struct spell *s)
-{
-    const int64_t now_ns = now_of(s);
-    const int64_t to_ns = now_ns < s->until_ns ? now_ns : s->until_ns;
-    if (to_ns > s->guest->now_ns)
-        pass_time(vcpu_of(s), NULL, to_ns);
-}
 
 /* An interrupt for a plane: its vector goes into its APIC. */
 static int post(const struct spell *s, unsigned plane, uint32_t row, int64_t due_ns)
@@ -115,15 +78,21 @@ static int run_until_deadline(struct spell *s, unsigned plane)
     return now_of(s) < at_ns ? ps_machine_run(s->live->machine, number_of(s, plane)) : PS_STOP_TIME;
 }
 
-/* A plane is to run. No register is copied to it: the guests of a scenario share nothing. */
+/* A plane is to run. */
 static int bring_in(const struct spell *s, unsigned plane)
 {
     struct ps_live_vcpu *live = s->live;
     struct ps_live_plane *its = &live->planes[plane];
-    live->switches += live->last != (int)plane;
-    live->last = (int)plane;
+    const int from = live->last;
     const int wake = its->sleeps == PS_ASLEEP && !its->waits;
+    live->last = (int)plane;
     its->sleeps = PS_AWAKE;
+    if (from != (int)plane) {
+        live->switches++;
+        if (from >= 0 && ps_machine_share(live->machine, number_of(s, (unsigned)from),
+                                          number_of(s, plane), live->copy))
+            return PS_LIVE_FAILED;
+    }
     return wake ? ps_machine_unhalt(live->machine, number_of(s, plane)) : 0;
 }
 

@@ -29,6 +29,7 @@ struct ps_live_vcpu {
     struct ps_machine *machine;
     int first_seat, n_planes;
     int keeps_isr;        /* a vector stays in service until an EOI */
+    int copy;             /* enum ps_live_copy: of what planes share, at a switch */
     double turns_per_ns;  /* of the guest's loop */
     int64_t exit_ns;      /* what an exit takes, which is part of what a guest does between two */
     struct ps_live_timer timer;

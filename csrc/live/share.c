@@ -9,9 +9,14 @@
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 
-static void take_general(struct kvm_regs *to, const struct kvm_regs *from)
+/* A plane that asks keeps nothing in registers. One that was left within a command gets its own
+ * back, as if the other plane had saved them and restored them, which a VTL's entry code does. */
+static void take_general(const struct ps_live_seat *seat, struct kvm_regs *to,
+                         const struct kvm_regs *from)
 {
     const struct kvm_regs own = *to;
+    if (!seat->asks)
+        return;
     *to = *from;
     to->rsp = own.rsp;
     to->rip = own.rip;
@@ -35,7 +40,7 @@ static int share_by_ioctls(struct ps_machine *machine, int from, int to)
     const int a = machine->seats[from].fd, b = machine->seats[to].fd;
     if (ioctl(a, KVM_GET_REGS, &regs) < 0 || ioctl(b, KVM_GET_REGS, &own) < 0)
         return ps_machine_fail(machine, "KVM_GET_REGS", errno, 0);
-    take_general(&own, &regs);
+    take_general(&machine->seats[to], &own, &regs);
     if (ioctl(b, KVM_SET_REGS, &own) < 0)
         return ps_machine_fail(machine, "KVM_SET_REGS", errno, 0);
     if (ioctl(a, KVM_GET_SREGS, &sregs) < 0 || ioctl(b, KVM_GET_SREGS, &own_sregs) < 0)
@@ -50,7 +55,7 @@ static int share_by_ioctls(struct ps_machine *machine, int from, int to)
 static void share_by_run(struct ps_machine *machine, int from, int to)
 {
     struct kvm_run *a = machine->seats[from].run, *b = machine->seats[to].run;
-    take_general(&b->s.regs.regs, &a->s.regs.regs);
+    take_general(&machine->seats[to], &b->s.regs.regs, &a->s.regs.regs);
     b->s.regs.sregs.cr2 = a->s.regs.sregs.cr2;
     b->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }

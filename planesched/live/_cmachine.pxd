@@ -70,6 +70,7 @@ cdef extern from "live/machine.h" nogil:
     int ps_machine_is_halted(ps_machine *machine, int seat) noexcept
     int ps_machine_unhalt(ps_machine *machine, int seat) noexcept
     int ps_machine_takes_interrupts(const ps_machine *machine, int seat) noexcept
+    void ps_machine_shows_registers(ps_machine *machine, int seat, int shows) noexcept
     int ps_live_extension(int fd, int capability) noexcept
 
     void ps_sample_clock(int64_t *ns, size_t n) noexcept

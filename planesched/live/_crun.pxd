@@ -8,7 +8,7 @@ from planesched.simulation._cengine cimport ps_engine
 cdef extern from "live/run.h" nogil:
     struct ps_live_vcpu:
         ps_machine *machine
-        int first_seat, n_planes, keeps_isr
+        int first_seat, n_planes, keeps_isr, copy
         double turns_per_ns
         int64_t exit_ns
         int last

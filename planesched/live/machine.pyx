@@ -183,6 +183,12 @@ cdef class Machine:
         """Tell whether a plane had interrupts enabled when it was last left."""
         return bool(c.ps_machine_takes_interrupts(&self.machine, self._seat(plane)))
 
+    def shows_registers(self, shows):
+        """Have exits of all planes show their registers, which copying by ``shared`` needs."""
+        self._seat(0)
+        for seat in range(self.planes):
+            c.ps_machine_shows_registers(&self.machine, seat, bool(shows))
+
     def extension(self, capability):
         """Return what KVM_CHECK_EXTENSION of the VM says; 0 is not there."""
         self._seat(0)

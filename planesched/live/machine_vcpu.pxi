@@ -16,12 +16,18 @@ cdef class LiveVcpu:
         How fast the guest's loop is.
     exit_ns : int
         What an exit takes.
+    copy : str
+        How a switch copies what planes share: ``none``, ``ioctls``, ``shared``.
     """
 
     cdef r.ps_live_vcpu live
     cdef readonly Machine machine
 
-    def __cinit__(self, Machine machine, first, planes, *, keeps_isr, turns_per_ns, exit_ns):
+    def __cinit__(
+        self, Machine machine, first, planes, *, keeps_isr, turns_per_ns, exit_ns, copy="none"
+    ):
+        if copy not in COPIES:
+            raise unknown("copy", copy, COPIES)
         self.machine = machine
         self.live.machine = &machine.machine
         self.live.first_seat = machine._seat(first)
@@ -30,6 +36,7 @@ cdef class LiveVcpu:
         self.live.turns_per_ns = turns_per_ns
         self.live.exit_ns = exit_ns
         self.live.last = -1
+        self.live.copy = COPIES[copy]
         for seat in range(first, first + planes):
             machine.settle(seat)
 

@@ -18,6 +18,8 @@ __all__ = ["Ran"]
 _FIGURES = ("p50", "p99")
 _FEW = 20
 """With fewer jobs a quantile says nothing."""
+_WIDE = 1000
+"""An interval that reaches beyond so many times the value says nothing either."""
 
 
 @dataclass(frozen=True)
@@ -155,4 +157,6 @@ def _percent(found: float, expected: float) -> str:
 
 
 def _within(found: Interval) -> str:
+    if not found.high <= _WIDE * found.value:
+        return "[unknown]"  # of too few batches
     return f"[{format_ns(found.low)}, {format_ns(found.high)}]"

@@ -21,7 +21,7 @@ from ..workload import Costs, Ipis
 from ..workload.costs import Given as GivenCosts
 from ..workload.numbered import Resolved, groups
 from ..workload.recorded import recorded_jobs
-from .host import open_machine, probe, urgent
+from .host import Host, open_machine, probe, urgent
 from .measuring import measure
 from .ran import Ran
 from .together import LiveCell, Meeting
@@ -100,11 +100,11 @@ def run(
         scheduled = scheduled.replace(scheduler="user")
     host = probe()
     with open_machine(planes * n_vcpus) as machine:
-        found = Costs.of(costs) if costs is not None else _measured()
+        found = Costs.of(costs) if costs is not None else _measured(host)
         resolved = Resolved(workload, scheduled, planes, Costs.of(None), said.get("seed") or 0)
         with urgent(real_time=n_vcpus < host.cpus) as how:
             live = _live(
-                machine, resolved, n_vcpus, said, full=not host.auto_eoi, log=log,
+                machine, resolved, n_vcpus, said, host, log=log,
                 progress=progress, name=f"{name}, live",
             )  # fmt: skip
     if live.partial:  # Who pressed Ctrl-C waits, for some 20 ms of computing.
@@ -132,11 +132,11 @@ def _simulated(
     )  # fmt: skip
 
 
-def _measured() -> Costs:
+def _measured(host: Host) -> Costs:
     found = measure(_MEASURED)
     if found.partial:
         raise KeyboardInterrupt
-    return found.costs(copied=False)
+    return found.costs(copied=host.sync_regs)
 
 
 def _live(
@@ -144,8 +144,8 @@ def _live(
     resolved: Resolved,
     n_vcpus: int,
     said: dict[str, Any],
+    host: Host,
     *,
-    full: bool,
     log: NDArray[np.void] | None,
     progress: Callable[[float, int], object] | None,
     name: str,
@@ -155,6 +155,8 @@ def _live(
 
     ids = np.arange(n_vcpus, dtype=np.uint32)
     plan = Plan(resolved, ids, said.get("duration"), None, said.get("warmup") or 0, None)
+    copy = "shared" if host.sync_regs else "none"
+    machine.shows_registers(host.sync_regs)
     exit_ns, turns_per_ns = _speed(machine)
     recorded = recorded_jobs(resolved)
     logs: list[NDArray[np.void] | None] = [None] * n_vcpus
@@ -166,7 +168,7 @@ def _live(
         cell = LiveCell(resolved, group, plan.start_ns, recorded, logs[place])
         cell.vcpu = LiveVcpu(
             machine, place * resolved.planes, resolved.planes,
-            keeps_isr=full, turns_per_ns=turns_per_ns, exit_ns=exit_ns,
+            keeps_isr=not host.auto_eoi, turns_per_ns=turns_per_ns, exit_ns=exit_ns, copy=copy,
         )  # fmt: skip
         cell.meeting = meeting
         meeting.cells.append(cell)
