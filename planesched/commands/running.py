@@ -9,6 +9,7 @@ from typing import Any
 from ..checks import slice_of
 from ..errors import Mistake
 from ..figures.results import Results
+from ..irqchip import as_controller
 from ..policytext import as_policies, field_value
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
@@ -32,6 +33,7 @@ def add_running(parser: argparse.ArgumentParser, *, again: bool = False) -> None
     add("--vcpus", type=count, metavar="N", help="how many vCPUs")
     add("--threads", type=count, metavar="N", help="how many (default: as there are processors)")
     add("--slice", type=duration, metavar="TIME", help="after which a running plane is resched")
+    add("--controller", metavar="SETUP", help="planes have interrupt controllers: lapic")
     add("--scale", type=factor, metavar="X", help="X times as many interrupts and calls a second")
     add_costs(parser)
 
@@ -68,6 +70,9 @@ def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
     if args.slice is not None:
         with called("--slice"):
             out["slice_ns"] = slice_of(args.slice)
+    if args.controller is not None:
+        with called("--controller"):
+            out["controller"] = as_controller(args.controller)
     if args.jobs is not None and args.duration is None:
         out.pop("duration", None)
     if args.scale is not None:

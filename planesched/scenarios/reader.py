@@ -10,6 +10,7 @@ from typing import Any
 from ..checks import plane_count, plane_id, seed_number, vcpu_count, whole
 from ..errors import InputError, Mistake, Words, unknown
 from ..files import Toml
+from ..irqchip import as_controller
 from ..policy import Policy, job_route
 from ..policytext import as_policies
 from ..text import with_unit
@@ -25,12 +26,12 @@ __all__ = ["read_scenario"]
 
 _TOP = (
     *("title", "origin", "planes", "vcpus", "policies", "duration", "jobs", "warmup", "seed"),
-    "slice",
+    *("slice", "controller"),
 )
 _TABLES = ("costs", "workload", "source", "grid")
 _WORK = ("busy", "route", "forward", "main")
 _RECORDED = ("kind", "trace", "map", "service", "name")
-_MAY_LACK = ("vcpus", "to")
+_MAY_LACK = ("vcpus", "to", "vector")
 _RATES = ("rate", "off_rate")
 _TIMES = ("period", "phase", "on", "off", "times")
 
@@ -67,6 +68,9 @@ class _Reader:
             if key in top:
                 name = "slice_ns" if key == "slice" else key
                 arguments[name] = self.file.read(read, top[key], key=key)
+        if "controller" in top:
+            controller = self.file.read(as_controller, top["controller"], key="controller")
+            arguments["controller"] = controller
         arguments["workload"] = self.workload()
         arguments["costs"] = self.costs()
         policies = self.policies(planes)

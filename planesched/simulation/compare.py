@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from ..checks import plane_count
 from ..figures.result import Result
 from ..figures.results import Results
+from ..irqchip import Controller
 from ..policy import Policy, Scheduler, check_userspace
 from ..policytext import Several, as_policies
 from ..scenarios import Scenario
@@ -37,6 +38,7 @@ def compare(
     in_userspace: bool = False,
     userspace: object = None,
     slice_ns: str | int | None = None,
+    controller: Controller | str | None = None,
 ) -> Results:
     """Simulate several policies on the same arrivals and service times.
 
@@ -48,7 +50,8 @@ def compare(
         One or several, each as `simulate` takes it. A mapping gives labels. The first is what
         others are compared with. Of a scenario, all of its policies; what else it says holds where
         nothing is given here.
-    planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, userspace, slice_ns
+    planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, userspace, slice_ns, \
+    controller
         As in `simulate`. With ``jobs`` and ``until_precision``, policies may stop at different
         times; differences are of the batches that both have.
     progress : callable, optional
@@ -81,6 +84,7 @@ def compare(
         settings = settings_of(
             policies, planes=planes, vcpus=vcpus, workload=workload, costs=costs,
             duration=duration, jobs=jobs, warmup=warmup, seed=seed, slice_ns=slice_ns,
+            controller=controller,
         )  # fmt: skip
         return compare(
             policies.policies, threads=threads, progress=progress, in_userspace=in_userspace,
@@ -100,7 +104,7 @@ def compare(
             label, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
             duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads,
             progress=told.of(number), until_precision=until_precision, slice_ns=slice_ns,
-            userspace=userspace if policy.exits else None, stop=stop,
+            controller=controller, userspace=userspace if policy.exits else None, stop=stop,
         )
         for number, (label, policy) in enumerate(chosen.items())
     ]  # fmt: skip

@@ -185,6 +185,9 @@ cdef class Engine:
         config.controller = NULL
         self._controller = as_controller(controller)
         if self._controller is not None:
+            if any(self._controller.messages_of(plane) for plane in range(planes)):
+                expected = "none with messages: guests in time write no EOM"
+                raise Mistake("controller", self._controller, expected)
             fill_chip_policy(&c_chip, self._controller)
             config.controller = &c_chip
         cdef int error

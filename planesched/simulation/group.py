@@ -41,6 +41,7 @@ class Reading:
     row_planes: list[int]
     livelocks: list[tuple[int, int, int, tuple[int, ...]]]
     batches: Batches | None = None
+    vectors: NDArray[np.void] | None = None
 
     def beside(self, other: "Reading") -> "Reading":
         """Give the figures of both, of other vCPUs at the same time: sums of integers."""
@@ -60,6 +61,9 @@ class Reading:
             self.row_planes,
             self.livelocks + other.livelocks,
             self.batches.beside(other.batches),
+            None
+            if self.vectors is None or other.vectors is None
+            else merged(self.vectors, other.vectors),
         )
 
 
@@ -240,6 +244,7 @@ class Cell:
         self.reading = Reading(
             engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows,
             latency, response, sojourn, engine.row_planes, livelocks,
+            vectors=None if engine.controller is None else engine.vectors(),
         )  # fmt: skip
         self.now_ns = engine.now_ns
         self.finished = int(rows["finished"].sum())

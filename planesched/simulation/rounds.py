@@ -195,7 +195,7 @@ class Rounds:
             read.totals.copy(), read.rows[order],
             {what: getattr(read, what)[order] for what in TIMED}, times[by_id],
             read.batches.trimmed(), sorted(read.livelocks),
-            levels=self.resolved.levels, given=self.resolved.given,
+            levels=self.resolved.levels, given=self.resolved.given, vectors=read.vectors,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..checks import log_array, plane_count, slice_of, thread_count, vcpu_count, whole
 from ..errors import Mistake, TypeMistake
 from ..figures.result import Result
+from ..irqchip import Controller, as_controller
 from ..layouts import OUTCOME
 from ..policy import Policy, Scheduler, check_userspace
 from ..policytext import Given, as_policy
@@ -45,6 +46,7 @@ def simulate(
     in_userspace: bool = False,
     userspace: object = None,
     slice_ns: str | int | None = None,
+    controller: Controller | str | None = None,
     label: str | None = None,
 ) -> Result:
     """Simulate guests under a policy.
@@ -96,6 +98,9 @@ def simulate(
     slice_ns : str or int, optional
         After so much running time since a plane was entered, or since its last slice ended, it
         gets a resched, at which the policy's algorithm may choose another. Never by default.
+    controller : Controller or str, optional
+        Planes have interrupt controllers: ``"lapic"``, or what `irqchip.as_controller` takes. Each
+        source has a vector then, handlers nest by class, and the end of a job is its EOI.
     label : str, optional
         What the result is called; what `policy` is given as by default.
 
@@ -126,7 +131,7 @@ def simulate(
         label = label or (None if in_userspace else first)
         settings = settings_of(
             policy, planes=planes, vcpus=vcpus, workload=workload, costs=costs, duration=duration,
-            jobs=jobs, warmup=warmup, seed=seed, slice_ns=slice_ns,
+            jobs=jobs, warmup=warmup, seed=seed, slice_ns=slice_ns, controller=controller,
         )  # fmt: skip
         return simulate(
             scheduled, threads=threads, log=log, progress=progress, label=label or first,
@@ -142,7 +147,7 @@ def simulate(
         name, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
         duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads, log=log,
         progress=progress, until_precision=until_precision, userspace=userspace,
-        slice_ns=slice_ns,
+        slice_ns=slice_ns, controller=controller,
     )  # fmt: skip
     result = run.result()
     if log is not None:
@@ -176,6 +181,7 @@ def prepare(
     until_precision: float | None,
     userspace: object,
     slice_ns: str | int | None,
+    controller: Controller | str | None = None,
     log: NDArray[np.void] | None = None,
     stop: threading.Event | None = None,
     cell: type[Cell] = Cell,
@@ -184,7 +190,10 @@ def prepare(
     if not isinstance(workload, Workload):
         raise TypeMistake("workload", workload, "a Workload")
     check_userspace(userspace, [policy])
-    resolved = Resolved(workload, policy, planes, Costs.of(costs), seed, slice_of(slice_ns))
+    resolved = Resolved(
+        workload, policy, planes, Costs.of(costs), seed, slice_of(slice_ns),
+        as_controller(controller),
+    )  # fmt: skip
     ids = _ids(vcpus)
     plan = Plan(resolved, ids, duration, jobs, warmup, until_precision)
     workers = thread_count(threads)
@@ -213,12 +222,13 @@ def cells(
     threads: int | None = None,
     until_precision: float | None = None,
     slice_ns: str | int | None = None,
+    controller: Controller | str | None = None,
 ) -> list[Cell]:
     """Return the groups of vCPUs that `simulate` would simulate together, none of them begun."""
     return prepare(
         "", policy, planes, vcpus, workload, costs=costs, duration=duration, jobs=jobs,
         warmup=warmup, seed=seed, threads=threads, progress=None, until_precision=until_precision,
-        userspace=None, slice_ns=slice_ns,
+        userspace=None, slice_ns=slice_ns, controller=controller,
     ).cells  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from ..errors import Mistake, TypeMistake, Words, unknown
 from ..figures.equal import Alike
 from ..figures.result import Result
 from ..figures.written import html, write, written_by
+from ..irqchip import Controller
 from ..policy import Policy
 from ..policytext import Given, as_policy
 from ..scenarios import Scenario
@@ -36,7 +37,7 @@ SCHEMA = "planesched.sweep/1"
 
 _PLAIN = (
     *("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs"),
-    "slice_ns",
+    *("slice_ns", "controller"),
 )
 _FIELDS = ("policy.FIELD", "costs.REASON", "workload.FIELD", "workload.SOURCE.FIELD")
 _SETTINGS = ("policy", *_FIELDS, "workload.scale", *_PLAIN)
@@ -184,6 +185,7 @@ def sweep(
     until_precision: float | None = None,
     in_userspace: bool = False,
     slice_ns: str | int | None = None,
+    controller: Controller | str | None = None,
     label: str | None = None,
     executor: "Executor | None" = None,
     out: str | os.PathLike[str] | None = None,
@@ -200,7 +202,7 @@ def sweep(
         has its own.
     policy, planes, vcpus, workload, costs, duration, jobs, warmup, seed, threads, until_precision
         As in `simulate`, where the grid does not say otherwise. For `policy` a Scenario does.
-    in_userspace, slice_ns, label
+    in_userspace, slice_ns, controller, label
         As in `simulate`.
     progress : callable, optional
         Called after each point with the part that is done and the points so far.
@@ -240,6 +242,7 @@ def sweep(
     given = {
         "planes": planes, "vcpus": vcpus, "workload": workload, "costs": costs,
         "duration": duration, "jobs": jobs, "warmup": warmup, "seed": seed, "slice_ns": slice_ns,
+        "controller": controller,
     }  # fmt: skip
     if isinstance(policy, Scenario):
         base = settings_of(policy, **given)

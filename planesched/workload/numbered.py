@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..checks import seed_number
 from ..errors import Mistake
+from ..irqchip import Controller
 from ..policy import Call, Policy
 from ..text import MAX_NS
 from ..traces import Target
@@ -16,6 +17,8 @@ from .sources import Calls, Ipis, Source
 from .workload import Workload, plane_of
 
 __all__ = ["Resolved", "calm_ns", "groups", "seed_words"]
+
+_DEFAULT_VECTOR = 0x30  # plus the number of the plane
 
 
 def seed_words(seed: int) -> list[int]:
@@ -46,8 +49,13 @@ class Resolved:
     costs: Costs
     seed: int
     slice_ns: int | None = None
+    controller: Controller | None = None
 
     def __post_init__(self) -> None:
+        recorded = [s for s in self.workload.sources if not isinstance(s, Source)]
+        if self.controller is not None and recorded:
+            expected = "none with a recorded source: replay takes the vectors of a trace"
+            raise Mistake("controller", self.controller, expected)
         for target in self.workload.busy:
             self._plane(target)
         self.numbered()
@@ -72,11 +80,14 @@ class Resolved:
         from hashlib import sha256
 
         text = repr(self.workload)
+        vectors = {} if self.controller is None else self.vectors()
+        text += f" vectors {vectors}" if vectors else ""
         return {
             "costs": str(self.costs),
             "costs_ns": self.costs.as_dict(),
             "seed": self.seed,
             **({} if self.slice_ns is None else {"slice_ns": self.slice_ns}),
+            **({} if self.controller is None else {"controller": str(self.controller)}),
             "workload": text,
             "digest": sha256(text.encode()).hexdigest()[:16],
         }
@@ -94,6 +105,14 @@ class Resolved:
             except Mistake as mistake:
                 raise mistake.within(f"source {source.name}") from None
         return sorted(found, key=lambda item: item[:2])
+
+    def vectors(self) -> dict[str, int]:
+        """Give the vector of every source that interrupts, by its name."""
+        return {
+            source.name: _DEFAULT_VECTOR + plane if source.vector is None else source.vector
+            for plane, _, source in self.numbered()
+            if not isinstance(source, Calls)
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,6 +132,9 @@ class Resolved:
         numbered = self.numbered()
         places = {source.name: place for place, (_, _, source) in enumerate(numbered)}
         sources = [self._fields(item, ids, places) for item in numbered]
+        vectors = self.vectors()
+        for fields, (_, _, source) in zip(sources, numbered, strict=True):
+            fields["vector"] = vectors.get(source.name, 0)
         return {"sources": sources, "seed": seed_words(self.seed), "ids": ids}
 
     def _fields(
@@ -163,6 +185,7 @@ class Resolved:
             "main": self.workload.main,
             "busy": [self._plane(target) for target in self.workload.busy],
             "slice_ns": self.slice_ns,
+            "controller": self.controller,
         }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..checks import one_of, plane_id, whole
 from ..errors import Mistake, TypeMistake, Words
 from ..events import MAX_PLANES, Arrivals, Draw
+from ..irqchip import FIRST_VECTOR
 from ..text import duration_ns, rate_hz
 from ..traces import PlaneMap, Target
 from .distributions import Fields, Spread, Uniform, spread, times_array
@@ -64,12 +65,16 @@ class Source(ABC):
         The vCPUs that have this source; all by default. Each has its own, with its own stream.
     name : str
         What its figures are called; by default its kind and number.
+    vector : int, optional
+        The interrupt vector that it raises, 16..255, where planes have controllers; 0x30 plus the
+        number of its plane by default.
     """
 
     plane: Any
     service: Any = None
     vcpus: Iterable[int] | None = field(default=None, kw_only=True)
     name: str = field(default="", kw_only=True)
+    vector: int | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "plane", plane_target("plane", self.plane))
@@ -79,6 +84,10 @@ class Source(ABC):
         if self.vcpus is not None:
             object.__setattr__(self, "vcpus", _vcpus("vcpus", self.vcpus))
         _named(self)
+        if self.vector is not None:
+            whole("vector", self.vector, FIRST_VECTOR, 255)
+            if isinstance(self, Calls):
+                raise Mistake("vector", self.vector, "none: a call is no interrupt")
         self._check()
 
     @abstractmethod
