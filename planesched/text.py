@@ -217,17 +217,21 @@ def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
     return "\n".join((blocks[0], rule, body))
 
 
-def fitted(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None) -> str:
+def fitted(
+    header: Sequence[Cell], rows: Sequence[Sequence[str]], columns: int | None = None
+) -> str:
     """Return a table; where it is too wide, several below each other, with the first column again.
 
     Parameters
     ----------
     header, rows
-        As `table` takes them, of single lines.
+        As `table` takes them; rows of single lines.
     columns : int, optional
         How wide it may be. None: as wide as it needs to be.
     """
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    heads = [max(map(len, _lines(cell)), default=0) for cell in header]
+    widths = [max(wide, *(len(row[i]) for row in rows)) if rows else wide
+              for i, wide in enumerate(heads)]  # fmt: skip
     parts: list[list[int]] = [[0]]
     for i in range(1, len(header)):
         wide = sum(widths[j] + 2 for j in parts[-1]) + widths[i]

@@ -16,8 +16,7 @@ _PART = 0.05
 def starved(result: "Result", plane: int) -> bool:
     """Whether a plane had work and hardly got any of it done: quantiles then say nothing."""
     jobs = result.jobs
-    came = int(jobs.arrived[plane]) + int(jobs.totals["queued_before"][plane])
-    return starves(came, int(jobs.finished[plane]), int(jobs.queued[plane]))
+    return starves(_came(result, plane), int(jobs.finished[plane]), int(jobs.queued[plane]))
 
 
 def starves(came: int, done: int, left: int) -> bool:
@@ -38,7 +37,7 @@ def warnings(result: "Result") -> list[str]:
     for plane in range(result.planes):
         if not starved(result, plane):
             continue
-        left, came = int(jobs.queued[plane]), int(jobs.arrived[plane])
+        left, came = int(jobs.queued[plane]), _came(result, plane)
         how = "starved" if stats.running_ns[plane] else "never ran"
         out.append(
             f"{result.called(plane)} {how}: {left} of {counted(came, 'job')} undone"
@@ -66,6 +65,12 @@ def notes(result: "Result") -> list[str]:
         if left:
             out.append(f"{result.called(plane)}: {counted(left, 'job')} unfinished at the end")
     return out
+
+
+def _came(result: "Result", plane: int) -> int:
+    """Return how many jobs a plane had to do, with those that were there before counting began."""
+    jobs = result.jobs
+    return int(jobs.arrived[plane]) + int(jobs.queued_before[plane])
 
 
 def _pending(result: "Result", plane: int) -> str:

@@ -112,7 +112,8 @@ def injected_of(result: "Result", where: int | str) -> str:
 
 
 def _starved(result: "Result", where: str) -> str:
-    came = int(result.rows[result.rows_of(where)]["arrived"].sum())
+    rows = result.rows[result.rows_of(where)]
+    came = int(rows["arrived"].sum() + rows["queued_before"].sum())
     return f"starved: {result.sojourn[where].count} of {came}"
 
 

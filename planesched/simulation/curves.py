@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Mistake, Words
 from ..figures.notes import starves
-from ..text import format_ns, table
+from ..text import fitted, format_ns
 
 if TYPE_CHECKING:
     from .sweep import Sweep
@@ -43,23 +43,26 @@ class Curves:
     facets: dict[str, dict[str, Points]]
     starved: frozenset[tuple[str, str, float]] = frozenset()
 
-    def text(self) -> str:
-        """Return a small table: some values of x, with the guest OS's share and a p99 by line."""
+    def text(self, columns: int | None = None) -> str:
+        """Return a small table: some values of x, with the guest OS's share and a p99 by line.
+
+        One that is wider than `columns` goes on below.
+        """
         shown = [
             facet for facet in dict.fromkeys((GUEST, [*self.facets][-1])) if facet in self.facets
         ]
-        columns = [(facet, line) for facet in shown for line in self.lines]
-        points = [dict(self.facets[facet].get(line, [])) for facet, line in columns]
+        pairs = [(facet, line) for facet in shown for line in self.lines]
+        points = [dict(self.facets[facet].get(line, [])) for facet, line in pairs]
         xs = sorted({x for known in points for x in known})
         rows = []
         for x in xs[:: -(-len(xs) // _MOST)]:
             cells = [
-                "starved" if (*column, x) in self.starved else _cell(column[0], known.get(x))
-                for column, known in zip(columns, points, strict=True)
+                "starved" if (*pair, x) in self.starved else _cell(pair[0], known.get(x))
+                for pair, known in zip(pairs, points, strict=True)
             ]
             rows.append([_value(self.x, x), *cells])
-        heads = [[*facet.split(", "), *line.split(" ")] for facet, line in columns]
-        return table([_named(self.x), *heads], rows)
+        heads = [[*facet.split(", "), *line.split(" ")] for facet, line in pairs]
+        return fitted([_named(self.x), *heads], rows, columns)
 
 
 def _cell(facet: str, y: float | None) -> str:
@@ -95,14 +98,14 @@ def curves(swept: "Sweep") -> Curves:
     dead = set()
     for row in rows:
         facet, y = _shown(row)
-        if y is None:
-            continue
         named = [_named_value(name, row[name]) for name in others]
         line = ", ".join([*([row["policy"]] if several else []), *named]) or row["policy"]
+        if row["kind"] == "source" and starves(row["arrived"], row["finished"], row["queued"]):
+            dead.add((facet, line, float(row[x])))
+        if y is None:
+            continue
         lines.setdefault(line)
         facets.setdefault(facet, {}).setdefault(line, []).append((float(row[x]), float(y)))
-        if facet != GUEST and starves(row["arrived"], row["finished"], row["queued"]):
-            dead.add((facet, line, float(row[x])))
     for by_line in facets.values():
         for points in by_line.values():
             points.sort()
@@ -134,7 +137,7 @@ def starving(found: Curves) -> list[str]:
 
 def findings(found: Curves) -> list[str]:
     """Say what starves, where lines lose the guest OS's time to the first, and where they cross."""
-    out = starving(found)
+    out, first = starving(found), next(iter(found.lines), "")
     for line in found.lines[1:]:
         parts = [
             f"{part:.0%} from {_value(found.x, x)}" for name, part, x in lost(found) if name == line
@@ -142,18 +145,27 @@ def findings(found: Curves) -> list[str]:
         if parts:
             out.append(
                 f"Of the guest OS's time, {line} costs {' and '.join(parts)} of {_named(found.x)} "
-                f"on, beside {found.lines[0]}."
+                f"on, beside {first}."
             )
         elif line in found.facets.get(GUEST, {}):
-            out.append(
-                f"{line} costs less than {min(_LOST):.0%} of the guest OS's time, beside "
-                f"{found.lines[0]}."
-            )
+            out.append(f"{line} costs {_cost(found, line)} of the guest OS's time, beside {first}.")
     out += [
-        f"{facet}: {line} crosses {found.lines[0]} at {_value(found.x, x)}."
+        f"{facet}: {line} crosses {first} at {_value(found.x, x)}."
         for facet, line, x in crossings(found)
     ]
     return out
+
+
+def _cost(found: Curves, line: str) -> str:
+    """Say what part of the guest OS's time a line costs that loses it nowhere between points."""
+    pairs = zip(found.facets[GUEST][found.lines[0]], found.facets[GUEST][line], strict=False)
+    parts = [1 - mine / base for (_, base), (_, mine) in pairs if base]
+    if not parts:
+        return "an unknown part"
+    if max(parts) < min(_LOST):
+        return f"less than {min(_LOST):.0%}"
+    least, most = (f"{part:.0%}" for part in (min(parts), max(parts)))
+    return least if least == most else f"{least} to {most}"
 
 
 def crossings(found: Curves) -> list[tuple[str, str, float]]:

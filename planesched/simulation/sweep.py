@@ -115,7 +115,7 @@ class Sweep(Alike):
         said = [line for text in self.findings() for line in fill(text, CITED)]
         shown = [line for text in foot for line in fill(text, CITED, hang=2)]
         try:
-            table = curves(self).text()
+            table = curves(self).text(CITED)
         except Mistake:  # no setting is a number
             table = _table(self, CITED)
         return "\n".join([*said, "", table, "", *shown])

@@ -27,6 +27,30 @@ def test_what_is_found_is_between_the_points_that_show_it():
     ]
 
 
+def test_what_is_lost_at_every_point_is_not_called_little():
+    """A line that never crosses a part of the first's share may cost more than it, or less."""
+    lines = {"a": 0.8, "b": 0.795, "c": 0.4, "d": 0.0}
+    shares = {line: [(2.0, share), (4.0, share / 2)] for line, share in lines.items()}
+    shares["c"][1] = (4.0, 0.1)
+    assert findings(Curves("n", tuple(lines), {GUEST: shares})) == [
+        "b costs less than 1% of the guest OS's time, beside a.",
+        "c costs 50% to 75% of the guest OS's time, beside a.",
+        "d costs 100% of the guest OS's time, beside a.",
+    ]
+
+
+def test_many_lines_fit_a_mail_and_what_never_ran_is_said_first():
+    grid = {"policy": ["vsm", "vsm_relay", "openhcl", "kvm_planes"], "costs.exit": ["1 us", "5 us"]}
+    swept = sweep(grid, Scenario.load("design-question"), duration="5 ms", vcpus=1)
+    cited = swept.cited("planesched sweep")
+    assert max(map(len, cited.splitlines())) <= 72
+    for policy in grid["policy"]:
+        assert re.search(rf"^ +.*\b{policy}\b", cited, re.MULTILINE)
+    said = "guest timer starves under kvm_planes at exit cost 1.00 us, 5.00 us."
+    assert swept.findings()[0] == said
+    assert "kvm_planes costs 100% of the guest OS's time, beside vsm." in swept.findings()
+
+
 def test_lines_and_facets_choose_themselves():
     found = curves(sweep(Scenario.load("exit-cost"), duration="20 ms"))
     assert found.x == "exit_cost_ns"

@@ -42,7 +42,8 @@ def live_page_parts(
             panels += lanes[0]
             data["timeline"] = lanes[1]
     facts = list(ran.host.facts().items())
-    panels.append(Panel("host", "Where it ran", "", table("The host", ["what", "found"], facts)))
+    shown = table("The host", ["what", "found"], facts, class_="facts")
+    panels.append(Panel("host", "Where it ran", "", shown))
     panels.append(foot_of(both, [f"threads of vCPUs run {ran.urgency}"]))
     warned = [f"{each.label}: {note}" for each in both for note in warnings(each)]
     said = [
