@@ -42,7 +42,7 @@ def as_policy(
         A policy; or a preset's name or a TOML file (a name that ends with ``.toml`` or holds a
         ``/``), after a colon with fields that differ: ``"vsm:ret=resume,vina=off"``. A value is a
         name, a plane, ``true`` or ``false``; ``none`` for no marker; reasons of `accelerated` are
-        joined by ``+``.
+        joined by ``+``, or ``none``.
     planes : int
         How many planes the VM has, 1..16.
     name : str
@@ -129,7 +129,7 @@ def field_value(field: str, text: str) -> Any:
     if field in ENUMS or field == "algorithm":
         return text
     if field == "accelerated":
-        return [reason for reason in text.split("+") if reason]
+        return [reason for reason in text.split("+") if reason and text != "none"]
     if field == "marker" and text == "none":
         return None
     if field in ("marker", "boot"):

@@ -11,9 +11,9 @@ from ..checking.cures import single_fields
 from ..checks import plane_count, planes_of
 from ..conformance import nearest
 from ..errors import TypeMistake, Words
-from ..events import MASKS, Event, event_number
+from ..events import MASKS, Event, Reason, event_number
 from ..layouts import STATE
-from ..policy import Policy
+from ..policy import Policy, Scheduler
 from ..policytext import Given, as_policy
 from .explanation import Change, Explanation, Note, PlaneStory
 
@@ -31,7 +31,9 @@ def explain(
 
     The slow model (`planesched.reference`) decides, and tells what each rule says of which plane
     as it goes; it agrees with the core in every bit. An algorithm with memory is asked with the
-    memory that it begins with.
+    memory that it begins with. Each other value of each field is tried alone, from this very state:
+    `boot` too, where a step asks for it (``empty = marker`` without a marker, locks), but not as
+    another beginning.
 
     Parameters
     ----------
@@ -177,8 +179,21 @@ def _asking(notes: list[Note], plane: int) -> tuple[Note, ...]:
 
 @lru_cache(16)
 def _near(policy: Policy, planes: int) -> tuple[tuple[str, Policy], ...]:
-    """Give the policies that differ in one field, which many steps of a run ask for."""
-    return tuple(single_fields(policy, planes))
+    """Give the policies that differ in one field, which many steps of a run ask for.
+
+    Of `accelerated`, which is a set that only userspace's scheduling looks at, each reason is
+    taken away or added alone.
+    """
+    near = list(single_fields(policy, planes))
+    near += [(f"boot={p}", policy.replace(boot=p)) for p in range(planes) if p != policy.boot]
+    if policy.scheduler == Scheduler.kernel and policy.algorithm == "rank":
+        near.append(("algorithm=round_robin", policy.replace(algorithm="round_robin")))
+    if policy.scheduler == Scheduler.user:
+        for reason in list(Reason)[1:]:
+            changed = policy.replace(accelerated={*policy.accelerated} ^ {reason})
+            named = _word(changed.as_dict()["accelerated"]) or "none"
+            near.append((f"accelerated={named}", changed))
+    return tuple(near)
 
 
 def _changes(

@@ -213,7 +213,7 @@ def _changed(found: Explanation) -> list[tuple[str, str]]:
         groups.setdefault(text, []).append(change.setting)
     rows = [(", ".join(settings), text) for text, settings in groups.items()]
     if same:
-        rows.append((f"{'the other' if rows else 'all'} {same}", "the same"))
+        rows.append((f"{'the other' if rows else 'all'} {counted(same, 'change')}", "the same"))
     return rows
 
 

@@ -81,10 +81,28 @@ def test_what_a_field_would_change_is_what_the_core_does_with_it_changed(explain
 
 def _field(setting):
     name, _, value = setting.partition("=")
+    if name == "accelerated":
+        return {name: [] if value == "none" else value.split("+")}
     value = {"none": None, "true": True, "false": False}.get(value, value)
     if name in ("preempt", "force") and value is None:
         value = "none"
-    return {name: int(value) if name == "marker" and value is not None else value}
+    return {name: int(value) if name in ("marker", "boot") and value is not None else value}
+
+
+def test_every_field_is_changed():
+    """Each value of a field is tried but its own; accelerated, which is a set, reason by reason."""
+    policy = "vsm:scheduler=user"
+    changes = explain(policy, VM(policy, planes=3).state[0], "irq", 2).changes
+    fields = {change.setting.partition("=")[0] for change in changes}
+    assert fields == set(Policy().as_dict()) - {"algorithm"}  # which is the kernel's
+    turns = [
+        c for c in explain("vsm", VM("vsm").state[0], "irq", 1).changes if "robin" in c.setting
+    ]
+    assert [change.setting for change in turns] == ["algorithm=round_robin"]
+    outcomes = {change.setting: change.outcome for change in changes}
+    assert outcomes["accelerated=call"].reason == Reason.INTERRUPT
+    assert (outcomes["accelerated=call"].now, outcomes["accelerated=interrupt"].now) == (0, 2)
+    assert {f"accelerated={reason.name.lower()}" for reason in Reason if reason} <= set(outcomes)
 
 
 def test_every_plane_of_a_dispatch_is_picked_or_kept_out_by_a_rule_that_is_true_of_it(explained):
