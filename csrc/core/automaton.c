@@ -134,24 +134,32 @@ uint32_t ps_automaton_row(struct ps_automaton *a, const struct ps_state *state)
     a->states[number] = copy;
     const uint32_t row = number * a->width;
     memset(&a->tallies[row], 0, a->width * sizeof *a->tallies);
+    memset(&a->edges[row], 0, a->width * sizeof *a->edges);
     for (unsigned code = 0; code < a->width; code++)
         a->edges[row + code].next = PS_NO_STATE;
     a->slots[slot] = number;
     return row;
 }
 
+/* In the mark of an edge that was not worked out: the table is full, and it leads out of it. */
+#define PS_LEADS_OUT PS_MARK_ALL
+
 int ps_automaton_fill(struct ps_automaton *a, uint32_t row, unsigned event, unsigned plane)
 {
     plane &= a->codes[event].takes;
+    const uint32_t at = ps_automaton_at(a, row, event, plane);
+    if (a->edges[at].mark.bits == PS_LEADS_OUT)
+        return -1;
     struct ps_state s = *ps_automaton_state(a, row);
     const struct ps_before before = ps_look(&s);
     const struct ps_outcome out = ps_step_with(&a->policy, &a->algorithm, &s, event, plane);
     if (out.fault == PS_NO_ANSWER)
         return -1;
     const uint32_t next = ps_automaton_row(a, &s);
-    if (next == PS_NO_STATE)
+    if (next == PS_NO_STATE) {
+        a->edges[at].mark.bits = a->n_states == a->most ? PS_LEADS_OUT : 0;
         return -1;
-    const uint32_t at = ps_automaton_at(a, row, event, plane);
+    }
     a->outcomes[at] = out;
     a->edges[at].next = next;
     a->edges[at].mark = ps_mark_of(&before, &s, out, event, plane, PS_MARK_ALL);

@@ -279,7 +279,6 @@ struct ps_done {
     uint8_t was, bits;
     uint8_t reason; /* of an exit; where something costs, of a switch too */
 };
-
 /* A vCPU whose state the automaton does not hold. */
 struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                    unsigned plane, int64_t posted_ns, uint32_t row);
@@ -289,8 +288,9 @@ void ps_engine_log_step(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                         struct ps_outcome out, uint8_t before);
 /* What this step logged takes time. */
 void ps_engine_log_took(struct ps_engine *engine, int64_t took_ns);
-/* Take a vCPU out of the automaton; its state stands in `states` then. */
+/* Take a vCPU out of the automaton, to `states`; and from there back in, if it has room. */
 void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu);
+void ps_vcpu_enter_automaton(struct ps_engine *engine, uint32_t vcpu);
 /* Give a vCPU another state than a step would. */
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
 /* Figures begin from zero. What was counted per transition goes to the figures. */

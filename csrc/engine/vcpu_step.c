@@ -1,4 +1,4 @@
-/* Steps that the automaton has no room for. */
+/* Steps that the automaton has no room for, and the way out of it and back. */
 #include "engine/vcpu_step.h"
 
 /* From now on the state stands in `states`, and spells of time are counted as figures.h does. */
@@ -13,6 +13,20 @@ void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu)
     ps_automaton_leave(engine->automaton, row, now_ns);
     ps_figures_begin_time(&engine->ledger, &engine->states[vcpu], 1, (int64_t)now_ns);
     clock[PS_CLOCK_ROW] = PS_NO_STATE;
+}
+
+void ps_vcpu_enter_automaton(struct ps_engine *engine, uint32_t vcpu)
+{
+    int64_t *clock = ps_clock(&engine->ledger, vcpu);
+    const struct ps_state *s = &engine->states[vcpu];
+    assert((uint32_t)clock[PS_CLOCK_ROW] == PS_NO_STATE);
+    const uint32_t row = engine->looks_up ? ps_automaton_row(engine->automaton, s) : PS_NO_STATE;
+    if (row == PS_NO_STATE)
+        return;
+    const int64_t now_ns = engine->guests[vcpu].now_ns;
+    ps_figures_end_time(&engine->ledger, s, 1, now_ns);
+    ps_automaton_join(engine->automaton, row, (uint64_t)now_ns);
+    clock[PS_CLOCK_ROW] = row;
 }
 
 struct ps_done ps_vcpu_give_in(struct ps_engine *engine, uint32_t vcpu)
@@ -43,23 +57,17 @@ struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsi
     done.reason = out.reason;
     if (engine->log.left && mark.bits & PS_MARK_LOGGED)
         ps_engine_log_step(engine, vcpu, event, plane, out, before.status);
+    ps_vcpu_enter_automaton(engine, vcpu); /* what is seldom soon leads back to what is not */
     return done;
 }
 
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s)
 {
-    int64_t *clock = ps_clock(&engine->ledger, vcpu);
-    const struct ps_state wanted = *s; /* it may stand in the automaton, which may move */
+    const struct ps_state wanted = *s; /* it may stand in the automaton */
     const int64_t now_ns = engine->guests[vcpu].now_ns;
     ps_vcpu_leave_automaton(engine, vcpu);
     ps_figures_end_time(&engine->ledger, &engine->states[vcpu], 1, now_ns);
     engine->states[vcpu] = wanted;
     ps_figures_begin_time(&engine->ledger, &wanted, 1, now_ns);
-    const uint32_t row =
-        engine->looks_up ? ps_automaton_row(engine->automaton, &wanted) : PS_NO_STATE;
-    if (row == PS_NO_STATE)
-        return;
-    ps_figures_end_time(&engine->ledger, &wanted, 1, now_ns);
-    ps_automaton_join(engine->automaton, row, (uint64_t)now_ns);
-    clock[PS_CLOCK_ROW] = row;
+    ps_vcpu_enter_automaton(engine, vcpu);
 }

@@ -262,6 +262,8 @@ static int step_slowly(const struct ps_vcpu v, const struct ps_before *before,
     done->mark = ps_count_step(f, before, &engine->states[v.number], done->out, act->event, plane,
                                PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns, v.clock);
     f->vina_set[now] = vina_set; /* post_notice knows */
+    if (!engine->states[v.number].nmi) /* see step */
+        ps_vcpu_enter_automaton(engine, v.number);
     return 1;
 }
 
