@@ -111,7 +111,7 @@ static inline int ps_system_layout(struct ps_system *sys)
             shift = 0;
         }
         sys->word[field] = (uint8_t)word;
-        sys->shift[field] = (uint8_t)shift;
+        sys->shift[field] = (uint8_t)(width ? shift : 0u); /* 64 would be no shift */
         shift += width;
     }
     sys->vcpu_words = word + 1u;
