@@ -166,7 +166,7 @@ ASKED = (
     "check --matrix vsm --json",
     'check vsm --sends "irq 1" --json',
     "diff vsm --set ret=resume --planes 3 --json",
-    'step vsm "irq 1" --json',
+    'step vsm "irq 1" --explain --json',
     "explain preempt --json",
     "scenarios --json",
     "policies vsm --json",

@@ -224,6 +224,12 @@ class Stats(Counts):
         out["latency_ns"] = [found.as_dict() for found in self.latency]
         return out
 
+    def plot(self, title: str = "") -> Any:
+        """Draw latency by percentile, and below it switches, as `Result.plot` does (matplotlib)."""
+        from .drawn import overview
+
+        return overview(self, title)
+
     def __repr__(self) -> str:
         return (
             f"<Stats of {self.events} events: {self.switches} switches, {self.bounces} bounces, "

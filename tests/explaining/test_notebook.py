@@ -102,6 +102,9 @@ def test_results_and_plots():
         assert "timer" in shown(each).text
         assert isinstance(each.plot("A title of its own"), Figure)
     assert "A title of its own" in result.plot("A title of its own")._repr_svg_()
+    alone = result.stats.plot()._repr_svg_()
+    assert "plane 1" in alone
+    assert f"{result.stats.switches:,}" in alone
 
 
 def test_text_in_html_is_escaped():
