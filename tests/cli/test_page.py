@@ -43,12 +43,13 @@ def read(replayed):
 
 
 def test_a_simulation_and_a_comparison_are_pages(tmp_path):
-    result = simulate("vsm", **SETTINGS)
+    short = SETTINGS | {"duration": "3 ms"}
+    result = simulate("vsm", **short)
     one = check(page(result, "planesched simulate"))
     assert "timeline" not in one.data  # nothing was logged
-    compared = compare(["vsm", "vsm_relay:ret=resume"], **SETTINGS)
-    compared = compared.stepped(lambda between: compare(between, **SETTINGS))
-    given = logged(compared, SETTINGS)
+    compared = compare(["vsm", "vsm_relay:ret=resume"], **short)
+    compared = compared.stepped(lambda between: compare(between, **short))
+    given = logged(compared, short)
     text = page(compared, "planesched compare", **given)
     check(text)
     write_page(tmp_path / "out.html", compared, "planesched compare", **given)
