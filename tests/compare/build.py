@@ -33,7 +33,7 @@ SETUP = """
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O2", "-g0", {asserts!r}]}}
+FLAGS = {{"include_dirs": [{include!r}], "extra_compile_args": ["-O3", "-g0", {asserts!r}]}}
 modules = [Extension("slow", ["slow.py"], **FLAGS), Extension("pair", ["pair.pyx"], **FLAGS)]
 directives = {{
     "language_level": 3,

@@ -45,6 +45,7 @@ cdef class Rules:
     cdef int view(self, unsigned int base) noexcept
     cdef unsigned int entering(self, int view) noexcept
     cdef int picked(self, unsigned int planes) noexcept
+    @cython.locals(pick=int)
     cdef int chosen(self, unsigned int base, unsigned int pre)
     @cython.locals(first=int, plane=int, ahead=int)
     cdef int round_robin(self, unsigned int planes) noexcept

@@ -55,7 +55,7 @@ def test_every_state_of_three_planes(name, style, tmp_path, tool_env):
     said = prove(export(name, 3, style=style), tmp_path, 100_000_000, tool_env)
     assert all("equal on all" in line for line in said[:3])
     prove(export(name, 16, style=style), tmp_path, 1, tool_env)
-    prove(export(name, 3, style=style, whole_step=True), tmp_path, 300_000, tool_env)
+    prove(export(name, 3, style=style, whole_step=True), tmp_path, 100_000, tool_env)
     prove(export(name, 16, style=style, whole_step=True), tmp_path, 1, tool_env)
 
 
@@ -72,7 +72,7 @@ def test_rust_is_ps_step(name, whole_step, rustc, tmp_path, tool_env):
         [*command, "-o", str(library), str(source)], capture_output=True, text=True, check=False
     )
     assert built.returncode == 0, built.stderr
-    prove(made, tmp_path, 200_000, tool_env, [str(library), "-lpthread", "-ldl", "-lm"])
+    prove(made, tmp_path, 100_000, tool_env, [str(library), "-lpthread", "-ldl", "-lm"])
 
 
 def test_a_policy_of_fields_that_no_preset_has(tmp_path, tool_env):
