@@ -101,7 +101,8 @@ cdef class JobMaker:
     @property
     def busy_ns(self):
         """How long the vCPUs were busy, in sum."""
-        return self.jobs.busy_ns.hi << 64 | self.jobs.busy_ns.lo
+        high, low = self.jobs.busy_ns.hi, self.jobs.busy_ns.lo  # objects: it may be 128 bits
+        return <object>high << 64 | <object>low
 
     def seen(self):
         """Return, by vCPU, the vectors that came so far."""

@@ -78,7 +78,15 @@ def test_long_waits_and_services_are_no_overflow():
     stream = traces.jobs(traces.Records(rows), PlaneMap(), service={"level0": last})
     (*_, last_chunk) = stream
     assert last_chunk[1] == 2**63
-    assert stream.busy_ns == 0 + last - 2
+    assert stream.busy_ns == last - 2
+    # Five vCPUs that are busy for all of the time: more than 64 bits hold.
+    many = np.zeros(10, traces.RECORD)
+    many["vcpu"] = np.tile(range(5), 2)
+    many["kind"], many["vector"] = Kind.RUN, -1
+    many["time_ns"][5:] = last
+    stream = traces.jobs(traces.Records(many), PlaneMap())
+    assert sum(int(chunk["service_ns"].astype(object).sum()) for chunk, _ in stream) == 5 * last
+    assert stream.busy_ns == 5 * last
     with pytest.raises(ValueError, match=r"service.level0=.*below 2\^63"):
         traces.jobs(traces.Records(rows), PlaneMap(), service={"level0": last + 1})
     rows["arg"][2] = -1
