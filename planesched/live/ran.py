@@ -7,6 +7,7 @@ from typing import Any
 
 from ..figures.budget import budget, per_second
 from ..figures.interval import Interval
+from ..figures.notes import warnings
 from ..figures.result import Result
 from ..figures.written import write as write_table
 from ..markup import preformatted
@@ -137,7 +138,9 @@ class Ran:
             *(f"{what}: {facts[what]}" for what in ("processor", "kernel", "KVM", "local APIC")),
         ]
         shown = ("response", "", "predicted", "measured", "factor")
+        dead = [f"WARNING: measured: {note}" for note in warnings(self.live)]
         parts = [
+            "\n".join(line for each in dead for line in fill(each, columns, hang=2)),
             "\n".join(fill(self.said, columns, hang=2)),
             fitted(shown, responses, columns) if responses else "",
             fitted(("vCPU time", "predicted", "measured"), times, columns),

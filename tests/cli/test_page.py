@@ -190,6 +190,18 @@ def test_the_log_of_a_page_is_the_begin_of_the_run():
     assert whole_until(whole, len(whole), 1 << 60) == min(last)
 
 
+def test_what_starved_in_a_live_run_is_said_first():
+    busy = Workload([Poisson("level0", Exponential("50 us"), rate="40 kHz", name="network")])
+    settings = SETTINGS | {"workload": busy, "duration": "3 ms", "warmup": "2 ms", "threads": 1}
+    live, predicted = simulate("vsm", label="live", **settings), simulate("vsm", **settings)
+    text = str(Ran(live, predicted, probe(), "as others do"))
+    jobs = live.jobs
+    came = int(jobs.arrived[0] + jobs.queued_before[0])
+    said = f"WARNING: measured: level0 (plane 0) starved: {jobs.queued[0]} of {came} jobs undone"
+    assert " ".join(text.split()).startswith(said)
+    assert jobs.queued_before[0]
+
+
 def test_a_live_run_stands_beside_what_was_predicted():
     log = np.zeros(1 << 14, OUTCOME)
     settings = SETTINGS | {"threads": 1}
