@@ -50,6 +50,9 @@ __asm__(
     "    jmp 3f\n"
     "    .balign 16\n"
     "    mov $0x0b, %cl\n"            /* 8 eoi: 0, into x2APIC register 0x80b */
+    "    jmp 3f\n"
+    "    .balign 16\n"
+    "    mov $0x0f, %cl\n"            /* 9 svr: the argument, into x2APIC register 0x80f */
     "3:  mov $0x08, %ch\n"
     "    movzwl %cx, %ecx\n"
     "    xor %edx, %edx\n"

@@ -37,6 +37,13 @@ int ps_machine_post(struct ps_machine *machine, int seat, unsigned vector)
     return taken > 0;
 }
 
+int ps_machine_nmi(struct ps_machine *machine, int seat)
+{
+    if (ioctl(machine->seats[seat].fd, KVM_NMI, 0) < 0)
+        return ps_machine_fail_call(machine, "KVM_NMI");
+    return 0;
+}
+
 void ps_machine_give(struct ps_machine *machine, int number, unsigned command, unsigned argument)
 {
     struct ps_live_seat *seat = &machine->seats[number];

@@ -31,7 +31,8 @@ enum ps_live_command {
     PS_DO_CLI,
     PS_DO_STI,
     PS_DO_TPR,
-    PS_DO_EOI
+    PS_DO_EOI,
+    PS_DO_SVR
 };
 
 /* Why a plane stopped running. */
@@ -98,6 +99,9 @@ int ps_machine_reset(struct ps_machine *machine, int seat);
 /* Post a vector into a seat's APIC by KVM_SIGNAL_MSI: 1 taken, 0 blocked, PS_LIVE_FAILED. May be
  * called from any thread. */
 int ps_machine_post(struct ps_machine *machine, int seat, unsigned vector);
+
+/* Post an NMI to a seat, by KVM_NMI: 0, or PS_LIVE_FAILED. It is taken as vector 2. */
+int ps_machine_nmi(struct ps_machine *machine, int seat);
 
 /* Give a seat that asks its command; one that does not ask goes on with what it does. */
 void ps_machine_give(struct ps_machine *machine, int seat, unsigned command, unsigned argument);

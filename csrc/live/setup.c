@@ -95,6 +95,7 @@ int ps_machine_reset(struct ps_machine *machine, int number)
     struct kvm_vcpu_events events;
     finish_exit(seat);
     memset(&events, 0, sizeof events);
+    events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING; /* or one that is pending stays */
     if (ioctl(seat->fd, KVM_SET_VCPU_EVENTS, &events) < 0)
         return ps_machine_fail_call(machine, "KVM_SET_VCPU_EVENTS");
     return set_up_registers(machine, seat->fd, number);

@@ -19,6 +19,7 @@ cdef extern from "live/machine.h" nogil:
         PS_DO_STI
         PS_DO_TPR
         PS_DO_EOI
+        PS_DO_SVR
 
     enum ps_live_stop:
         PS_STOP_ASKS
@@ -60,6 +61,7 @@ cdef extern from "live/machine.h" nogil:
     void ps_machine_close(ps_machine *machine) noexcept
     int ps_machine_reset(ps_machine *machine, int seat) noexcept
     int ps_machine_post(ps_machine *machine, int seat, unsigned vector) noexcept
+    int ps_machine_nmi(ps_machine *machine, int seat) noexcept
     void ps_machine_give(
         ps_machine *machine, int seat, unsigned command, unsigned argument
     ) noexcept

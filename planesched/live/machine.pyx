@@ -23,7 +23,7 @@ MAX_ARGUMENT = 0xffffff
 COMMANDS = {
     "nothing": c.PS_DO_NOTHING, "compute": c.PS_DO_COMPUTE, "halt": c.PS_DO_HALT,
     "call": c.PS_DO_CALL, "return": c.PS_DO_RETURN, "cli": c.PS_DO_CLI, "sti": c.PS_DO_STI,
-    "tpr": c.PS_DO_TPR, "eoi": c.PS_DO_EOI,
+    "tpr": c.PS_DO_TPR, "eoi": c.PS_DO_EOI, "svr": c.PS_DO_SVR,
 }
 STOPS = {
     c.PS_STOP_ASKS: "asks", c.PS_STOP_VECTOR: "vector", c.PS_STOP_CALL: "call",
@@ -92,14 +92,20 @@ cdef class Machine:
             raise self._fault()
         return returned
 
-    def reset(self):
-        """Make all planes as they were when the machine was made."""
+    def reset(self, plane=None):
+        """Make a plane, or all, as when the machine was made."""
+        cdef int first = 0 if plane is None else self._seat(plane)
+        cdef int end = self.planes if plane is None else first + 1
         cdef int seat, failed = 0
         self._seat(0)
         with nogil:
-            for seat in range(self.planes):
+            for seat in range(first, end):
                 failed = failed or c.ps_machine_reset(&self.machine, seat)
         self._did(failed)
+
+    def nmi(self, plane):
+        """Post an NMI to a plane, which takes it as vector 2."""
+        self._did(c.ps_machine_nmi(&self.machine, self._seat(plane)))
 
     def post(self, plane, vector):
         """Post a vector into a plane's APIC; tell whether it was taken.

@@ -17,14 +17,21 @@ from ..reference_irqchip import ChipOutcome, ReferenceChip
 if TYPE_CHECKING:
     from .machine import Machine
 
-__all__ = ["GUEST", "LivePlanes", "Order", "Shown", "carry_out"]
+__all__ = ["GUEST", "RENEWS", "LivePlanes", "Order", "Shown", "carry_out"]
 
 GUEST = {
     Event.HALT: "halt", Event.CALL: "call", Event.RETURN: "return", Event.CLI: "cli",
-    Event.STI: "sti", ChipEvent.TPR: "tpr", ChipEvent.EOI: "eoi",
+    Event.STI: "sti", ChipEvent.TPR: "tpr", ChipEvent.EOI: "eoi", ChipEvent.APIC_ON: "svr",
+    ChipEvent.APIC_OFF: "svr",
 }  # fmt: skip
 """Events that a guest's own command is, for the plane that runs."""
 
+RENEWS = (Event.INIT, Event.DISABLE)
+"""Events after which userspace makes a plane as new."""
+
+_SVR = {ChipEvent.APIC_ON: 0x1FF, ChipEvent.APIC_OFF: 0xFF}
+"""What the guest writes there: the software enable, above the spurious vector."""
+_NMI = 2
 _STILL_ASLEEP_NS = 30_000
 _TO_SLEEP_NS = 50_000_000
 _MOST = 16
@@ -41,7 +48,9 @@ class Order(NamedTuple):
 
 ORDERS = {
     "reset": "make all planes as new",
+    "renew": "make it as new",
     "post": "post a vector (`name`) to it",
+    "nmi": "post an NMI to it",
     "give": "give it a command (`name`), and `argument`",
     "run": "run it until it asks, or has taken so many vectors (`name`)",
     "sleep": "run it until it sleeps in HLT",
@@ -68,6 +77,8 @@ class Shown:
         What the APICs hold, read from KVM.
     noint : bool or None
         Whether the plane that runs has interrupts disabled; None where that cannot be seen.
+    nmi : tuple of int
+        Planes that were posted an NMI and have not taken it yet, rising.
     odd : str
         What the machine did that no act asks of it; empty if nothing.
     """
@@ -78,6 +89,7 @@ class Shown:
     vectors: tuple[int, ...]
     chips: tuple[Chip, ...]
     noint: bool | None
+    nmi: tuple[int, ...]
     odd: str
 
 
@@ -99,6 +111,7 @@ class LivePlanes:
         self.controller = controller
         self._asleep: set[int] = set()
         self._inside: set[int] = set()
+        self._nmi: set[int] = set()
         self._orders: list[Order] = []
 
     def begin(self) -> list[Order]:
@@ -121,9 +134,11 @@ class LivePlanes:
             outcome = self.slow.step(event, plane, argument or 0)
         own = runs and event in GUEST
         if own:
+            if event in _SVR:
+                argument = _SVR[event]  # type: ignore[index]
             self._command(current, GUEST[event], argument)  # type: ignore[index]
-        if event == Event.IRQ and plane is not None and argument is not None:
-            self._order("post", plane, argument)
+        if plane is not None and not outcome.fault:
+            self._host(event, plane, argument, coalesced=bool(outcome.flags & Flags.COALESCED))
         self._follow(outcome, taken=own and outcome.now == current)
         self._order("show", int(outcome.now))
         return outcome, self._orders
@@ -134,9 +149,23 @@ class LivePlanes:
     def _run(self, plane: int, most: int) -> None:
         self._order("run", plane, most)
 
+    def _host(
+        self, event: int | None, plane: int, argument: int | None, *, coalesced: bool
+    ) -> None:
+        """Have the host do to a plane's vCPU what the event is there."""
+        if event == Event.IRQ and argument is not None:
+            self._order("post", plane, argument)
+        # KVM keeps two NMIs for a vCPU that does not run; where the rules have one, one is sent.
+        elif event == Event.NMI and not coalesced:
+            self._order("nmi", plane)
+        elif event in RENEWS:
+            self._order("renew", plane)
+            self._asleep.discard(plane)
+            self._inside.discard(plane)
+
     def _command(self, plane: int, name: str, argument: int | None) -> None:
         """Have the guest of the plane that runs do it."""
-        self._order("give", plane, name, argument if name == "tpr" and argument else 0)
+        self._order("give", plane, name, argument or 0)
         if name == "halt":
             self._order("sleep", plane)
             self._asleep.add(plane)
@@ -151,10 +180,11 @@ class LivePlanes:
         state = self.slow.vcpu
         now = int(outcome.now)
         injected = bool(outcome.flags & Flags.INJECTED)
+        nmi = bool(outcome.flags & Flags.NMI)
         more = bool(outcome.notes & Notes.MORE)
         if outcome.flags & Flags.VINA and not outcome.notes & Notes.VINA_DROPPED:
             self._order("post", now, self.controller.vina_vector_of(now))
-        if state.user or (more and not injected):
+        if state.user or (more and not injected and not nmi):
             return  # A VINA vector can be taken at the next look, which comes before it runs.
         if state.blocked:
             # A vCPU is blocked too where nothing may run.
@@ -164,9 +194,11 @@ class LivePlanes:
             return
         if now in self._asleep:
             self._asleep.discard(now)
-            if not injected:
+            if not injected and not nmi:
                 self._order("unhalt", now)
-        if not (taken and injected):
+        if nmi:
+            self._run(now, 1)
+        if not taken and (injected or not nmi):
             self._run(now, 1)
         self._inside.discard(now)
         if more:
@@ -189,16 +221,33 @@ class LivePlanes:
                     Chip(irr=irr, isr=isr, tpr=tpr & 0xF0, ppr=ppr & 0xF0)
                     for irr, isr, tpr, ppr in found
                 )
+            elif order.what == "nmi":
+                self._nmi.add(order.plane)
+            elif order.what == "renew":
+                self._nmi.discard(order.plane)
             elif order.what in ("run", "sleep", "asleep"):
                 stop, vectors = result
-                took += vectors
+                if _NMI in vectors and order.plane not in self._nmi:
+                    odd = f"plane {order.plane} took an NMI that nobody posted"
+                if _NMI in vectors:
+                    self._nmi.discard(order.plane)
+                took += [vector for vector in vectors if vector != _NMI]
                 wanted = ("asks", "vector", "call", "return") if order.what == "run" else ("time",)
                 if stop not in wanted:
                     odd = f"plane {order.plane} was to {order.what}, and ended with {stop}"
         # In its handler it has interrupts disabled, whatever it had before.
         known = current not in self._inside and not (state.blocked or state.user)
         noint = not takes if known else None
-        return Shown(current, state.blocked, state.user, tuple(took), chips, noint, odd)
+        return Shown(
+            current,
+            state.blocked,
+            state.user,
+            tuple(took),
+            chips,
+            noint,
+            tuple(sorted(self._nmi)),
+            odd,
+        )
 
 
 def carry_out(machine: "Machine", orders: Iterable[Order]) -> list[Any]:
@@ -207,8 +256,10 @@ def carry_out(machine: "Machine", orders: Iterable[Order]) -> list[Any]:
 
 
 def _carry_out(machine: "Machine", what: str, plane: int, name: str | int, argument: int) -> Any:
-    if what == "reset":
-        return machine.reset()
+    if what in ("reset", "renew"):
+        return machine.reset(None if what == "reset" else plane)
+    if what == "nmi":
+        return machine.nmi(plane)
     if what == "post":
         return machine.post(plane, int(name))
     if what == "give":

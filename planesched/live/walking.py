@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..conformance.run import answer
 from ..core import VM
-from ..events import ChipEvent, Event, Notes
+from ..events import ChipEvent, Event, Flags, Notes
 from ..irqchip import Controller
 from ..policy import Policy
 from .planes import GUEST, LivePlanes, Order, Shown
@@ -20,13 +20,17 @@ Carry = Callable[[list[Order]], list[Any]]
 """Does on a machine what is ordered, and gives what each order gave."""
 
 _VECTORS = (0x21, 0x2F, 0x31, 0x35, 0x42, 0x51, 0x58, 0x93, 0xF3)
-_GUESTS = [Event.HALT, Event.CALL, Event.RETURN] * 4 + [ChipEvent.EOI] * 4 + [ChipEvent.TPR] * 3
-_GUESTS += [Event.CLI, Event.STI, Event.STI]
+_GUESTS: list[int] = [Event.HALT, Event.CALL, Event.RETURN] * 8
+_GUESTS += [ChipEvent.EOI] * 8 + [ChipEvent.TPR] * 6 + [Event.CLI, Event.STI, Event.STI] * 2
+_GUESTS += [ChipEvent.APIC_OFF] + [ChipEvent.APIC_ON] * 3
 # What stops a plane for good is rarer than what lets it go on.
-_HOSTS = [Event.IRQ] * 24 + [Event.START, Event.RELEASE] * 3 + [
+_HOSTS: list[int] = [Event.IRQ] * 48
+_HOSTS += [Event.START, Event.RELEASE] * 6
+_HOSTS += [
     Event.STOP, Event.FORCE, Event.HOLD, Event.INTERCEPT, Event.VINA_ON, Event.VINA_OFF,
     Event.VINA_CLEAR, Event.LOCK, Event.RESCHED,
-]  # fmt: skip
+] * 2  # fmt: skip
+_HOSTS += [Event.NMI] * 4 + [Event.INIT, Event.DISABLE] + [Event.ENABLE] * 4
 _WITHOUT_PLANE = {Event.HALT, Event.RETURN, Event.RESCHED}
 
 
@@ -70,6 +74,7 @@ class Walk:
         self.script: list[Act] = []
         self.steps: list[str] = []
         self.vectors = 0
+        self._took_nmi: int | None = None
         self.shown: Shown | None = None
         self.found: dict[str, Any] = {}
 
@@ -101,10 +106,15 @@ class Walk:
         self.script.append(act)
         was_blocked = self.live.slow.vcpu.blocked
         equal, more = self._step(act, carry_out)
+        took = self._took_nmi
         # After a block the host looks once more before guests go on.
         more = more or (was_blocked and not self.live.slow.vcpu.blocked)
         while equal and more:
             equal, more = self._step(Act(Event.RESCHED), carry_out)
+            took = took if self._took_nmi is None else self._took_nmi
+        # Our handlers return at once.
+        if equal and took is not None:
+            equal, _ = self._step(Act(ChipEvent.IRET, took), carry_out)
         return equal
 
     def _step(self, act: Act, carry_out: Carry) -> tuple[bool, bool]:
@@ -112,6 +122,7 @@ class Walk:
             return True, False
         self.steps.append(str(act))
         expected, orders = self.live.act(*act)
+        self._took_nmi = int(expected.now) if expected.flags & Flags.NMI else None
         results = carry_out(orders)
         if act.event is None:
             outcome = answer(self.core)
@@ -128,6 +139,9 @@ class Walk:
         vcpu = self.live.slow.vcpu
         if act.event is None:
             return vcpu.user
+        # KVM still delivers what is in the IRR of an APIC that is disabled; the rules hold it back.
+        if act.event == ChipEvent.APIC_OFF and self.live.slow.apics[vcpu.current].irr:
+            return False
         if act.event not in GUEST or act.event in (Event.HALT, Event.CALL, Event.RETURN):
             return True
         return act.plane == vcpu.current and not (vcpu.user or vcpu.blocked)
@@ -149,6 +163,7 @@ def showed(shown: Shown) -> dict[str, Any]:
         "isr": [list(chip.isr) for chip in shown.chips],
         "tpr": [chip.tpr for chip in shown.chips],
         "ppr": [chip.ppr for chip in shown.chips],
+        "nmi": list(shown.nmi),
     }
 
 
@@ -164,4 +179,5 @@ def held(core: Any, outcome: Any, planes: int) -> dict[str, Any]:
         "isr": [list(chip.isr) for chip in chips],
         "tpr": [chip.tpr & 0xF0 for chip in chips],
         "ppr": [chip.ppr & 0xF0 for chip in chips],
+        "nmi": [plane for plane in range(planes) if int(core.state["nmi"]) >> plane & 1],
     }

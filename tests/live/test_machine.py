@@ -77,6 +77,38 @@ def test_a_halted_plane_sleeps_until_an_interrupt_or_the_host_wakes_it(machine):
     assert machine.settle(2) == ("return", ())
 
 
+def test_an_nmi_is_taken_with_interrupts_disabled_and_ends_a_halt(machine):
+    if machine is None:
+        return
+    machine.settle(0)
+    for command in ("cli", "halt"):
+        machine.give(0, command)
+        machine.settle(0, time_ns=500_000)
+        machine.nmi(0)
+        assert machine.settle(0) == ("asks", (2,))
+        assert not machine.takes_interrupts(0)
+    # One that is pending goes with what else the plane had.
+    machine.nmi(1)
+    machine.post(1, 0x31)
+    machine.reset(1)
+    assert machine.settle(1) == ("asks", ())
+    assert machine.takes_interrupts(1)
+
+
+def test_an_apic_that_is_disabled_by_software_is_not_posted_to(machine):
+    if machine is None:
+        return
+    machine.settle(0)
+    machine.give(0, "svr", 0xFF)
+    machine.settle(0)
+    assert not machine.post(0, 0x51)
+    assert machine.apic(0)[0] == ()
+    machine.give(0, "svr", 0x1FF)
+    assert machine.settle(0) == ("asks", ())
+    assert machine.post(0, 0x31)
+    assert machine.settle(0) == ("asks", (0x31,))
+
+
 def test_samples_are_within_the_time_that_went_by(machine):
     if machine is None:
         return

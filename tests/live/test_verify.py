@@ -25,6 +25,7 @@ MISTAKES = [
     ("whp", {"gate": "priority"}),
     ("kvm_planes", {"ret": "resume"}),
     ("kvm_vsm", {"rearm": False}),
+    ("vsm", {"nmi": "waits"}),
     ("snp", {"refuse_pending": False}),
     ("tdx", {"idle": "keep"}),
 ]

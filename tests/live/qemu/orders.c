@@ -2,9 +2,10 @@
  *
  *     orders FILE
  *
- * A line is an order (planesched/live/planes.py): N planes opens a machine; R reset, P post, G
- * give, r run, S sleep, A asleep, U unhalt, V show; M samples. What they give goes, a line each, to
- * port 0xe9, which QEMU's isa-debugcon writes into a file. It runs as root, in a guest of its own.
+ * A line is an order (planesched/live/planes.py): N planes opens a machine; R reset, W renew, P
+ * post, K nmi, G give, r run, S sleep, A asleep, U unhalt, V show; M samples. What they give goes,
+ * a line each, to port 0xe9, which QEMU's isa-debugcon writes into a file. It runs as root, in a
+ * guest of its own.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -152,6 +153,8 @@ static void carry_out(const char *line)
         for (int each = 0; each < machine.n_seats; each++)
             failed |= ps_machine_reset(&machine, each);
         break;
+    case 'W': failed = ps_machine_reset(&machine, plane); break;
+    case 'K': failed = ps_machine_nmi(&machine, plane); break;
     case 'P': failed = ps_machine_post(&machine, plane, (unsigned)name) < 0; break;
     case 'G': ps_machine_give(&machine, plane, (unsigned)name, (unsigned)argument); break;
     case 'U': failed = ps_machine_unhalt(&machine, plane); break;

@@ -27,7 +27,7 @@ from packing import (
     tool,
 )
 
-from planesched import Notes, Policy, presets
+from planesched import Flags, Notes, Policy, presets
 from planesched.irqchip import Controller
 from planesched.live.machine import COMMANDS
 from planesched.live.measured import QUANTILES, Sampled
@@ -36,8 +36,8 @@ from planesched.live.walking import WALK, Act, Walk
 from planesched.text import format_ns, table
 
 LETTERS = {
-    "reset": "R", "post": "P", "give": "G", "run": "r", "sleep": "S", "asleep": "A", "unhalt": "U",
-    "show": "V",
+    "reset": "R", "renew": "W", "post": "P", "nmi": "K", "give": "G", "run": "r", "sleep": "S",
+    "asleep": "A", "unhalt": "U", "show": "V",
 }  # fmt: skip
 SAMPLES = [
     ("clock", "two readings of the clock", 2000, 0),
@@ -64,6 +64,7 @@ class Planned(Walk):
         if not self._possible(act):
             return True, False
         expected, orders = self.live.act(*act)
+        self._took_nmi = int(expected.now) if expected.flags & Flags.NMI else None
         carry_out(orders)
         return True, bool(expected.notes & Notes.MORE)
 
