@@ -1,6 +1,7 @@
 /* An engine's life and its clock. */
 #include "engine/vectors.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 static unsigned serving_plane(const struct ps_engine *engine, uint32_t row)
@@ -211,6 +212,20 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
 
 /* ---- The clock ---- */
 
+/* A vCPU comes from memory where there are many; what the one after next needs is fetched early. */
+#define PS_VCPUS_AHEAD 2u
+
+static void prefetch_vcpu(const struct ps_engine *engine, uint32_t vcpu)
+{
+    const char *guest = (const char *)&engine->guests[vcpu];
+    const struct ps_stream *streams = ps_streams(engine, vcpu);
+    for (size_t at = 0; at < offsetof(struct ps_guest, fed); at += 64)
+        ps_prefetch(guest + at);
+    ps_prefetch_clock(&engine->ledger, vcpu);
+    for (uint32_t i = 0; i < engine->n_sources && i < 8; i++)
+        ps_prefetch(&streams[i]);
+}
+
 /* Go so far that the time spent in a state, summed over all vCPUs, still fits the automaton. */
 static int advance_counted(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
 {
@@ -219,9 +234,12 @@ static int advance_counted(struct ps_engine *engine, int64_t until_ns, uint64_t 
     if (until_ns != engine->until_ns)
         engine->cursor = 0;
     engine->until_ns = until_ns;
-    for (; engine->cursor < engine->n_vcpus; engine->cursor++)
+    for (; engine->cursor < engine->n_vcpus; engine->cursor++) {
+        if (engine->cursor + PS_VCPUS_AHEAD < engine->n_vcpus)
+            prefetch_vcpu(engine, engine->cursor + PS_VCPUS_AHEAD);
         if (ps_vcpu_advance(engine, engine->cursor, until_ns, patience))
             return 1;
+    }
     engine->cursor = 0;
     return 0;
 }

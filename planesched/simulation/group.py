@@ -1,4 +1,7 @@
-"""A cell: some vCPUs in one engine, and its figures by batches."""
+"""A cell: some vCPUs in one engine, and its figures by batches.
+
+Longer than 300 lines because how a cell runs and what is read of it belong together.
+"""
 
 import time
 from collections.abc import Callable
@@ -113,6 +116,7 @@ class Cell:
         ]
         self._stride_ns = 1000
         self._engine: Engine | None = None
+        self._unread: Engine | None = None  # whose figures the reading has, but for the rest
         self._batches: list[Batches] = []
         self._before: Batches | None = None
         # What the last reading is in; the next one overwrites it.
@@ -155,6 +159,7 @@ class Cell:
             self._read(engine)
             if told is not None:
                 told()
+        self._read_rest()
         self._engine = engine if keep else None
         return True
 
@@ -236,16 +241,15 @@ class Cell:
         """Read everything; give what counts for batches as one from the start."""
         read = engine.read(self._arrays)
         self._arrays = figures, totals, rows, latency, response, sojourn = read
-        livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
             fresh["vcpu"] = self.ids[fresh["vcpu"]]
             self.logged = engine.logged
         self.reading = Reading(
-            engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows,
-            latency, response, sojourn, engine.row_planes, livelocks,
-            vectors=None if engine.controller is None else engine.vectors(),
+            engine.now_ns, [self.ids], [], figures, totals, rows, latency, response, sojourn,
+            engine.row_planes, [],
         )  # fmt: skip
+        self._unread = engine
         self.now_ns = engine.now_ns
         self.finished = int(rows["finished"].sum())
         self.events = self.finished + int(rows["arrived"].sum())
@@ -263,6 +267,15 @@ class Cell:
             used.start,
         )
 
+    def _read_rest(self) -> None:
+        """Read what batches do not ask for: each vCPU, and each vector."""
+        engine, reading, self._unread = self._unread, self.reading, None
+        if engine is None or reading is None:
+            return
+        reading.time_ns = [engine.time_ns()]
+        reading.livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
+        reading.vectors = None if engine.controller is None else engine.vectors()
+
     def pair(self) -> None:
         """Make batches twice as long."""
         pairs = zip(self._batches[::2], self._batches[1::2], strict=True)
@@ -271,11 +284,12 @@ class Cell:
     def read(self) -> Reading:
         """Give the figures so far, with the batches."""
         assert self.reading is not None
+        self._read_rest()
         return replace(self.reading, batches=self._joined())
 
     def forget(self) -> None:
         """Keep nothing but how far it came: others have the figures."""
-        self.reading = self._before = self._arrays = None
+        self.reading = self._before = self._arrays = self._unread = None
         self._batches = []
         self._fed, self._known = self._fed[:0], []
 
