@@ -9,7 +9,8 @@ export PIP_ROOT_USER_ACTION := ignore
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 CCS := $(foreach cc,gcc clang,$(if $(shell command -v $(cc)),$(cc)))
-C_FLAGS = -std=c11 -O1 -g $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
+# -g1: what a sanitizer says has lines, and gcc needs a quarter less time than with -g.
+C_FLAGS = -std=c11 -O1 -g1 $(WARN) $(SANITIZE) -Iplanesched/include -Icsrc
 C_TESTS := $(basename $(notdir $(wildcard csrc/tests/*.c)))
 C_BINS := $(foreach cc,$(CCS),$(C_TESTS:%=build/ctest/%.$(cc)))
 AMALGAMATED := build/amalgamation/planesched.c
@@ -86,7 +87,7 @@ $(AMALGAMATED): csrc/amalgamate.py $(C_DEPS)
 build/ctest/amalgamation.%: csrc/tests/amalgamation/main.c csrc/tests/check.h $(AMALGAMATED)
 	@mkdir -p $(@D)
 	echo '#include <planesched.h>' | $* -x c++ -std=c++17 $(WARN) -Ibuild/amalgamation -fsyntax-only -
-	$* -std=c11 -O1 -g $(WARN) -Wno-unused-function $(SANITIZE) -Ibuild/amalgamation -pthread \
+	$* -std=c11 -O1 -g1 $(WARN) -Wno-unused-function $(SANITIZE) -Ibuild/amalgamation -pthread \
 		-o $@ $< $(AMALGAMATED) -lm
 
 # The one that starts threads, under TSan.

@@ -2,9 +2,14 @@
 
 import re
 
+import pytest
+
 from planesched import Scenario, sweep
 from planesched.cli import main
 from planesched.simulation.curves import GUEST, Curves, crossings, curves, findings, lost
+
+# What is simulated here, other tests simulate too; what is tested is Python.
+pytestmark = pytest.mark.python
 
 WORDS = ("sweep", "exit-cost")
 QUICK = (*WORDS, "--duration", "50ms", "--grid", "policy.scheduler=kernel,user")

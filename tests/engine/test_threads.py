@@ -61,7 +61,7 @@ def run_engine(number):
 
     policy = Policy.preset("vsm", planes=3).replace(scheduler="user")
     engine = Engine(policy, 3, costs=COSTS, userspace=UserScheduler(highest))
-    engine.feed(make_jobs(*[(i * 90, (i + number) % 3, 40) for i in range(500)]))
+    engine.feed(make_jobs(*[(i * 90, (i + number) % 3, 40) for i in range(150)]))
     while engine.next_event_ns is not None:
         engine.advance(engine.next_event_ns)
         engine = engine.copy()

@@ -159,6 +159,7 @@ def test_an_endless_line_is_not_held(tmp_path):
     assert MAX_LINE < len(lines[1]) <= MAX_LINE + 1 + BLOCK
 
 
+@pytest.mark.python
 def test_a_small_file_may_hold_a_lot(tmp_path):
     path = tmp_path / "t"
     for kind in "gz", "bz2", "xz", "zst":
