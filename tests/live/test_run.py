@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 
-from planesched import presets
+from planesched import Policy, presets
 from planesched.cli import main
 from planesched.layouts import OUTCOME
 from planesched.live import LiveError, run
@@ -159,6 +161,35 @@ def test_the_command(kvm, scenario, tmp_path, capsys):
     found = json.loads(out.read_text())
     assert found["schema"] == "planesched.ran/1"
     assert {row["figure"] for row in found["responses"]} == {"p50", "p99"}
+
+
+def test_what_userspace_does_not_schedule_by_is_refused(live, scenario):
+    if live is None:
+        return
+    for algorithm in ("round_robin", lambda state, base, pre, event: 0):
+        policy = Policy.preset("vsm", 3).replace(algorithm=algorithm)
+        with pytest.raises(ValueError, match="there userspace picks"):
+            live(scenario(SCENARIO), policy, costs=COSTS)
+
+
+def test_a_machine_takes_little_memory(kvm):
+    """What one of 64 planes takes of this process: its memory and the run pages of vCPUs."""
+    code = (
+        "import resource\n"
+        "from planesched.live.host import open_machine\n"
+        "def most():\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "import planesched.live.machine\n"
+        "before = most()\n"
+        "with open_machine(64) as machine:\n"
+        "    [machine.settle(plane) for plane in range(64)]\n"
+        "    print(most() - before)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if not kvm:
+        assert "/dev/kvm" in found.stderr
+        return
+    assert int(found.stdout) < 64 << 10
 
 
 def test_bad_input(kvm, scenario, tmp_path, capsys):
