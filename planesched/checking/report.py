@@ -208,7 +208,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
         return {
-            "schema": "planesched-check-1",
+            "schema": "planesched.check/1",
             "policy": self.policy.as_dict(),
             "planes": self.planes,
             "vcpus": self.vcpus,
@@ -317,7 +317,7 @@ class DiffReport:
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
         return {
-            "schema": "planesched-diff-1",
+            "schema": "planesched.diff/1",
             "policies": [policy.as_dict() for policy in self.policies],
             "planes": self.planes,
             "events": list(self.events),
@@ -395,7 +395,7 @@ class Matrix:
         """Give the matrix as plain values, ready for JSON; None for a policy not reached."""
         found = {name: report.as_dict() for name, report in self.reports.items()}
         policies = {**found, **dict.fromkeys(self.unreached)}
-        return {"schema": "planesched-matrix-1", "policies": policies}
+        return {"schema": "planesched.matrix/1", "policies": policies}
 
 
 def _wrapped(texts: list[str]) -> str:

@@ -167,7 +167,7 @@ class KickReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON, the same at every run."""
         return {
-            "schema": "planesched-wakeups-1",
+            "schema": "planesched.wakeups/1",
             "policy": self.policy.as_dict(),
             "planes": self.planes,
             "protocol": self.protocol.changed(),

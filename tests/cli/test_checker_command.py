@@ -109,7 +109,7 @@ def test_json(run):
     words = ("check", "vsm", "--events", "hostile", "--cure", "--all", "--json")
     first, again = (json.loads(run(*words)[1]) for _ in range(2))
     assert first == again
-    assert first["schema"] == "planesched-check-1"
+    assert first["schema"] == "planesched.check/1"
 
 
 def test_a_file(run, tmp_path):
