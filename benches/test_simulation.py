@@ -36,9 +36,10 @@ def workload():
     return Workload([Poisson(p, Exponential(MEAN_NS), rate=rate_hz) for p in range(CLASSES)])
 
 
-def run(vcpus, duration, threads):
+def run(vcpus, duration, threads, **more):
     policy = Policy(direction="highest_first", call="next", ret="resume")
-    return simulate(policy, CLASSES, vcpus, workload(), duration=duration, threads=threads, seed=1)
+    given = {"duration": duration, "threads": threads, "seed": 1}
+    return simulate(policy, CLASSES, vcpus, workload(), **given, **more)
 
 
 def events_a_second(benchmark, events, cpu_s=None):
@@ -78,6 +79,14 @@ def test_two_threads(benchmark, beside, two_cores):
     one, two = (partial(run, 64, "5 s", threads) for threads in (1, 2))
     result, _ = beside(one, two, "times one thread", rounds=7)
     check([result.interval("sojourn_mean", p).value for p in (2, 1, 0)], rel=0.02)
+    events_a_second(benchmark, result.events)
+
+
+def test_with_controllers(benchmark, beside):
+    """16 vCPUs, each class of jobs with a vector of its own plane."""
+    without, vectors = (partial(run, 16, "2 s", 1, controller=c) for c in (None, "lapic"))
+    result, _ = beside(without, vectors, "of the rate without controllers", rounds=5)
+    check([result.interval("sojourn_mean", p).value for p in (2, 1, 0)], rel=0.05)
     events_a_second(benchmark, result.events)
 
 

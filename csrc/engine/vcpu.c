@@ -251,14 +251,20 @@ PS_INLINE int advance_one(const struct ps_vcpu v, int64_t until_ns, uint64_t *pa
     return 0;
 }
 
-int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
+int ps_vectors_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns,
+                       uint64_t *patience)
 {
     struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    v.chipped = 1;
+    return advance_one(v, until_ns, patience);
+}
+
+int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
+{
+    if (engine->chipped)
+        return ps_vectors_advance(engine, vcpu, until_ns, patience);
+    struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
     /* A loop each, in which what its engine never does is not looked for. */
-    if (engine->chipped) {
-        v.chipped = 1;
-        return advance_one(v, until_ns, patience);
-    }
     v.chipped = 0;
     if (engine->plain) {
         v.plain = 1;

@@ -166,7 +166,7 @@ static void let_be_told(const struct ps_vcpu v)
 
 /* A job is there for a plane with a controller: its vector is posted; of work that none brings an
  * intercept tells. */
-static inline void bring(const struct ps_vcpu v, uint32_t index, unsigned plane, uint32_t row)
+PS_INLINE void bring(const struct ps_vcpu v, uint32_t index, unsigned plane, uint32_t row)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
@@ -186,7 +186,7 @@ static inline void bring(const struct ps_vcpu v, uint32_t index, unsigned plane,
 
 /* The first job of the current plane has ended, and with its vector's last one that ends too.
  * Returns whether it was no job, but a task or a vector that VINA posted. */
-static inline int end_vector(const struct ps_vcpu v, uint32_t index)
+PS_INLINE int end_vector(const struct ps_vcpu v, uint32_t index)
 {
     struct ps_pool *pool = &v.engine->pool;
     const unsigned ends = pool->brought[index] & PS_BROUGHT_ENDS;
@@ -280,12 +280,15 @@ PS_INLINE void finish_job(const struct ps_vcpu v)
     struct ps_guest *guest = v.guest;
     const unsigned current = guest->current;
     const uint32_t index = ps_queue_pop(&engine->pool, &guest->queues[current]);
+    const struct ps_node *node = &engine->pool.nodes[index];
     if (guest->queues[current].head == PS_NIL)
         guest->work = (uint16_t)(guest->work & ~ps_bit(current));
     note_progress(guest);
-    if (v.chipped && end_vector(v, index))
-        return;
-    const struct ps_node *node = &engine->pool.nodes[index];
+    if (v.chipped) {
+        if (end_vector(v, index))
+            return;
+        node = &engine->pool.nodes[index]; /* which may have moved */
+    }
     if (!v.plain && node->kind == PS_JOB_FORWARD) {
         forward_job(v, index);
         return;

@@ -58,11 +58,15 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
                                       int64_t posted_ns, uint32_t row)
 {
     struct ps_engine *engine = v.engine;
-    if (v.chipped)
-        return ps_vectors_step(v, event, plane, posted_ns);
     struct ps_automaton *automaton = engine->automaton;
     const uint64_t now_ns = (uint64_t)v.guest->now_ns;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
+    if (v.chipped && event == PS_EVENT_IRQ)
+        return ps_vectors_post(engine, v.number, plane, posted_ns);
+    if (v.chipped && event == PS_CHIP_EOI)
+        return ps_vectors_end(engine, v.number, plane);
+    if (v.chipped && (!ps_vectors_pass(event) || from == PS_NO_STATE))
+        return ps_vectors_step(engine, v.number, event, plane, posted_ns);
     if (PS_RARELY(from == PS_NO_STATE))
         return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
     const uint32_t at = ps_automaton_at(automaton, from, event, plane);
@@ -70,6 +74,8 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
         ps_automaton_fill(automaton, from, event, plane) != 0)
         return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
     assert(ps_automaton_agrees(automaton, from, event, plane));
+    if (v.chipped && automaton->outcomes[at].flags & PS_VECTORS_TAKEN)
+        return ps_vectors_step(engine, v.number, event, plane, posted_ns);
     const struct ps_edge *edge = &automaton->edges[at];
     ps_tally_add(&automaton->tallies[at], now_ns);
     v.clock[PS_CLOCK_ROW] = edge->next;

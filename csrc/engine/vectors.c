@@ -117,7 +117,7 @@ void ps_vectors_respond(struct ps_engine *engine, uint32_t vcpu, uint64_t respon
 
 /* The vector that tells a plane of interrupts for others is posted: no job, but something to end.
  * Returns whether it was not pending. */
-static unsigned post_notice(const struct ps_vcpu v, unsigned plane, unsigned notes)
+PS_SELDOM unsigned post_notice(const struct ps_vcpu v, unsigned plane, unsigned notes)
 {
     struct ps_engine *engine = v.engine;
     const unsigned vector = engine->chip.vina_vector[plane];
@@ -248,7 +248,7 @@ PS_INLINE int step_by_table(const struct ps_vcpu v, const struct ps_state *befor
 }
 
 /* The same by ps_step. Returns 0 where the algorithm's answer is wrong. */
-static int step_slowly(const struct ps_vcpu v, const struct ps_before *before,
+PS_SELDOM int step_slowly(const struct ps_vcpu v, const struct ps_before *before,
                        const struct ps_chip_act *act, unsigned plane, int64_t posted_ns,
                        struct decided *done)
 {
@@ -315,11 +315,14 @@ PS_INLINE struct ps_done step(const struct ps_vcpu v, enum dealing dealing, unsi
     }
     if (dealing != PASSES)
         act = ps_chip_act_on(&engine->chip, &s, apic, event, plane, vector);
+    if (dealing == ENDS && act.ended)
+        log_vector(engine, v.number, plane, act.ended, PS_CHIP_EOI);
+    if (dealing == ENDS && act.event == PS_NO_STEP)
+        return nothing; /* and nothing of it is counted */
     if (act.event == PS_NO_STEP) {
         done.out = ps_chip_unstepped(&s);
         ps_chip_decided(&engine->chip, &s, ps_vcpu_apics(engine, v.number), &act, plane, &done.out);
-        if (dealing != ENDS)
-            ps_chip_count_unstepped(&engine->figures, event, plane, done.out);
+        ps_chip_count_unstepped(&engine->figures, event, plane, done.out);
     } else {
         int stepped = 0;
         if (PS_RARELY((uint32_t)v.clock[PS_CLOCK_ROW] == PS_NO_STATE))
@@ -331,8 +334,6 @@ PS_INLINE struct ps_done step(const struct ps_vcpu v, enum dealing dealing, unsi
     }
     if (event == PS_EVENT_IRQ && !done.out.fault)
         count_posted(vector_row(engine, plane, vector), done.out);
-    if (dealing != PASSES && done.out.ended)
-        log_vector(engine, v.number, plane, done.out.ended, PS_CHIP_EOI);
     if (act.event == PS_NO_STEP)
         return nothing;
     if (dealing == ANY && ps_among(PS_CHIP_RESETS, act.event) && !done.out.fault)
@@ -343,14 +344,22 @@ PS_INLINE struct ps_done step(const struct ps_vcpu v, enum dealing dealing, unsi
     return answer;
 }
 
-struct ps_done ps_vectors_step(const struct ps_vcpu v, unsigned event, unsigned plane,
-                             int64_t posted_ns)
+PS_FLATTEN struct ps_done ps_vectors_post(struct ps_engine *engine, uint32_t vcpu, unsigned plane,
+                                          int64_t posted_ns)
 {
-    if (event == PS_EVENT_IRQ)
-        return step(v, POSTS, PS_EVENT_IRQ, plane, posted_ns);
-    if (event == PS_CHIP_EOI)
-        return step(v, ENDS, PS_CHIP_EOI, plane, posted_ns);
-    if (event < PS_N_EVENTS && ps_among(PS_ENGINE_EVENTS, event))
+    return step(ps_vcpu_of(engine, vcpu, 0), POSTS, PS_EVENT_IRQ, plane, posted_ns);
+}
+
+PS_FLATTEN struct ps_done ps_vectors_end(struct ps_engine *engine, uint32_t vcpu, unsigned plane)
+{
+    return step(ps_vcpu_of(engine, vcpu, 0), ENDS, PS_CHIP_EOI, plane, 0);
+}
+
+struct ps_done ps_vectors_step(struct ps_engine *engine, uint32_t vcpu, unsigned event,
+                               unsigned plane, int64_t posted_ns)
+{
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    if (ps_vectors_pass(event))
         return step(v, PASSES, event, plane, posted_ns);
     return step(v, ANY, event, plane, posted_ns);
 }

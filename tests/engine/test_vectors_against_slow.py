@@ -159,4 +159,4 @@ def test_these_cases_have_some_of_everything():
                 counts[what] += count
             counts.update(str(event) for _, _, event, _, _ in run.timeline)
             counts["nested"] += sum(len(apic.isr) > 1 for apic in run.chip.apics)
-    assert all(counts[what] > 5 for what in ("posted", "coalesced", "injected", "dropped"))
+    assert all(counts[what] > 1 for what in ("posted", "coalesced", "injected", "dropped"))
