@@ -24,12 +24,12 @@ static int take_workload(struct ps_engine *engine)
     engine->n_sources = workload ? workload->n_sources : 0;
     engine->sources = workload ? workload->sources : NULL;
     engine->n_streams = workload ? workload->n_sources + 1 : 0;
-    const size_t n_rows = (size_t)engine->n_sources + engine->config.n_planes;
-    engine->rows = (struct ps_row *)calloc(n_rows, sizeof *engine->rows);
+    const size_t n_rows = ps_n_rows(engine), n_timed = n_rows + 1; /* and the one nobody reads */
+    engine->rows = (struct ps_row *)calloc(n_timed, sizeof *engine->rows);
     engine->row_planes = (uint8_t *)calloc(n_rows, 1);
     engine->arriving = (uint32_t *)calloc(n_rows, sizeof *engine->arriving);
-    engine->latency = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->latency);
-    engine->response = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->response);
+    engine->latency = (uint64_t *)calloc(n_timed * PS_N_BUCKETS, sizeof *engine->latency);
+    engine->response = (uint64_t *)calloc(n_timed * PS_N_BUCKETS, sizeof *engine->response);
     engine->sojourn = (uint64_t *)calloc(n_rows * PS_N_BUCKETS, sizeof *engine->sojourn);
     if (!engine->rows || !engine->row_planes || !engine->arriving ||
         !engine->latency || !engine->response || !engine->sojourn)

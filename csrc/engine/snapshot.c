@@ -9,7 +9,7 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
         return PS_ENGINE_NO_MEMORY;
     const size_t n = engine->n_vcpus, n_rows = ps_n_rows(engine);
     const size_t slots = n * PS_CLOCK_SLOTS(engine->ledger.n_planes);
-    const size_t buckets = n_rows * PS_N_BUCKETS;
+    const size_t buckets = n_rows * PS_N_BUCKETS, timed = buckets + PS_N_BUCKETS;
     const size_t chips = engine->chipped ? n * engine->config.n_planes : 0;
     const size_t rows_of_vectors =
         engine->chipped ? (size_t)engine->config.n_planes * PS_N_VECTORS : 0;
@@ -24,10 +24,10 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(struct ps_stream, streams, streams);
     PS_COPY(uint32_t, tree, leaves);
     PS_COPY(uint32_t, arriving, engine->n_arriving);
-    PS_COPY(struct ps_row, rows, n_rows);
+    PS_COPY(struct ps_row, rows, n_rows + 1);
     PS_COPY(uint8_t, row_planes, n_rows);
-    PS_COPY(uint64_t, latency, buckets);
-    PS_COPY(uint64_t, response, buckets);
+    PS_COPY(uint64_t, latency, timed);
+    PS_COPY(uint64_t, response, timed);
     PS_COPY(uint64_t, sojourn, buckets);
     PS_COPY(char, memories, n * engine->algorithm.size);
     PS_COPY(char, first_memory, engine->algorithm.size);

@@ -5,6 +5,15 @@
 
 #include "engine/vcpu_step.h"
 
+/* Beside the kind of a job that no interrupt brought; its latency counts in a row behind those that
+ * are read. */
+#define PS_JOB_UNASKED 0x80u
+
+static inline uint32_t ps_unread_row(const struct ps_engine *engine)
+{
+    return ps_n_rows(engine);
+}
+
 /* ---- Time passes ---- */
 
 /* Running time brings the next calls of the current plane nearer. */
@@ -110,27 +119,30 @@ PS_INLINE void find_arrival(const struct ps_vcpu v)
     guest->arrival = first;
 }
 
-/* The next job of a source, or of the input, as a node. */
-PS_INLINE uint32_t take_arrival(const struct ps_vcpu v)
+/* The next job of a source, or of the input, as a node; `*row`: where its latency counts. */
+PS_INLINE uint32_t take_arrival(const struct ps_vcpu v, uint32_t *row)
 {
     struct ps_engine *engine = v.engine;
     const struct ps_guest *guest = v.guest;
     if (PS_RARELY(guest->arrival == engine->n_sources)) {
         const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
         struct ps_node *node = &engine->pool.nodes[index];
-        const uint32_t row = ps_input_row(engine, node);
+        const unsigned unasked = node->kind != PS_JOB_IPI && node->source == PS_SOURCE_WAKE;
         if (v.chipped)
             ps_vectors_name(engine, index);
-        engine->totals.woken[node->plane] +=
-            node->kind != PS_JOB_IPI && node->source == PS_SOURCE_WAKE;
-        node->source = (uint16_t)row;
+        engine->totals.woken[node->plane] += unasked;
+        node->source = (uint16_t)ps_input_row(engine, node);
+        *row = unasked ? ps_unread_row(engine) : node->source;
         node->kind = v.chipped && node->kind == PS_JOB_TASK ? PS_JOB_TASK : PS_JOB_INTERRUPT;
+        if (unasked && !v.chipped)
+            node->kind = PS_JOB_INTERRUPT | PS_JOB_UNASKED;
         return index;
     }
     const struct ps_source *source = &engine->sources[guest->arrival];
     struct ps_stream *stream = v.streams + guest->arrival;
     const uint32_t index = ps_pool_take(&engine->pool);
     struct ps_node *node = &engine->pool.nodes[index];
+    *row = guest->arrival;
     node->arrival_ns = stream->next_ns;
     node->left_ns = node->service_ns = stream->service_ns;
     node->source = (uint16_t)guest->arrival;
@@ -210,9 +222,9 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
     }
     if (!has_room(engine))
         return;
-    const uint32_t index = take_arrival(v);
+    uint32_t row;
+    const uint32_t index = take_arrival(v, &row);
     struct ps_node *node = &engine->pool.nodes[index];
-    uint32_t row = node->source;
     unsigned plane = node->plane;
     if (v.chipped && node->kind == PS_JOB_TASK) { /* no job: what its plane does besides */
         note_progress(guest);
@@ -221,12 +233,13 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
         find_arrival(v);
         return;
     }
-    engine->rows[row].arrived++;
+    engine->rows[node->source].arrived++;
     if (!v.plain && engine->config.route == PS_ROUTE_MARKER && plane != engine->policy.marker) {
-        node->kind = PS_JOB_FORWARD;
+        node->kind = (uint8_t)(PS_JOB_FORWARD | (node->kind & PS_JOB_UNASKED));
         node->left_ns = engine->config.forward_ns;
         plane = engine->policy.marker;
-        row = ps_plane_row(engine, plane); /* it is not this source's latency that begins */
+        if (row != ps_unread_row(engine))
+            row = ps_plane_row(engine, plane); /* it is not this source's latency that begins */
     }
     const int64_t arrival_ns = node->arrival_ns;
     if (!v.plain)
@@ -259,6 +272,7 @@ static inline void forward_job(const struct ps_vcpu v, uint32_t index)
     struct ps_guest *guest = v.guest;
     struct ps_node *node = &engine->pool.nodes[index];
     const unsigned plane = node->plane;
+    const unsigned unasked = node->kind & PS_JOB_UNASKED;
     node->kind = PS_JOB_INTERRUPT;
     node->left_ns = node->service_ns;
     engine->totals.forwarded[plane]++;
@@ -267,7 +281,8 @@ static inline void forward_job(const struct ps_vcpu v, uint32_t index)
     } else {
         mark_queued(guest, plane, guest->now_ns);
         ps_queue_push(&engine->pool, &guest->queues[plane], index);
-        ps_vcpu_act(v, PS_EVENT_IRQ, plane, node->arrival_ns, node->source);
+        ps_vcpu_act(v, PS_EVENT_IRQ, plane, node->arrival_ns,
+                    unasked ? ps_unread_row(engine) : node->source);
     }
     if (!guest->status && guest->current == engine->policy.marker && !ps_vcpu_in_transition(v))
         ps_vcpu_act(v, PS_EVENT_CALL, plane, 0, 0);
@@ -289,7 +304,7 @@ PS_INLINE void finish_job(const struct ps_vcpu v)
             return;
         node = &engine->pool.nodes[index]; /* which may have moved */
     }
-    if (!v.plain && node->kind == PS_JOB_FORWARD) {
+    if (!v.plain && (node->kind & ~PS_JOB_UNASKED) == PS_JOB_FORWARD) {
         forward_job(v, index);
         return;
     }

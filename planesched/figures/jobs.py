@@ -29,7 +29,9 @@ class JobStats(Counts):
     """
 
     arrived = PerPlane("Jobs that arrived.")
-    woken = PerPlane("Of the jobs that arrived, those that no vector brought (source 256).")
+    woken = PerPlane(
+        "Of the jobs that arrived, those that no vector brought (source 256): no interrupts."
+    )
     finished = PerPlane("Jobs whose service has ended.")
     queued_before = PerPlane("Jobs that were there when counting began.")
     queued = PerPlane("Jobs that have arrived and not finished; also those still with the marker.")

@@ -23,8 +23,8 @@ def trace_text(result: "Result") -> str:
     ]
     if trace.wakes:
         parts.append(
-            f"{counted(trace.wakes, 'busy period')} that no interrupt began: made up as jobs of "
-            "level0, not interrupts"
+            f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of level0, but "
+            "no interrupts, so not in response and latency"
         )
     if trace.bad:
         parts.append(

@@ -104,11 +104,10 @@ def _value(result: "Result", metric: str, where: str | None) -> float:
 
 
 def injected_of(result: "Result", where: int | str) -> str:
-    """Say how many were injected of those that arrived, and how many of these were made up."""
+    """Say how many interrupts were injected of those that arrived; none of them was made up."""
     rows = result.rows[result.rows_of(where)]
-    text = f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum())}"
     woken = 0 if where in result.sources else int(result.jobs.woken[result.plane_of(where)])
-    return f"{text} ({woken} made up)" if woken else text
+    return f"{int(rows['injected'].sum())} of {int(rows['arrived'].sum()) - woken}"
 
 
 def _starved(result: "Result", where: str) -> str:

@@ -18,8 +18,9 @@ _SHARES = ("running_share", "switching_share", "userspace_share", "blocked_share
 def result_columns(results: "Sequence[Result]") -> dict[str, list[Any]]:
     """Return one row a policy, one a plane and one a source of each result, as columns.
 
-    Times are in ns (``_ns``), rates a second of one vCPU (``_hz``), shares of vCPU time. Of what
-    arrived and was injected, `made_up` are busy periods of a trace that no interrupt began.
+    Times are in ns (``_ns``), rates a second of one vCPU (``_hz``), shares of vCPU time. Of the
+    jobs that arrived, `made_up` are busy periods of a trace that no interrupt began: they are not
+    among what was injected, nor in its times.
     """
     rows = [row for result in results for row in _rows(result)]
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}

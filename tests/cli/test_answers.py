@@ -173,15 +173,18 @@ def test_what_is_no_answer(high, tmp_path, capsys):
 
 
 def test_what_was_made_up_is_told_apart(capsys):
-    """Busy periods that no interrupt began are jobs; the count beside the quantiles says so."""
+    """Busy periods that no interrupt began are jobs, and no interrupts: the trace has 932."""
     words = ("replay", ":demo", "--map", "0x26-0x27=level1", "--policy", "vsm")
     out = " ".join(told(capsys, *words).split())
-    assert "148 busy periods that no interrupt began: made up as jobs of level0" in out
-    assert "662 of 662 (148 made up)" in out
+    assert "932 interrupts; 148 busy periods that no interrupt began: jobs of level0, but" in out
+    assert "514 of 514" in out
+    assert "418 of 418" in out
     csv = told(capsys, *words, "--format", "csv").splitlines()
     rows = [dict(zip(csv[0].split(","), line.split(","), strict=True)) for line in csv[1:]]
     made_up = {row["name"]: row["made_up"] for row in rows if row["made_up"]}
     assert made_up == {"plane 0": "148", "plane 1": "0"}
+    assert {row["injected"] for row in rows} == {"932", "514", "418"}
+    assert {row["arrived"] for row in rows} == {str(932 + 148), str(514 + 148), "418"}
 
 
 def test_a_plot_says_what_it_rests_on(tmp_path, high, capsys):

@@ -93,6 +93,30 @@ def test_nothing_is_lost_and_time_adds_up(setting, drawn):
         assert sum(stats.running_ns) <= work or engine.livelocks()
 
 
+@settings(max_examples=100)
+@given(engines(), st.lists(rows, max_size=40))
+def test_what_no_interrupt_brought_is_served_alike_and_not_timed(setting, drawn):
+    """The same jobs, brought by vectors and by none: all else is equal."""
+    setting["policy"] = setting["policy"].replace(vina="off")
+    found = []
+    for source in (0, 256):
+        jobs = sorted_jobs([(*row[:4], source) for row in drawn])
+        engine = Engine(**setting)
+        engine.feed(jobs)
+        engine.advance(UNTIL_NS)
+        found.append((engine, engine.read()))
+    (brought, (_, _, asked, *_)), (woken, (_, totals, rows, latency, response, sojourn)) = found
+    assert [int(found.sum()) for found in (rows["injected"], latency, response)] == [0, 0, 0]
+    assert not any(each.count for each in woken.stats().latency)
+    for name in ("arrived", "finished", "queued", "sojourn_ns"):
+        assert (rows[name] == asked[name]).all()
+    assert totals["woken"].sum() == len(drawn)
+    assert sojourn.sum() == rows["finished"].sum()
+    assert woken.stats().injected.tolist() == brought.stats().injected.tolist()
+    assert int(asked["injected"].sum()) == int(brought.stats().injected.sum())
+    assert (woken.state == brought.state).all()
+
+
 @settings(max_examples=80)
 @given(
     engines(),

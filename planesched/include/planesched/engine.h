@@ -29,8 +29,8 @@ enum ps_job_kind {
     PS_N_JOB_KINDS
 };
 
-/* The source of work that no vector brought; vectors are 0 to 255. With controllers an intercept
- * brings it. */
+/* The source of work that no vector brought; vectors are 0 to 255. An irq wakes its plane, which is
+ * injected but in no row and no latency; with controllers an intercept does. */
 #define PS_SOURCE_WAKE 256u
 
 /* Work that arrives for a plane. planesched.JOB is the same layout. */

@@ -7,7 +7,8 @@
 /* Where the figures of a job go: a row for every source, and behind those one for every plane, with
  * what was fed and what VINA posted. planesched/layouts.py has the layout. */
 struct ps_row {
-    uint64_t arrived, finished, injected;
+    uint64_t arrived, finished;
+    uint64_t injected;                   /* and timed; not what no vector brought */
     uint64_t queued_before;              /* when counting began */
     uint64_t queued;                     /* arrived, not finished; on reading */
     struct ps_wide latency_ns, response_ns, sojourn_ns;
