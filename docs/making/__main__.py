@@ -32,7 +32,7 @@ def gather(to: Path) -> None:
         if path == DOCS / "index.md":
             text += "".join(contents(text))
         write(to / path.relative_to(DOCS), text)
-    for path in DOCS.rglob("*.ipynb"):
+    for path in (*DOCS.rglob("*.ipynb"), *DOCS.rglob("*.svg")):
         write(to / path.relative_to(DOCS), path.read_text(encoding="utf-8"))
     for name, make in MADE.items():
         write(to / name, make())
