@@ -17,6 +17,7 @@ from ..events import MASKS, ChipEvent, Event, Flags, Notes, takes_plane
 from ..irqchip import Chip, Controller, said_chips
 from ..markup import preformatted
 from ..policy import Policy
+from ..text import fitted, width
 from .alphabet import KINDS
 from .search import ANSWER, IPI, IPI_WAIT, TLB_LOCK, Search
 
@@ -141,6 +142,8 @@ class Trace:
             held = [said_chips(step.chips[step.vcpu])] if self.controllers else []
             rows.append([*row, _outcome(step.outcome), state_text(state), *held])
         lines = table([head, *rows])
+        if max(map(len, lines)) > width() - 2:  # a report indents them
+            lines = fitted(head, rows, width() - 2).splitlines()
         if self.loop is not None:
             lines.append(
                 f"and so on from step {self.loop + 1}: no plane executes between the steps"

@@ -72,6 +72,12 @@ def test_many_broken_properties_are_named(capsys, monkeypatch):
     assert all(f"  {name}: " in "\n".join(lines) for name in broken[:3])
 
 
+def test_a_wide_counterexample_fits(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    main(["check", "vsm_locked", "--events", "hostile", "--planes", "3"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 def test_what_was_found_is_said_first(capsys):
     main(["check", "--matrix", "vsm", "snp"])
     first = capsys.readouterr().out.splitlines()[0]
