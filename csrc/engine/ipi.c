@@ -1,5 +1,5 @@
 /* vCPUs that send each other interrupts: their events in one order, by (time, rank, vCPU). */
-#include "engine/parts.h"
+#include "engine/vcpu.h"
 
 struct due {
     int64_t time_ns;

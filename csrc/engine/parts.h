@@ -1,7 +1,8 @@
 /* The engine's insides, shared by its files. Each calls only those above it:
  *
  *     queue (nodes of jobs), log, livelock, picking (the algorithm)
- *     vcpu_step.h and .c (one step, its count and its cost), vectors (that bring jobs)
+ *     vcpu.h (one vCPU as functions are given it), vcpu_step.h and .c (one step, its count and its
+ *     cost), vectors (that bring jobs)
  *     vcpu_jobs.h, vcpu.c (what happens on one vCPU, in order of time)
  *     ipi (vCPUs in one order), input (what is fed)
  *     counting (figures), snapshot
@@ -137,72 +138,6 @@ struct ps_engine {
     /* With IPIs, the next event of each vCPU, and a tree of matches for the first of them. */
     uint32_t *tree;
 };
-
-/* One vCPU while something happens to it: where its things stand, looked up once. In an engine that
- * is `plain` nothing costs, no plane calls, is busy or forwards, and no vCPU sends: a loop that
- * knows this from the start asks less. */
-struct ps_vcpu {
-    struct ps_engine *engine;
-    struct ps_guest *guest;
-    int64_t *clock;
-    struct ps_stream *streams;
-    uint32_t number;
-    int plain;
-    int sliced; /* planes run by slices: never in an engine that is plain */
-    int chipped; /* planes have controllers: likewise */
-};
-
-static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
-{
-    return engine->streams + (size_t)vcpu * engine->n_streams;
-}
-
-static inline int ps_vcpu_in_transition(const struct ps_vcpu v)
-{
-    return !v.plain && v.guest->ready_ns > v.guest->now_ns;
-}
-
-/* Planes that can get on with a job, and with that or with computing. */
-static inline uint16_t ps_vcpu_able(const struct ps_vcpu v)
-{
-    const struct ps_guest *guest = v.guest;
-    return v.plain ? guest->work : (uint16_t)(guest->work & ~guest->waiting);
-}
-
-static inline uint16_t ps_vcpu_eager(const struct ps_vcpu v)
-{
-    return v.plain ? v.guest->work
-                   : (uint16_t)((v.guest->work | v.engine->config.busy) & ~v.guest->waiting);
-}
-
-/* The job that the current plane works on, or NULL. */
-static inline struct ps_node *ps_vcpu_job(const struct ps_vcpu v)
-{
-    const struct ps_guest *guest = v.guest;
-    if (guest->status || !ps_has(ps_vcpu_able(v), guest->current) || ps_vcpu_in_transition(v))
-        return NULL;
-    return &v.engine->pool.nodes[guest->queues[guest->current].head];
-}
-
-/* Whether it works, or computes at least. */
-static inline int ps_vcpu_computes(const struct ps_vcpu v)
-{
-    return !v.guest->status && ps_has(ps_vcpu_eager(v), v.guest->current) &&
-           !ps_vcpu_in_transition(v);
-}
-
-static inline int ps_vcpu_calls(const struct ps_vcpu v)
-{
-    return !v.plain && ps_has(v.engine->callers, v.guest->current);
-}
-
-static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu, int plain)
-{
-    const struct ps_vcpu v = {engine, &engine->guests[vcpu], ps_clock(&engine->ledger, vcpu),
-                              ps_streams(engine, vcpu), vcpu, plain,
-                              !plain && engine->config.slice_ns, engine->chipped};
-    return v;
-}
 
 /* The state of a vCPU. */
 static inline const struct ps_state *ps_vcpu_state(const struct ps_engine *engine, uint32_t vcpu)

@@ -11,7 +11,7 @@ static unsigned plane_to_hand_to(const struct ps_vcpu v)
     const struct ps_state *s = ps_vcpu_state(engine, v.number);
     const struct ps_policy *policy = &engine->policy;
     uint16_t eager = ps_vcpu_eager(v);
-    if (v.chipped) /* it takes what is pending where it is entered */
+    if (v.is == PS_CHIPPED) /* it takes what is pending where it is entered */
         eager = (uint16_t)(eager | ps_injectable(s));
     const uint16_t work = (uint16_t)(eager & s->online & ~policy->marker_bit);
     if (work)
@@ -80,7 +80,7 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
 {
     struct ps_guest *guest = v.guest;
     while (!ps_vcpu_in_transition(v) && !guest->stuck) {
-        if (v.chipped && guest->more) {
+        if (v.is == PS_CHIPPED && guest->more) {
             take_more(v);
         } else if (guest->status) {
             if (guest->status == PS_STATUS_BLOCKED || !answer_exit(v))
@@ -91,7 +91,8 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
                 return job;
             finish_job(v);
             continue;
-        } else if (ps_has(ps_vcpu_eager(v), guest->current) || (v.chipped && holds_off(v))) {
+        } else if (ps_has(ps_vcpu_eager(v), guest->current) ||
+                   (v.is == PS_CHIPPED && holds_off(v))) {
             return NULL;
         } else {
             give_up(v);
@@ -108,18 +109,18 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
 
 void ps_vcpu_pass_time(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns)
 {
-    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
     pass_time(v, ps_vcpu_job(v), to_ns);
 }
 
 void ps_vcpu_find_arrival(struct ps_engine *engine, uint32_t vcpu)
 {
-    find_arrival(ps_vcpu_of(engine, vcpu, 0));
+    find_arrival(ps_vcpu_of(engine, vcpu));
 }
 
 void ps_vcpu_act_until_busy(struct ps_engine *engine, uint32_t vcpu)
 {
-    act_until_busy(ps_vcpu_of(engine, vcpu, 0));
+    act_until_busy(ps_vcpu_of(engine, vcpu));
 }
 
 /* How long until the current plane calls if it runs on, and from which source; or never. */
@@ -153,32 +154,32 @@ static void end_slice(const struct ps_vcpu v)
 
 void ps_vcpu_give_up(struct ps_engine *engine, uint32_t vcpu)
 {
-    give_up(ps_vcpu_of(engine, vcpu, 0));
+    give_up(ps_vcpu_of(engine, vcpu));
 }
 
 int ps_vcpu_answer_exit(struct ps_engine *engine, uint32_t vcpu)
 {
-    return answer_exit(ps_vcpu_of(engine, vcpu, 0));
+    return answer_exit(ps_vcpu_of(engine, vcpu));
 }
 
 void ps_vcpu_finish_job(struct ps_engine *engine, uint32_t vcpu)
 {
-    finish_job(ps_vcpu_of(engine, vcpu, 0));
+    finish_job(ps_vcpu_of(engine, vcpu));
 }
 
 void ps_vcpu_let_arrive(struct ps_engine *engine, uint32_t vcpu)
 {
-    let_arrive(ps_vcpu_of(engine, vcpu, 0));
+    let_arrive(ps_vcpu_of(engine, vcpu));
 }
 
 void ps_vcpu_make_call(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
 {
-    make_call(ps_vcpu_of(engine, vcpu, 0), number);
+    make_call(ps_vcpu_of(engine, vcpu), number);
 }
 
 int64_t ps_vcpu_time_to_call(struct ps_engine *engine, uint32_t vcpu, uint32_t *number)
 {
-    return time_to_call(ps_vcpu_of(engine, vcpu, 0), number);
+    return time_to_call(ps_vcpu_of(engine, vcpu), number);
 }
 
 void ps_engine_respond(struct ps_engine *engine, uint32_t row, uint64_t response_ns)
@@ -232,7 +233,7 @@ PS_INLINE int do_next_event(const struct ps_vcpu v, struct ps_node **job, int64_
 
 void ps_vcpu_do_next_event(struct ps_engine *engine, uint32_t vcpu)
 {
-    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
     struct ps_node *job = ps_vcpu_job(v);
     do_next_event(v, &job, PS_NEVER_NS - 1);
 }
@@ -254,8 +255,8 @@ PS_INLINE int advance_one(const struct ps_vcpu v, int64_t until_ns, uint64_t *pa
 int ps_vectors_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns,
                        uint64_t *patience)
 {
-    struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
-    v.chipped = 1;
+    struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
+    v.is = PS_CHIPPED;
     return advance_one(v, until_ns, patience);
 }
 
@@ -263,14 +264,14 @@ int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, u
 {
     if (engine->chipped)
         return ps_vectors_advance(engine, vcpu, until_ns, patience);
-    struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
     /* A loop each, in which what its engine never does is not looked for. */
-    v.chipped = 0;
     if (engine->plain) {
-        v.plain = 1;
+        v.is = PS_PLAIN;
         v.sliced = 0;
         return advance_one(v, until_ns, patience);
     }
+    v.is = PS_USUAL;
     if (!v.sliced) {
         v.sliced = 0;
         return advance_one(v, until_ns, patience);
@@ -282,7 +283,7 @@ int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, u
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank)
 {
     /* Nothing is written to through it. */
-    const struct ps_vcpu v = ps_vcpu_of((struct ps_engine *)(uintptr_t)engine, vcpu, 0);
+    const struct ps_vcpu v = ps_vcpu_of((struct ps_engine *)(uintptr_t)engine, vcpu);
     const struct ps_guest *guest = v.guest;
     uint32_t number;
     *rank = 0;

@@ -40,7 +40,7 @@ struct ps_done ps_vcpu_give_in(struct ps_engine *engine, uint32_t vcpu)
 struct ps_done ps_vcpu_step_slowly(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                    unsigned plane, int64_t posted_ns, uint32_t row)
 {
-    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
     ps_vcpu_leave_automaton(engine, vcpu);
     struct ps_state *s = &engine->states[vcpu];
     const struct ps_before before = ps_look(s);

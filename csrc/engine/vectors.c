@@ -347,18 +347,18 @@ PS_INLINE struct ps_done step(const struct ps_vcpu v, enum dealing dealing, unsi
 PS_FLATTEN struct ps_done ps_vectors_post(struct ps_engine *engine, uint32_t vcpu, unsigned plane,
                                           int64_t posted_ns)
 {
-    return step(ps_vcpu_of(engine, vcpu, 0), POSTS, PS_EVENT_IRQ, plane, posted_ns);
+    return step(ps_vcpu_of(engine, vcpu), POSTS, PS_EVENT_IRQ, plane, posted_ns);
 }
 
 PS_FLATTEN struct ps_done ps_vectors_end(struct ps_engine *engine, uint32_t vcpu, unsigned plane)
 {
-    return step(ps_vcpu_of(engine, vcpu, 0), ENDS, PS_CHIP_EOI, plane, 0);
+    return step(ps_vcpu_of(engine, vcpu), ENDS, PS_CHIP_EOI, plane, 0);
 }
 
 struct ps_done ps_vectors_step(struct ps_engine *engine, uint32_t vcpu, unsigned event,
                                unsigned plane, int64_t posted_ns)
 {
-    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu, 0);
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
     if (ps_vectors_pass(event))
         return step(v, PASSES, event, plane, posted_ns);
     return step(v, ANY, event, plane, posted_ns);

@@ -2,7 +2,7 @@
 #ifndef PLANESCHED_ENGINE_VECTORS_H
 #define PLANESCHED_ENGINE_VECTORS_H
 
-#include "engine/parts.h"
+#include "engine/vcpu.h"
 
 /* Events that controllers take no part in, unless something is taken at them. */
 static inline int ps_vectors_pass(unsigned event)

@@ -24,7 +24,7 @@ static inline int64_t now_of(const struct spell *s)
 
 static inline struct ps_vcpu vcpu_of(const struct spell *s)
 {
-    return ps_vcpu_of(s->engine, 0, 0);
+    return ps_vcpu_of(s->engine, 0);
 }
 
 static inline struct ps_live_seat *seat_of(const struct spell *s, unsigned plane)
