@@ -40,8 +40,9 @@ static inline uint16_t ps_vcpu_able(const struct ps_vcpu v)
 
 static inline uint16_t ps_vcpu_eager(const struct ps_vcpu v)
 {
-    return v.is == PS_PLAIN ? v.guest->work
-                            : (uint16_t)((v.guest->work | v.engine->config.busy) & ~v.guest->waiting);
+    const struct ps_guest *guest = v.guest;
+    const uint16_t work = (uint16_t)(guest->work | v.engine->config.busy);
+    return v.is == PS_PLAIN ? guest->work : (uint16_t)(work & ~guest->waiting);
 }
 
 /* The job that the current plane works on, or NULL. */

@@ -51,6 +51,23 @@ def test_every_header_alone(cc, language, standard, assertions, tmp_path, tool_e
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_plane_that_is_none_is_told_what_to_say(tmp_path, tool_env):
+    """Minus one where the event takes no plane is what people write first."""
+    source, program = tmp_path / "none.c", tmp_path / "none"
+    source.write_text(
+        "#include <planesched/step.h>\nint main(void)\n{\n"
+        "    struct ps_policy policy = ps_policy_default();\n"
+        "    if (ps_policy_prepare(&policy)) return 1;\n"
+        "    struct ps_state vcpu = ps_boot(&policy, 3);\n"
+        "    return ps_step(&policy, &vcpu, PS_EVENT_HALT, (unsigned)-1).fault;\n}\n"
+    )
+    gcc = ["gcc", "-std=c11", "-UNDEBUG", *WARNINGS, f"-I{INCLUDE}", "-o", str(program)]
+    subprocess.run([*gcc, str(source)], env=tool_env, check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert done.returncode < 0
+    assert '"0 for an event that takes none"' in done.stderr
+
+
 RULES = ["bitmap", "policy", "state", "pick", "algorithm", "step", "irqchip"]
 
 

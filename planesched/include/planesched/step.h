@@ -469,7 +469,8 @@ static inline struct ps_outcome ps_step_by(const struct ps_policy *policy,
                                            const struct ps_algorithm *algorithm,
                                            struct ps_state *s, unsigned event, unsigned plane)
 {
-    PS_ASSERT(event < PS_N_EVENTS && plane < PS_MAX_PLANES);
+    PS_ASSERT(event < PS_N_EVENTS);
+    PS_ASSERT(plane < PS_MAX_PLANES && "0 for an event that takes none");
     PS_ASSERT(s->current >= 0 && s->current < PS_MAX_PLANES);
     PS_ASSERT(s->status != (PS_STATUS_USER | PS_STATUS_BLOCKED));
     const int8_t was = s->current;
