@@ -1,6 +1,7 @@
 """What a guest of ours does on this host's KVM; where there is none, what is said of that."""
 
 import errno
+import gc
 import os
 import signal
 import subprocess
@@ -18,7 +19,8 @@ from planesched.live.host import open_machine, probe
 
 
 def left():
-    """What a process has that a machine could leave behind."""
+    """What a process has that a machine could leave behind, but for what waits to be collected."""
+    gc.collect()
     return [len(list(Path(f"/proc/self/{what}").iterdir())) for what in ("fd", "task")]
 
 
