@@ -31,7 +31,7 @@ UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=m
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
 .SECONDARY:  # objects of the C tests stay
-.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs docs bench live-qemu lib install clean
+.PHONY: help build test rest debug ctest freestanding kernel-qemu rust amalgamation lint stubs docs bench on-kvm live-qemu lib install clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -129,6 +129,9 @@ bench: build  ## Run the benchmarks
 
 report-browser: build  ## Open the one-page reports in Chromium, use them, and save pictures in build/report
 	$(V)/python tests/browser/look.py build/report
+
+on-kvm: build  ## Verify planes on this host's KVM: 100,000 acts
+	$(V)/python tests/live/verify_all.py
 
 live-qemu: build  ## Verify planes on a KVM under QEMU with the full local APIC: some minutes
 	$(V)/python tests/live/qemu/run.py
