@@ -165,22 +165,15 @@ class SlowVcpu:
 
     # Steps and transitions
 
-    def do(self, event: Event, plane: int = NOBODY, arrival: int | None = None) -> Outcome:
-        """Do one step, and begin the transition that it asks for."""
+    def count_step(self) -> None:
         self.steps_now += 1
         self.fruitless += 1
         self.most_fruitless = max(self.most_fruitless, self.fruitless)
         if self.steps_now > ZERO_TIME_STEPS:
             raise LivelockError(self.now, self.vcpu)
-        was_user, irq = self.state("status") == 1, self.state("irq")
-        waited = self.state("runnable") | self.state("trap")
-        self.values, out = reference.step(self.policy, self.values, event, plane, self.own)
-        self.timeline.append((self.now, self.vcpu, event, plane, out))
-        if event == Event.IRQ and not out.flags & Flags.COALESCED:
-            self.pending_since[plane] = self.now if arrival is None else arrival
-        posted = event == Event.IRQ and plane == out.now  # first, so VINA found it pending
-        if out.flags & Flags.VINA and not irq & 1 << out.now and not posted:
-            self.pending_since[out.now] = self.now
+
+    def cost_of(self, event: int, out: Outcome, was_user: bool, waited: int) -> int:
+        """Give how long what a step did takes, and count the exit and the idle entry."""
         cost = 0
         if out.flags & Flags.SWITCHED:
             cost = self.guests.costs.get(out.reason.name.lower(), 0)
@@ -193,6 +186,21 @@ class SlowVcpu:
         if out.flags & Flags.USER and (not was_user or event == Event.ENTER):
             self.exits[out.reason] += 1
             cost += self.guests.costs.get("exit", 0)
+        return cost
+
+    def do(self, event: Event, plane: int = NOBODY, arrival: int | None = None) -> Outcome:
+        """Do one step, and begin the transition that it asks for."""
+        self.count_step()
+        was_user, irq = self.state("status") == 1, self.state("irq")
+        waited = self.state("runnable") | self.state("trap")
+        self.values, out = reference.step(self.policy, self.values, event, plane, self.own)
+        self.timeline.append((self.now, self.vcpu, event, plane, out))
+        if event == Event.IRQ and not out.flags & Flags.COALESCED:
+            self.pending_since[plane] = self.now if arrival is None else arrival
+        posted = event == Event.IRQ and plane == out.now  # first, so VINA found it pending
+        if out.flags & Flags.VINA and not irq & 1 << out.now and not posted:
+            self.pending_since[out.now] = self.now
+        cost = self.cost_of(event, out, was_user, waited)
         if out.flags & Flags.INJECTED:
             latency = self.now - self.pending_since.pop(out.now)
             self.latencies[out.now].append(latency)

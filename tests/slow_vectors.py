@@ -6,7 +6,7 @@ they wait for their vector, nest by class, and the end of a vector's last one is
 
 from collections import Counter
 
-from slow_engine import FETCHED, ZERO_TIME_STEPS, Arrival, Guests, Job, LivelockError, SlowVcpu
+from slow_engine import Arrival, Guests, Job, SlowVcpu
 
 from planesched import reference
 from planesched.events import ChipEvent, Event, Flags, JobKind, Notes
@@ -47,11 +47,7 @@ class SlowVectorVcpu(SlowVcpu):
         job: VectorJob | None = None,
     ) -> Outcome:
         """Do one step with what it does to vectors, and begin the transition that it asks for."""
-        self.steps_now += 1
-        self.fruitless += 1
-        self.most_fruitless = max(self.most_fruitless, self.fruitless)
-        if self.steps_now > ZERO_TIME_STEPS:
-            raise LivelockError(self.now, self.vcpu)
+        self.count_step()
         if job is not None:
             (self.posted if job.vector else self.queues)[plane].append(job)
         was_user, waited = self.state("status") == 1, self.state("runnable") | self.state("trap")
@@ -76,21 +72,6 @@ class SlowVectorVcpu(SlowVcpu):
         if cost:
             self.until = self.now + cost
         return out
-
-    def cost_of(self, event: Event | ChipEvent, out: Outcome, was_user: bool, waited: int) -> int:
-        cost = 0
-        if out.flags & Flags.SWITCHED:
-            cost = self.guests.costs.get(out.reason.name.lower(), 0)
-            self.ran = 0
-            if out.now == self.policy.marker:
-                self.took_from = out.was
-            effects = Flags.INJECTED | Flags.NMI | Flags.VINA | Flags.USER
-            if out.reason in FETCHED and not (out.flags & effects or waited & 1 << out.now):
-                self.idle_entries[out.now] += 1
-        if out.flags & Flags.USER and (not was_user or event == Event.ENTER):
-            self.exits[out.reason] += 1
-            cost += self.guests.costs.get("exit", 0)
-        return cost
 
     def count(self, plane: int, vector: int, coalesced: object, dropped: object) -> None:
         self.vectors[plane, vector, "posted"] += 1

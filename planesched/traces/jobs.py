@@ -71,6 +71,14 @@ def jobs(
     return JobStream(reader, plane_map, service=service, look_ahead=look_ahead, arrivals=arrivals)
 
 
+def check_stream(look_ahead: int, arrivals: str) -> None:
+    """Raise Mistake unless a stream of jobs can be made so."""
+    if look_ahead < 1:
+        raise Mistake("look_ahead", look_ahead, "1 or more")
+    if arrivals not in ("accepted", "injected"):
+        raise Mistake("arrivals", arrivals, "accepted or injected")
+
+
 class JobStream:
     """The jobs of a trace, a chunk at a time.
 
@@ -103,10 +111,7 @@ class JobStream:
         look_ahead: int = 1 << 20,
         arrivals: Arrivals = "accepted",
     ) -> None:
-        if look_ahead < 1:
-            raise Mistake("look_ahead", look_ahead, "1 or more")
-        if arrivals not in ("accepted", "injected"):
-            raise Mistake("arrivals", arrivals, "accepted or injected")
+        check_stream(look_ahead, arrivals)
         self.reader = reader
         self.plane_map = plane_map
         times = service_times(plane_map, service)

@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import VM
-from ..errors import Mistake
 from ..events import Event, JobKind
 from ..irqchip import FIRST_VECTOR
 from ..layouts import JOB
 from .arrays import Records
 from .evidence import Arrivals
-from .jobs import WAKE, in_order, service_times
+from .jobs import WAKE, check_stream, in_order, service_times
 from .planemap import PlaneMap
 from .reader import Reader
 from .record import NO_VCPU, Kind
@@ -151,10 +150,7 @@ class VectorJobs:
         look_ahead: int = 1 << 20,
         arrivals: Arrivals = "accepted",
     ) -> None:
-        if look_ahead < 1:
-            raise Mistake("look_ahead", look_ahead, "1 or more")
-        if arrivals not in ("accepted", "injected"):
-            raise Mistake("arrivals", arrivals, "accepted or injected")
+        check_stream(look_ahead, arrivals)
         self.reader, self.plane_map = reader, plane_map
         self.recorded = Recorded()
         self.arrivals = self.wakes = self.cuts = self.busy_ns = 0
