@@ -102,7 +102,7 @@ from .checks import (
 )
 from .errors import Mistake, TypeMistake
 from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
-from .events import chip_event_number, event_number
+from .events import chip_event_number, event_number, set_names
 from .figures.planes import Stats
 from .irqchip import MASK_BY, NMI_BLOCKED, RESCANS, Chip, as_controller
 from .layouts import APIC, EVENT, FIGURES, STATE
@@ -223,7 +223,7 @@ cdef class Outcome:
 
 def flag_names(flags):
     """Give the names of some flags, ``switched|injected``, or ``none``."""
-    return "|".join(flag.name.lower() for flag in Flags if flag & flags) or "none"
+    return "|".join(set_names(Flags, flags)) or "none"
 
 
 cdef int abi_version() noexcept nogil:

@@ -26,6 +26,7 @@ __all__ = [
     "Reason",
     "chip_event_number",
     "event_number",
+    "set_names",
     "takes_plane",
 ]
 
@@ -186,6 +187,11 @@ class Flags(IntFlag):
     USER = 32
     COALESCED = 64
     BOUNCED = 128
+
+
+def set_names(kind: type[Flags] | type[Notes], value: int) -> list[str]:
+    """Return the names of the flags that are set in a value, as the command writes them."""
+    return [str(flag.name).lower() for flag in kind if flag & value]
 
 
 class Pending(IntEnum):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..checks import planes_of
 from ..core import Outcome
-from ..events import MASKS, ChipEvent, Event, Flags, Notes, takes_plane
+from ..events import MASKS, ChipEvent, Event, Flags, Notes, set_names, takes_plane
 from ..irqchip import Chip, Controller, said_chips
 from ..markup import preformatted
 from ..policy import Policy
@@ -256,15 +256,14 @@ def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[
     for number, step in enumerate(steps, 1):
         out, after = step.outcome, step.states[step.vcpu]
         masks = MASKS if number == len(steps) else [m for m in MASKS if before[m] != after[m]]
-        shown = [str(flag.name).lower() for flag in Flags if flag & out.flags]
         expect = {
             "run": int(out.now),
             "reason": out.reason.name.lower(),
             "fault": out.fault.name.lower() if out.fault else "",
             "blocked": bool(after["status"] & 2),
             "user": bool(after["status"] & 1),
-            "flags": shown,
-            "not_flags": [str(f.name).lower() for f in Flags if not f & out.flags],
+            "flags": set_names(Flags, out.flags),
+            "not_flags": set_names(Flags, ~out.flags),
             **{mask: _planes(after[mask]) for mask in masks},
         }
         if step.chips:
@@ -275,9 +274,8 @@ def _expected(start: Any, steps: Sequence[TraceStep], conformance: Any) -> list[
 
 
 def _expected_of_chips(out: Outcome, chips: Sequence[Chip]) -> dict[str, Any]:
-    notes = [str(note.name).lower() for note in Notes if note & out.notes]
     rows = {name: [list(getattr(chip, name)) for chip in chips] for name in ("irr", "isr")}
-    return {"vector": out.vector, "ended": out.ended, "notes": notes, **rows}
+    return {"vector": out.vector, "ended": out.ended, "notes": set_names(Notes, out.notes), **rows}
 
 
 def said(state: Any) -> str:
@@ -295,9 +293,9 @@ def _outcome(out: Outcome) -> str:
         return f"refused: {out.fault.name.lower()}"
     words = [out.reason.name.lower()] if out.reason else []
     hidden = Flags.BLOCKED | Flags.USER
-    words += [str(flag.name).lower() for flag in Flags if flag & out.flags & ~hidden]
+    words += set_names(Flags, out.flags & ~hidden)
     words += [f"{name} {v:#x}" for name, v in (("ended", out.ended), ("took", out.vector)) if v]
-    words += [str(note.name).lower() for note in Notes if note & out.notes]
+    words += set_names(Notes, out.notes)
     return " ".join(words) or "-"
 
 

@@ -10,9 +10,10 @@ from ..checking.start import start_state
 from ..conformance.chips import read_chip_event
 from ..core import VCPU, VM, Outcome
 from ..errors import Mistake, Words
-from ..events import ChipEvent, Event, Flags, Notes
+from ..events import ChipEvent, Event, Notes, set_names
 from ..explaining import Explanation, answered, explain
 from ..explaining.chips import ChipWalk
+from ..explaining.explanation import outcome_dict
 from ..explaining.terms import meaning
 from ..irqchip import as_controller, said_chips
 from ..policytext import as_policy, with_settings
@@ -162,7 +163,7 @@ def _step(vcpu: VCPU, number: int, text: str, reads: _Reads | None) -> dict[str,
         raise Mistake(place, Words(str(error)), "a name, or a name and a plane") from None
     except Mistake as mistake:
         raise mistake.named(f"{place}: {mistake.name}") from None
-    return {"event": " ".join(words), **_as_dict(outcome), "vcpu": _now(vcpu)}
+    return {"event": " ".join(words), **outcome_dict(outcome), "vcpu": _now(vcpu)}
 
 
 def _vector_step(vcpu: VCPU, number: int, text: str, reads: _Reads) -> dict[str, Any]:
@@ -171,13 +172,12 @@ def _vector_step(vcpu: VCPU, number: int, text: str, reads: _Reads) -> dict[str,
         outcome = vcpu.step(*reads(text))
     except Mistake as mistake:
         raise mistake.named(f"event {number} ({text})") from None
-    notes = [str(note.name).lower() for note in Notes if note & outcome.notes]
     return {
         "event": " ".join(text.split()),
-        **_as_dict(outcome),
+        **outcome_dict(outcome),
         "vector": outcome.vector,
         "ended": outcome.ended,
-        "notes": notes,
+        "notes": set_names(Notes, outcome.notes),
         "vcpu": _now(vcpu),
     }
 
@@ -194,17 +194,6 @@ def _done(vcpu: VCPU, words: list[str], *, set_requests: bool) -> Outcome:
         assert entered is not None, "a plane is named, so there is no waiting"
         return entered
     return vcpu.step(words[0], plane)
-
-
-def _as_dict(outcome: Outcome) -> dict[str, Any]:
-    flags = [str(flag.name).lower() for flag in Flags if flag & outcome.flags]
-    return {
-        "was": outcome.was,
-        "now": outcome.now,
-        "reason": outcome.reason.name.lower(),
-        "fault": outcome.fault.name.lower(),
-        "flags": flags,
-    }
 
 
 def _now(vcpu: VCPU) -> str:

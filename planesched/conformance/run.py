@@ -14,7 +14,7 @@ import numpy as np
 from .. import reference
 from ..checks import planes_of
 from ..errors import unknown
-from ..events import MASKS, Flags, Notes, Reason
+from ..events import MASKS, Flags, Notes, Reason, set_names
 from ..files import replacing
 from ..layouts import STATE
 from ..markup import preformatted
@@ -22,7 +22,7 @@ from ..policy import Policy
 from ..presets import presets
 from ..reference_irqchip import ReferenceChip
 from ..text import counted
-from .case import ANSWER, FAULTS, FLAGS, HEAD, Case, Step, load
+from .case import ANSWER, FAULTS, HEAD, Case, Step, load
 from .chips import CHIP_KEYS, found_in_chips
 from .kick import KICK_KEYS, KickCase, kick_models
 
@@ -203,7 +203,7 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
     if key in ("vector", "ended"):
         return int(getattr(outcome, key))
     if key == "notes":
-        return [str(note.name).lower() for note in Notes if note & outcome.notes]
+        return set_names(Notes, outcome.notes)
     if key == "reason":
         return Reason(outcome.reason).name.lower()
     if key == "fault":
@@ -212,7 +212,7 @@ def _found(key: str, expected: Any, outcome: Any, state: Any) -> Any:
         bit = reference.USER if key == "user" else reference.BLOCKED
         return bool(state["status"] & bit)
     if key in ("flags", "not_flags"):
-        shown = [name for name in FLAGS if outcome.flags & Flags[name.upper()]]
+        shown = set_names(Flags, outcome.flags)
         wrong = set(expected) - set(shown) if key == "flags" else set(expected) & set(shown)
         return shown if wrong else expected
     return planes_of(state[key])

@@ -3,13 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checks import planes_of
-from ..events import MASKS, Flags
+from ..events import MASKS, Flags, set_names
 from ..figures.written import written_by
 from ..policy import Policy
 from ..reference import Outcome, Values
+
+if TYPE_CHECKING:
+    from .. import core
 
 __all__ = ["SCHEMA", "Change", "Explanation", "Note", "PlaneStory"]
 
@@ -256,12 +259,12 @@ def state_dict(values: Values) -> dict[str, Any]:
     return {**masks, "current": values[-2], "user": bool(status & 1), "blocked": bool(status & 2)}
 
 
-def outcome_dict(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome as plain values."""
+def outcome_dict(outcome: "Outcome | core.Outcome") -> dict[str, Any]:
+    """Return an outcome, of either model, as plain values."""
     return {
         "was": outcome.was,
         "now": outcome.now,
         "reason": outcome.reason.name.lower(),
         "fault": outcome.fault.name.lower(),
-        "flags": [str(flag.name).lower() for flag in Flags if flag & outcome.flags],
+        "flags": set_names(Flags, outcome.flags),
     }
