@@ -1,8 +1,7 @@
 """Which privilege plane of a virtual CPU runs next.
 
 Rules
-    Policy, presets, Algorithm, Controller; Event, ChipEvent, Reason, Fault, Flags, Notes;
-    MAX_PLANES.
+    Policy, presets, Algorithm, Controller; Event, Reason, Fault, Flags; MAX_PLANES.
 Step
     VM, VCPU, Outcome, UserScheduler, pick_many; explain why a step did what it did; the dtypes
     STATE, EVENT, OUTCOME, JOB; get_include for C.
@@ -12,10 +11,10 @@ Drivers
 Input
     Workload, Costs, PlaneMap, Scenario; InputError says what is wrong in a file, and where.
 Answers
-    Result, Results of several policies, Interval; Explanation.
+    Result, Results of several policies, Interval.
 
-Rooms with more: checking, conformance, live, report, traces, workload. Each name's help has an
-example.
+Rooms with more: checking, conformance, explaining, irqchip, live, report, traces, workload. Each
+name's help has an example.
 """
 
 import sys
@@ -47,12 +46,10 @@ _HOMES = {
     "Policy": "policy",
     "Algorithm": "algorithm",
     "presets": "presets",
-    "ChipEvent": "events",
     "Controller": "irqchip",
     "Event": "events",
     "Fault": "events",
     "Flags": "events",
-    "Notes": "events",
     "Reason": "events",
     # Step
     "VM": "core",
@@ -81,19 +78,22 @@ _HOMES = {
     "Scenario": "scenarios",
     "Workload": "workload",
     # Answers
-    "Explanation": "explaining",
     "Interval": "figures.interval",
     "Result": "figures.result",
     "Results": "figures.results",
 }
 # Public too, each with a list of its own.
-_ROOMS = {"checking", "conformance", "live", "report", "traces", "workload"}
+_ROOMS = {
+    "checking", "conformance", "explaining", "irqchip", "live", "report", "traces", "workload",
+}  # fmt: skip
 
 __all__ = [*_HOMES, "__version__"]
 
 if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from . import checking as checking
     from . import conformance as conformance
+    from . import explaining as explaining
+    from . import irqchip as irqchip
     from . import live as live
     from . import report as report
     from . import traces as traces
@@ -106,13 +106,10 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .core import Outcome as Outcome
     from .core import pick_many as pick_many
     from .errors import InputError as InputError
-    from .events import ChipEvent as ChipEvent
     from .events import Event as Event
     from .events import Fault as Fault
     from .events import Flags as Flags
-    from .events import Notes as Notes
     from .events import Reason as Reason
-    from .explaining import Explanation as Explanation
     from .explaining import explain as explain
     from .figures.interval import Interval as Interval
     from .figures.result import Result as Result

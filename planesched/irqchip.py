@@ -1,4 +1,7 @@
-"""Interrupt controllers: how those of a VM are set up, and what one holds (rules, section 8)."""
+"""Interrupt controllers: how those of a VM are set up, what happens to them, and what one holds.
+
+The rules are section 8.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -6,9 +9,9 @@ from typing import Any
 
 from .checks import plane_id, whole
 from .errors import Mistake, TypeMistake, unknown
-from .events import MAX_PLANES
+from .events import MAX_PLANES, ChipEvent, Notes
 
-__all__ = ["Chip", "Controller", "as_controller", "said_chips"]
+__all__ = ["Chip", "ChipEvent", "Controller", "Notes", "as_controller"]
 
 FIRST_VECTOR = 16
 """Below it, a vector is a mistake of its sender."""
@@ -139,6 +142,16 @@ class Chip:
         Whether an NMI is in progress, and whether one waits behind it.
     slots, queued : tuple of int
         The vectors whose message slot is full, and those for which a message waits, rising.
+
+    Examples
+    --------
+    >>> from planesched import VM
+    >>> vcpu = VM("vsm", controller="lapic").vcpus[0]
+    >>> vcpu.irq(1, 0x31).vector, vcpu.irq(1, 0x31).vector  # the second waits for its EOI
+    (49, 0)
+    >>> chip = vcpu.chip(1)
+    >>> chip.irr, chip.isr, hex(chip.ppr)
+    ((49,), (49,), '0x30')
     """
 
     irr: tuple[int, ...] = ()

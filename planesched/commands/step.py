@@ -11,7 +11,8 @@ from ..conformance.chips import read_chip_event
 from ..core import VCPU, VM, Outcome
 from ..errors import Mistake, Words
 from ..events import ChipEvent, Event, Notes, set_names
-from ..explaining import Explanation, answered, explain
+from ..explaining import Explanation, explain
+from ..explaining.asking import answered
 from ..explaining.chips import ChipWalk
 from ..explaining.explanation import outcome_dict
 from ..explaining.terms import meaning

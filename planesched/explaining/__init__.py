@@ -1,6 +1,6 @@
 """Explain one decision in words: who could run, what kept the others out, what a field changes."""
 
-from .asking import answered, explain
+from .asking import explain
 from .explanation import Change, Explanation, Note, PlaneStory
 
-__all__ = ["Change", "Explanation", "Note", "PlaneStory", "answered", "explain"]
+__all__ = ["Change", "Explanation", "Note", "PlaneStory", "explain"]

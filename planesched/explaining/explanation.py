@@ -34,6 +34,12 @@ class Note:
         Where the rule stands (docs/reference/rules.md).
     text : str
         The rule in words.
+
+    Examples
+    --------
+    >>> from planesched import VM, explain
+    >>> print(explain("vsm", VM("vsm").state[0], "irq", 1).told("pick")[0])
+    as the first by rank (3.4.5)
     """
 
     topic: str
@@ -63,6 +69,13 @@ class PlaneStory:
         What keeps its events from bringing it in, the first rule; of several events one for each.
     behind : Note or None
         What it is behind of, where it could run or be brought in and is not picked.
+
+    Examples
+    --------
+    >>> from planesched import VM, explain
+    >>> story = explain("vsm", VM("vsm").state[0], "irq", 1).stories[1]
+    >>> story.plane, story.picked, str(story.behind)
+    (0, False, 'plane 1 comes before it (3.4.5)')
     """
 
     plane: int
@@ -85,6 +98,13 @@ class Change:
         What it does then.
     after : tuple of int
         The state that it leaves.
+
+    Examples
+    --------
+    >>> from planesched import VM, explain
+    >>> found = explain("vsm", VM("vsm").state[0], "irq", 1)
+    >>> [change.setting for change in found.changes if change.outcome.now == 0]
+    ['direction=lowest_first', 'rank=locked', 'preempt=none', 'scheduler=user', 'marker=0']
     """
 
     setting: str

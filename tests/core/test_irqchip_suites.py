@@ -8,7 +8,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from planesched import EVENT, VM, ChipEvent, Controller, Event
+from planesched import EVENT, VM, Event
+from planesched.irqchip import ChipEvent, Controller
 from planesched.reference_irqchip import ReferenceChip
 
 VECTORS = range(0x21, 0x100)

@@ -12,6 +12,7 @@ import pytest
 
 import planesched
 from planesched import EVENT, VM, Event, Outcome, Policy, Reason, UserScheduler, Workload, presets
+from planesched.irqchip import ChipEvent, Notes
 from planesched.traces import PlaneMap
 from planesched.workload import (
     Calls,
@@ -94,15 +95,12 @@ OBJECTS = {
     "Algorithm": lambda: planesched.Algorithm(first_offered, pure=True),
     "Results": lambda: planesched.compare(["vsm", "openhcl"], **SETTINGS),
     "Costs": lambda: planesched.Costs({"any": "1 us"}, {(0, 1): Uniform(1, 2)}, exit="2 us"),
-    "ChipEvent": lambda: planesched.ChipEvent.EOI,
     "Controller": lambda: planesched.Controller(auto_eoi=(0x42,)),
     "Event": lambda: Event.IRQ,
-    "Explanation": lambda: planesched.explain("vsm", VM("vsm").state[0], "irq", 1),
     "Fault": lambda: planesched.Fault.UD,
     "Flags": lambda: planesched.Flags.SWITCHED | planesched.Flags.VINA,
     "Interval": lambda: planesched.Interval(1.0, 0.5, 1.5),
     "jobstats": lambda: planesched.simulate("vsm", **SETTINGS).jobs,
-    "Notes": lambda: planesched.Notes.MORE,
     "Outcome": lambda: Outcome(0, 2, Reason.RELAY, 0, 3),
     "Policy": lambda: Policy.preset("tdx", planes=3).replace(accelerated=["call", "return"]),
     "preset": lambda: presets()["vsm"],
@@ -117,8 +115,12 @@ OBJECTS = {
     "PlaneMap": lambda: PlaneMap.parse(["0x26-0x27=level1"]),
     "Workload": lambda: WORKLOAD,
     "check": lambda: planesched.check("vsm", planes=2),
+    "chip": lambda: VM("vsm", controller="lapic").vcpus[0].chip(1),
+    "chipevent": lambda: ChipEvent.EOI,
     "diff": lambda: planesched.diff("vsm", "openhcl", planes=2),
+    "explanation": lambda: planesched.explain("vsm", VM("vsm").state[0], "irq", 1),
     "matrix": lambda: planesched.checking.matrix(["vsm", "openhcl"], planes=2),
+    "notes": lambda: Notes.MORE,
 }
 
 

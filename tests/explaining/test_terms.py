@@ -6,13 +6,14 @@ import shlex
 
 import pytest
 
-from planesched import ChipEvent, Event, Fault, Flags, Policy, Reason, presets
+from planesched import Event, Fault, Flags, Policy, Reason, presets
 from planesched.checking import PROPERTIES
 from planesched.cli import main
 from planesched.errors import Mistake
 from planesched.events import MASKS
 from planesched.explaining import rules
 from planesched.explaining.terms import KINDS, lookup, terms
+from planesched.irqchip import ChipEvent
 from planesched.policy import ENUMS, field_names
 
 NAMES = {

@@ -17,6 +17,9 @@ def documented():
         value = getattr(planesched, name)
         if not isinstance(value, int | np.dtype) or isinstance(value, type):
             yield name, value
+    for room in (planesched.explaining, planesched.irqchip):
+        for name in room.__all__:
+            yield name, getattr(room, name)
     yield "Distribution", planesched.figures.distribution.Distribution
     yield "Stats", planesched.figures.planes.Stats
     yield "Sweep", planesched.simulation.sweep.Sweep

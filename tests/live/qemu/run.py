@@ -27,8 +27,8 @@ from packing import (
     tool,
 )
 
-from planesched import Flags, Notes, Policy, presets
-from planesched.irqchip import Controller
+from planesched import Flags, Policy, presets
+from planesched.irqchip import Controller, Notes
 from planesched.live.machine import COMMANDS
 from planesched.live.measured import QUANTILES, Sampled
 from planesched.live.planes import Order
