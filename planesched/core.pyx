@@ -104,7 +104,7 @@ from .errors import Mistake, TypeMistake
 from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
 from .events import chip_event_number, event_number, set_names
 from .figures.planes import Stats
-from .irqchip import MASK_BY, NMI_BLOCKED, RESCANS, Chip, as_controller
+from .irqchip import DISABLED, MASK_BY, NMI_BLOCKED, RESCANS, Chip, as_controller
 from .layouts import APIC, EVENT, FIGURES, STATE
 from .policy import ENUMS, Policy, field_names
 from .policytext import as_policy

@@ -13,6 +13,7 @@ cdef int fill_chip_policy(ps_chip_policy *out, object controller) except -1:
     out.mask_by = MASK_BY.index(controller.mask_by)
     out.nmi_blocked = NMI_BLOCKED.index(controller.nmi_blocked)
     out.rescan = RESCANS.index(controller.rescan)
+    out.disabled = DISABLED.index(controller.disabled)
     for plane in range(PS_MAX_PLANES):
         out.vina_vector[plane] = controller.vina_vector_of(plane)
         for vector in controller.auto_eoi_of(plane):

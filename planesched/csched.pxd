@@ -116,7 +116,7 @@ cdef extern from "planesched/irqchip.h" nogil:
         PS_APIC_NMI_KEPT
 
     struct ps_chip_policy:
-        uint8_t mask_by, nmi_blocked, has_messages, rescan
+        uint8_t mask_by, nmi_blocked, has_messages, rescan, disabled
         uint8_t vina_vector[16]
         uint16_t auto_eoi[16][16]
         uint8_t messages[16][8]

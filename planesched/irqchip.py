@@ -19,6 +19,7 @@ VINA_VECTOR = 0xF3
 MASK_BY = ("ppr", "tpr")
 NMI_BLOCKED = ("counts", "waits")
 RESCANS = ("eom", "eoi")
+DISABLED = ("delivers", "holds")
 MAX_MESSAGES = 8
 """Message slots of a plane at most."""
 
@@ -43,6 +44,9 @@ class Controller:
     rescan : str
         What has a message that waits come, once the guest has emptied the slot: ``"eom"``, a write
         to the EOM register alone (TLFS); or ``"eoi"``, the EOI of its vector too (KVM).
+    disabled : str
+        What one that software disabled does with what is in its IRR: it ``"delivers"`` that
+        (processors, KVM), or ``"holds"`` it until it is enabled (OpenVMM). None takes what comes.
     vina_vector : int, or mapping of int to int
         The vector that tells a plane of interrupts for less privileged ones, of every plane or by
         plane; 0xf3 where none is named.
@@ -66,9 +70,13 @@ class Controller:
     vina_vector: int | Mapping[int, int] = VINA_VECTOR
     messages: Collection[int] | Mapping[int, Collection[int]] = ()
     rescan: str = "eom"
+    disabled: str = "delivers"
 
     def __post_init__(self) -> None:
-        named = (("mask_by", MASK_BY), ("nmi_blocked", NMI_BLOCKED), ("rescan", RESCANS))
+        named = (
+            ("mask_by", MASK_BY), ("nmi_blocked", NMI_BLOCKED), ("rescan", RESCANS),
+            ("disabled", DISABLED),
+        )  # fmt: skip
         for name, values in named:
             if getattr(self, name) not in values:
                 raise unknown(name, getattr(self, name), values)

@@ -114,7 +114,9 @@ class ReferenceChip:
         """Tell whether priority holds the interrupt back."""
         apic = self.apics[plane]
         priority = apic.tpr if self.controller.mask_by == "tpr" else apic.ppr
-        return not apic.enabled or self.top_class(plane) <= priority >> 4
+        if not apic.enabled and (not apic.irr or self.controller.disabled == "holds"):
+            return True  # it drops a VINA vector
+        return self.top_class(plane) <= priority >> 4
 
     def held_at_injection(self, plane: int) -> bool:
         """Tell whether what is in service holds back the injection alone."""

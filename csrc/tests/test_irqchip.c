@@ -64,6 +64,7 @@ static struct ps_chip_policy random_chip(uint64_t *seed)
     chip.mask_by = (uint8_t)random_below(seed, 2);
     chip.nmi_blocked = (uint8_t)random_below(seed, 2);
     chip.rescan = (uint8_t)random_below(seed, 2);
+    chip.disabled = (uint8_t)random_below(seed, 2);
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++) {
         chip.vina_vector[plane] = (uint8_t)(16 + random_below(seed, 240));
         for (unsigned cls = 1; cls < PS_N_CLASSES; cls++)

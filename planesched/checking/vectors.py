@@ -6,7 +6,15 @@ from typing import Any
 
 from ..checks import plane_id, whole
 from ..errors import Mistake, TypeMistake, Words
-from ..irqchip import FIRST_VECTOR, MASK_BY, NMI_BLOCKED, RESCANS, Controller, as_controller
+from ..irqchip import (
+    DISABLED,
+    FIRST_VECTOR,
+    MASK_BY,
+    NMI_BLOCKED,
+    RESCANS,
+    Controller,
+    as_controller,
+)
 from ..text import listed
 from .alphabet import Item
 from .search import MAX_NAMED
@@ -188,7 +196,7 @@ def single_controllers(chips: Chips) -> Iterator[tuple[str, Chips]]:
     named = sorted({vector for row in chips.vectors for vector in row})
     choices: list[tuple[str, Sequence[Any]]] = [
         ("mask_by", MASK_BY), ("nmi_blocked", NMI_BLOCKED), ("rescan", RESCANS),
-        ("auto_eoi", [(), tuple(named)]),
+        ("disabled", DISABLED), ("auto_eoi", [(), tuple(named)]),
     ]  # fmt: skip
     for name, values in choices:
         for value in values:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..algorithm import NAMED
 from ..events import MASKS, MAX_PLANES, Fault, Flags, Notes, Reason
-from ..irqchip import MASK_BY, NMI_BLOCKED, RESCANS, Controller
+from ..irqchip import DISABLED, MASK_BY, NMI_BLOCKED, RESCANS, Controller
 from ..policy import Policy, field_names
 from .case import ANSWER, Case, Step, load
 from .chips import CHIP_KEYS
@@ -147,6 +147,7 @@ def _controller(controller: Controller) -> str:
         "mask_by": MASK_BY.index(controller.mask_by),
         "nmi_blocked": NMI_BLOCKED.index(controller.nmi_blocked),
         "rescan": RESCANS.index(controller.rescan),
+        "disabled": DISABLED.index(controller.disabled),
         "vina_vector": _row(controller.vina_vector_of(plane) for plane in planes),
         "auto_eoi": _row(_row(_words(controller.auto_eoi_of(plane))) for plane in planes),
         "messages": _row(_row(of_plane or [0]) for of_plane in messages),

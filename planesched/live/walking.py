@@ -139,9 +139,6 @@ class Walk:
         vcpu = self.live.slow.vcpu
         if act.event is None:
             return vcpu.user
-        # KVM still delivers what is in the IRR of an APIC that is disabled; the rules hold it back.
-        if act.event == ChipEvent.APIC_OFF and self.live.slow.apics[vcpu.current].irr:
-            return False
         if act.event not in GUEST or act.event in (Event.HALT, Event.CALL, Event.RETURN):
             return True
         return act.plane == vcpu.current and not (vcpu.user or vcpu.blocked)

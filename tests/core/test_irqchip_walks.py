@@ -38,6 +38,7 @@ def controllers(rng):
         vina_vector=rng.choice((0xF3, 0x35)),
         messages=rng.choice(((), (0x21, 0x31, 0x51))),
         rescan=rng.choice(("eom", "eoi")),
+        disabled=rng.choice(("delivers", "holds")),
     )
 
 
@@ -198,6 +199,7 @@ def test_mistakes_of_a_caller():
         ({"mask_by": "cr8"}, "mask_by='cr8'"),
         ({"nmi_blocked": ""}, "nmi_blocked=''"),
         ({"rescan": "exit"}, "rescan='exit', expected one of eom, eoi"),
+        ({"disabled": "off"}, "disabled='off', expected one of delivers, holds"),
         ({"messages": range(32, 41)}, "messages=.*, expected at most 8 of a plane"),
         ({"messages": (5,)}, "messages=5, expected a whole number in 16..255"),
         ({"messages": (0xF3,)}, "messages=243, expected another than the VINA vector"),

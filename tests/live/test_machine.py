@@ -97,12 +97,18 @@ def test_an_nmi_is_taken_with_interrupts_disabled_and_ends_a_halt(machine):
     assert machine.takes_interrupts(1)
 
 
-def test_an_apic_that_is_disabled_by_software_is_not_posted_to(machine):
+def test_an_apic_that_is_disabled_by_software_delivers_what_it_has_and_takes_no_more(machine):
     if machine is None:
         return
     machine.settle(0)
+    machine.give(0, "cli")
+    machine.settle(0)
+    machine.post(0, 0x41)
     machine.give(0, "svr", 0xFF)
     machine.settle(0)
+    assert machine.apic(0)[0] == (0x41,)
+    machine.give(0, "sti")
+    assert machine.settle(0) == ("asks", (0x41,))
     assert not machine.post(0, 0x51)
     assert machine.apic(0)[0] == ()
     machine.give(0, "svr", 0x1FF)

@@ -24,6 +24,7 @@
 enum ps_mask_by { PS_MASK_BY_PPR, PS_MASK_BY_TPR };
 enum ps_nmi_blocked { PS_NMI_BLOCKED_COUNTS, PS_NMI_BLOCKED_WAITS };
 enum ps_rescan { PS_RESCAN_EOM, PS_RESCAN_EOI };
+enum ps_disabled { PS_DISABLED_DELIVERS, PS_DISABLED_HOLDS };
 
 #define PS_N_SLOTS 8u /* message slots of a plane at most: SINTs that carry messages */
 
@@ -37,6 +38,7 @@ struct ps_chip_policy {
     uint8_t messages[PS_MAX_PLANES][PS_N_SLOTS]; /* vectors that come with a message; 0: none */
     uint8_t has_messages; /* some plane has one */
     uint8_t rescan; /* what looks for messages that wait: EOM alone, or an EOI of theirs too */
+    uint8_t disabled; /* whether one that software disabled delivers what is in its IRR */
 };
 
 static inline struct ps_chip_policy ps_chip_policy_default(void)
@@ -51,7 +53,7 @@ static inline int ps_chip_policy_valid(const struct ps_chip_policy *chip)
 {
     if (chip->mask_by > PS_MASK_BY_TPR || chip->nmi_blocked > PS_NMI_BLOCKED_WAITS)
         return 0;
-    if (chip->rescan > PS_RESCAN_EOI)
+    if (chip->rescan > PS_RESCAN_EOI || chip->disabled > PS_DISABLED_HOLDS)
         return 0;
     for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++) {
         if (chip->vina_vector[plane] < PS_FIRST_VECTOR || chip->auto_eoi[plane][0] != 0)
@@ -212,7 +214,8 @@ static inline void ps_apic_reset(struct ps_apic *apic)
 
 /* ---- The bits that the 32 bytes get (8) ---- */
 
-/* Whether priority holds back what is pending; with nothing pending, the VINA vector. */
+/* Whether priority holds back what is pending; with nothing pending, the VINA vector, which an APIC
+ * that is disabled drops. */
 static inline unsigned ps_chip_masks(const struct ps_chip_policy *chip, const struct ps_apic *apic,
                                      unsigned plane)
 {
@@ -220,7 +223,8 @@ static inline unsigned ps_chip_masks(const struct ps_chip_policy *chip, const st
                                            : (unsigned)chip->vina_vector[plane] >> 4;
     const unsigned threshold =
         chip->mask_by == PS_MASK_BY_TPR ? (unsigned)apic->tpr >> 4 : ps_apic_ppr(apic) >> 4;
-    return cls <= threshold || apic->flags & PS_APIC_OFF;
+    return cls <= threshold || (apic->flags & PS_APIC_OFF &&
+                                (!apic->irr_classes || chip->disabled == PS_DISABLED_HOLDS));
 }
 
 /* Whether what is in service holds back the injection alone (mask_by = tpr). */

@@ -70,6 +70,7 @@ pub(crate) struct ChipPolicy {
     messages: [[u8; 8]; 16],
     has_messages: u8,
     rescan: u8,
+    disabled: u8,
 }
 
 /// Only C looks inside.
@@ -151,6 +152,7 @@ pub(crate) fn default_chip() -> ChipPolicy {
         messages: [[0; 8]; 16],
         has_messages: 0,
         rescan: 0,
+        disabled: 0,
     };
     unsafe { shim_default_chip(&mut chip) };
     chip
