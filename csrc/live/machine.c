@@ -8,7 +8,6 @@
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 
-#define MSI_ADDRESS 0xfee00000u
 
 int ps_machine_fail(struct ps_machine *machine, const char *what, int error, uint64_t detail)
 {
@@ -28,13 +27,23 @@ int ps_live_extension(int fd, int capability)
     return ioctl(fd, KVM_CHECK_EXTENSION, capability);
 }
 
-int ps_machine_post(struct ps_machine *machine, int seat, unsigned vector)
+static int signal_msi(struct ps_machine *machine, int seat, unsigned data)
 {
-    struct kvm_msi msi = {.address_lo = MSI_ADDRESS | (uint32_t)seat << 12, .data = vector};
+    struct kvm_msi msi = {.address_lo = PS_MSI_ADDRESS | (uint32_t)seat << 12, .data = data};
     const int taken = ioctl(machine->vm, KVM_SIGNAL_MSI, &msi);
     if (taken < 0)
         return ps_machine_fail_call(machine, "KVM_SIGNAL_MSI");
     return taken > 0;
+}
+
+int ps_machine_post(struct ps_machine *machine, int seat, unsigned vector)
+{
+    return signal_msi(machine, seat, vector);
+}
+
+int ps_machine_line(struct ps_machine *machine, int seat, unsigned vector)
+{
+    return signal_msi(machine, seat, vector | PS_MSI_LEVEL);
 }
 
 int ps_machine_nmi(struct ps_machine *machine, int seat)
@@ -80,15 +89,21 @@ int ps_machine_run(struct ps_machine *machine, int number)
 {
     struct ps_live_seat *seat = &machine->seats[number];
     ps_machine_give(machine, number, PS_DO_NOTHING, 0);
-    if (ioctl(seat->fd, KVM_RUN, 0) < 0) {
-        if (errno != EINTR && errno != EAGAIN)
-            return ps_machine_fail_call(machine, "KVM_RUN");
-        const int timed = seat->run->immediate_exit;
-        seat->run->immediate_exit = 0;
-        return timed ? PS_STOP_TIME : PS_STOP_SIGNAL;
-    }
+    do {
+        if (ioctl(seat->fd, KVM_RUN, 0) < 0) {
+            if (errno != EINTR && errno != EAGAIN)
+                return ps_machine_fail_call(machine, "KVM_RUN");
+            const int timed = seat->run->immediate_exit;
+            seat->run->immediate_exit = 0;
+            return timed ? PS_STOP_TIME : PS_STOP_SIGNAL;
+        }
+    } while (machine->passes_eoi && seat->run->exit_reason == KVM_EXIT_IOAPIC_EOI);
     if (seat->run->exit_reason == KVM_EXIT_IO)
         return read_port(machine, seat);
+    if (seat->run->exit_reason == KVM_EXIT_IOAPIC_EOI) {
+        seat->vector = seat->run->eoi.vector;
+        return PS_STOP_EOI;
+    }
     if (seat->run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
         return ps_machine_fail(machine, "KVM_EXIT_INTERNAL_ERROR", 0, seat->run->internal.suberror);
     if (seat->run->exit_reason == KVM_EXIT_SHUTDOWN)

@@ -19,7 +19,10 @@
 
 struct kvm_run;
 
-enum { PS_LIVE_SEATS = 64, PS_LIVE_TOOK = 16, PS_LIVE_WORDS = 8 };
+enum { PS_LIVE_SEATS = 64, PS_LIVE_TOOK = 16, PS_LIVE_WORDS = 8, PS_LIVE_LINES = 3 };
+
+/* Of each plane, the vectors that a level-triggered line may bring. */
+extern const uint8_t ps_live_lines[PS_LIVE_LINES];
 
 /* The guest's commands; the argument has 24 bits. */
 enum ps_live_command {
@@ -41,8 +44,9 @@ enum ps_live_stop {
     PS_STOP_VECTOR, /* it took a vector, and is in its handler */
     PS_STOP_CALL,
     PS_STOP_RETURN,
-    PS_STOP_TIME,  /* the time was over: it is halted, or computes */
-    PS_STOP_SIGNAL /* a signal of somebody else's came: Ctrl-C, say */
+    PS_STOP_TIME,   /* the time was over: it is halted, or computes */
+    PS_STOP_SIGNAL, /* a signal of somebody else's came: Ctrl-C, say */
+    PS_STOP_EOI     /* it ended a vector that a line may bring: userspace's I/O APIC looks */
 };
 
 #define PS_LIVE_FAILED (-1)
@@ -62,12 +66,13 @@ struct ps_live_timer {
 struct ps_live_seat {
     int fd;
     int asks; /* whether its last exit asked for a command that was not given yet */
-    uint8_t vector;
+    uint8_t vector; /* the one that it took, or ended */
     struct kvm_run *run;
 };
 
 struct ps_machine {
     int kvm, vm, n_seats;
+    int passes_eoi; /* no PS_STOP_EOI: for a KVM that writes EOI itself as it injects */
     size_t run_bytes;
     uint8_t *memory;
     struct ps_live_timer timer;
@@ -100,6 +105,9 @@ int ps_machine_reset(struct ps_machine *machine, int seat);
  * called from any thread. */
 int ps_machine_post(struct ps_machine *machine, int seat, unsigned vector);
 
+/* The same for a line that is up: level-triggered, one of ps_live_lines. */
+int ps_machine_line(struct ps_machine *machine, int seat, unsigned vector);
+
 /* Post an NMI to a seat, by KVM_NMI: 0, or PS_LIVE_FAILED. It is taken as vector 2. */
 int ps_machine_nmi(struct ps_machine *machine, int seat);
 
@@ -109,8 +117,8 @@ void ps_machine_give(struct ps_machine *machine, int seat, unsigned command, uns
 /* Run a seat once, until its next exit: a stop, or PS_LIVE_FAILED. */
 int ps_machine_run(struct ps_machine *machine, int seat);
 
-/* Run a seat until it asks twice in a row, has taken `most` vectors, calls, returns, or `ns` are
- * over: 0, or PS_LIVE_FAILED. */
+/* Run a seat until it asks twice in a row, has taken `most` vectors, calls, returns, ends a vector
+ * of a line, or `ns` are over: 0, or PS_LIVE_FAILED. */
 int ps_machine_settle(struct ps_machine *machine, int seat, unsigned most, int64_t ns,
                       struct ps_live_seen *seen);
 

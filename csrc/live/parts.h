@@ -19,6 +19,11 @@ enum {
 /* Where the APIC's registers stand in struct kvm_lapic_state; IRR and ISR are eight words each. */
 enum { APIC_TPR = 0x80, APIC_PPR = 0xa0, APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_STRIDE = 0x10 };
 
+/* A message to the local APIC of the seat that stands at bit 12; data: vector, and, for a line, bits
+ * 14 and 15: assert, level. */
+#define PS_MSI_ADDRESS 0xfee00000u
+#define PS_MSI_LEVEL 0xc000u
+
 enum { PS_PORT_VECTOR = 0x10, PS_PORT_CALL = 0x11, PS_PORT_RETURN = 0x12, PS_PORT_ASK = 0x20 };
 
 extern const uint8_t ps_live_guest[], ps_live_guest_end[];

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 enum { CPUID_ENTRIES = 256, X2APIC_ON = 0xc00, APIC_SPURIOUS = 0xf0, APIC_ON = 0x1ff };
-enum { RFLAGS_IF_AND_ONE = 0x202, IOAPIC_PINS = 24 };
+enum { RFLAGS_IF_AND_ONE = 0x202, PINS = PS_LIVE_SEATS * PS_LIVE_LINES };
+const uint8_t ps_live_lines[PS_LIVE_LINES] = {0x35, 0x58, 0x9a};
+
 /* Three free pages, which real mode takes on old Intel processors. */
 #define TSS_ADDRESS 0xfffbd000ul
 
@@ -118,7 +120,7 @@ static int open_seat(struct ps_machine *machine, int number)
 
 static int open_vm(struct ps_machine *machine)
 {
-    struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {IOAPIC_PINS}};
+    struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {PINS}};
     struct kvm_userspace_memory_region region = {.memory_size = PS_LIVE_BYTES};
     machine->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (machine->kvm < 0)
@@ -150,6 +152,28 @@ static int open_vm(struct ps_machine *machine)
     return 0;
 }
 
+/* The routes of userspace's I/O APIC: from them KVM knows for which EOIs it is to leave. */
+static int set_up_routes(struct ps_machine *machine)
+{
+    struct kvm_irq_routing *table =
+        calloc(1, sizeof *table + PINS * sizeof(struct kvm_irq_routing_entry));
+    int failed = 0;
+    if (!table)
+        return ps_machine_fail(machine, "memory", ENOMEM, 0);
+    table->nr = (uint32_t)(machine->n_seats * PS_LIVE_LINES);
+    for (uint32_t i = 0; i < table->nr; i++) {
+        struct kvm_irq_routing_entry *entry = &table->entries[i];
+        entry->gsi = i;
+        entry->type = KVM_IRQ_ROUTING_MSI;
+        entry->u.msi.address_lo = PS_MSI_ADDRESS | i / PS_LIVE_LINES << 12;
+        entry->u.msi.data = ps_live_lines[i % PS_LIVE_LINES] | PS_MSI_LEVEL;
+    }
+    if (ioctl(machine->vm, KVM_SET_GSI_ROUTING, table) < 0)
+        failed = ps_machine_fail_call(machine, "KVM_SET_GSI_ROUTING");
+    free(table);
+    return failed;
+}
+
 int ps_machine_open(struct ps_machine *machine, int n_seats)
 {
     memset(machine, 0, sizeof *machine);
@@ -164,7 +188,7 @@ int ps_machine_open(struct ps_machine *machine, int n_seats)
     for (int i = 0; i < n_seats; i++)
         if (open_seat(machine, i))
             return PS_LIVE_FAILED;
-    return 0;
+    return set_up_routes(machine);
 }
 
 void ps_machine_close(struct ps_machine *machine)

@@ -1,6 +1,8 @@
 """``planesched live``: planes on this host's KVM."""
 
 import argparse
+import atexit
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +11,7 @@ from ..figures.written import ENDINGS
 from ..files import check_target
 from ..live import measure, probe, verify
 from ..live import run as run_live
+from ..live.host import hurry, urgent
 from ..presets import presets
 from ..report.progress import progress
 from ..workload import Costs
@@ -106,9 +109,10 @@ def _measure(args: argparse.Namespace) -> int:
     check_out(args.out, _OUT)
     with called("--samples" if args.core is None else "--core"), _ticking("measuring") as told:
         found = measure(args.samples, core=args.core, **told)
-    print_answer(args, found)
-    if args.out is not None:
-        found.write(args.out)
+    with _soon(partial=found.partial):
+        print_answer(args, found)
+        if args.out is not None:
+            found.write(args.out)
     return 130 if found.partial else 0
 
 
@@ -120,7 +124,8 @@ def _verify(args: argparse.Namespace) -> int:
             found = verify(
                 name, args.planes, args.acts, args.seed, scheduled=args.scheduled, **told
             )
-        print_answer(args, found)
+        with _soon(partial=found.partial):
+            print_answer(args, found)
         if found.difference is not None and args.save is not None:
             found.save(args.save)
         if found.status or found.partial:
@@ -138,9 +143,10 @@ def _run(args: argparse.Namespace) -> int:
             args.scenario, args.policy, duration=args.duration, warmup=args.warmup,
             vcpus=args.vcpus, seed=args.seed, costs=costs, log=log, **told,
         )  # fmt: skip
-    if args.out is not None:
-        ran.write(args.out)
-    print_answer(args, ran)
+    with _soon(partial=ran.partial):
+        if args.out is not None:
+            ran.write(args.out)
+        print_answer(args, ran)
     if log is not None:
         live, room = ran.live, LOG_ROOM // ran.live.vcpus
         end_ns = live.start_ns + live.elapsed_ns
@@ -153,6 +159,17 @@ def _run(args: argparse.Namespace) -> int:
             title = f"{args.scenario} on this host"
             write_report(args, ran, title, logs=written, end_ns=end_ns)
     return 130 if ran.partial else 0
+
+
+@contextmanager
+def _soon(*, partial: bool) -> Iterator[None]:
+    """Where Ctrl-C ended it, who pressed that waits: have what is left to do go before others."""
+    if not partial:
+        yield
+        return
+    atexit.register(hurry, [os.getpid()])
+    with urgent(real_time=True):
+        yield
 
 
 @contextmanager

@@ -8,6 +8,9 @@ cdef extern from "live/machine.h" nogil:
         PS_LIVE_TOOK
         PS_LIVE_WORDS
         PS_LIVE_FAILED
+        PS_LIVE_LINES
+
+    const uint8_t *ps_live_lines
 
     enum ps_live_command:
         PS_DO_NOTHING
@@ -28,6 +31,7 @@ cdef extern from "live/machine.h" nogil:
         PS_STOP_RETURN
         PS_STOP_TIME
         PS_STOP_SIGNAL
+        PS_STOP_EOI
 
     enum ps_live_copy:
         PS_COPY_NONE
@@ -39,9 +43,13 @@ cdef extern from "live/machine.h" nogil:
         int error
         uint64_t detail
 
+    struct ps_live_seat:
+        uint8_t vector
+
     struct ps_machine:
-        int kvm, vm, n_seats
+        int kvm, vm, n_seats, passes_eoi
         ps_live_fault fault
+        ps_live_seat seats[64]
 
     struct ps_live_apic:
         uint32_t irr[8]
@@ -61,6 +69,7 @@ cdef extern from "live/machine.h" nogil:
     void ps_machine_close(ps_machine *machine) noexcept
     int ps_machine_reset(ps_machine *machine, int seat) noexcept
     int ps_machine_post(ps_machine *machine, int seat, unsigned vector) noexcept
+    int ps_machine_line(ps_machine *machine, int seat, unsigned vector) noexcept
     int ps_machine_nmi(ps_machine *machine, int seat) noexcept
     void ps_machine_give(
         ps_machine *machine, int seat, unsigned command, unsigned argument

@@ -157,8 +157,8 @@ def probe() -> Host:
     return Host(**known)
 
 
-def open_machine(planes: int) -> "Machine":
-    """Return a machine of so many KVM vCPUs.
+def open_machine(planes: int, *, passes_eoi: bool = False) -> "Machine":
+    """Return a machine of so many KVM vCPUs, as `Machine` takes it.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def open_machine(planes: int) -> "Machine":
         )
     from .machine import Machine
 
-    return Machine(planes)
+    return Machine(planes, passes_eoi=passes_eoi)
 
 
 @contextlib.contextmanager

@@ -27,8 +27,9 @@ COMMANDS = {
 }
 STOPS = {
     c.PS_STOP_ASKS: "asks", c.PS_STOP_VECTOR: "vector", c.PS_STOP_CALL: "call",
-    c.PS_STOP_RETURN: "return", c.PS_STOP_TIME: "time",
+    c.PS_STOP_RETURN: "return", c.PS_STOP_TIME: "time", c.PS_STOP_EOI: "eoi",
 }
+LINES = tuple([c.ps_live_lines[i] for i in range(c.PS_LIVE_LINES)])
 COPIES = {"none": c.PS_COPY_NONE, "ioctls": c.PS_COPY_IOCTLS, "shared": c.PS_COPY_SHARED}
 SAMPLES = ("clock", "exit", "switch", "post", "post_halted", "running", "wakeup", "compute")
 # Between batches Ctrl-C is looked for, which must not take long.
@@ -42,6 +43,8 @@ cdef class Machine:
     ----------
     planes : int
         How many KVM vCPUs it has, 1..64.
+    passes_eoi : bool
+        Whether no EOI has a plane left: for a KVM that writes it itself as it injects.
 
     Raises
     ------
@@ -52,12 +55,13 @@ cdef class Machine:
     cdef c.ps_machine machine
     cdef readonly int planes
 
-    def __cinit__(self, planes):
+    def __cinit__(self, planes, *, passes_eoi=False):
         cdef int failed
         self.machine.kvm = self.machine.vm = -1
         self.planes = whole("planes", planes, 1, MAX_SEATS)
         with nogil:
             failed = c.ps_machine_open(&self.machine, self.planes)
+        self.machine.passes_eoi = passes_eoi
         if failed:
             error = self._fault()
             self.close()
@@ -126,6 +130,20 @@ cdef class Machine:
         cdef unsigned number = whole("vector", vector, 16, 255)
         return bool(self._did(c.ps_machine_post(&self.machine, seat, number)))
 
+    def line(self, plane, vector):
+        """Post a vector of ``LINES`` for a line that is up, level-triggered; tell as `post` does.
+
+        Where its EOI ends it, the plane is left (``"eoi"``): to post it again is the caller's.
+        """
+        cdef int seat = self._seat(plane)
+        if vector not in LINES:
+            raise Mistake("vector", vector, "one of " + ", ".join(map(str, LINES)))
+        return bool(self._did(c.ps_machine_line(&self.machine, seat, vector)))
+
+    def ended(self, plane):
+        """Return the vector that a plane ended when it was last left, for its EOI."""
+        return self.machine.seats[self._seat(plane)].vector
+
     def give(self, plane, command, argument=0):
         """Give a plane that asks its next command; it does it when it is run."""
         cdef int seat = self._seat(plane)
@@ -151,7 +169,8 @@ cdef class Machine:
         -------
         stop : str
             ``"asks"`` for a command, twice in a row; ``"vector"``, ``"call"`` or ``"return"`` if
-            that was the last thing; ``"time"`` if it still runs, or sleeps.
+            that was the last thing; ``"eoi"`` of a vector of ``LINES``; ``"time"`` if it still
+            runs, or sleeps.
         took : tuple of int
             The vectors that it took, in order.
         """
@@ -273,12 +292,6 @@ cdef class Machine:
             done += <size_t>got
             PyErr_CheckSignals()
         return out
-
-
-cdef tuple _vectors(const c.uint32_t *words):
-    return tuple([
-        32 * i + bit for i in range(c.PS_LIVE_WORDS) for bit in range(32) if words[i] >> bit & 1
-    ])
 
 
 include "machine_vcpu.pxi"

@@ -1,6 +1,12 @@
 # A part of planesched.live.machine: a vCPU of an engine, in real time.
 
 
+cdef tuple _vectors(const c.uint32_t *words):
+    return tuple([
+        32 * i + bit for i in range(c.PS_LIVE_WORDS) for bit in range(32) if words[i] >> bit & 1
+    ])
+
+
 cdef class LiveVcpu:
     """One vCPU of an engine whose planes run on a machine.
 

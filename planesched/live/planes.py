@@ -17,7 +17,7 @@ from ..reference_irqchip import ChipOutcome, ReferenceChip
 if TYPE_CHECKING:
     from .machine import Machine
 
-__all__ = ["GUEST", "RENEWS", "LivePlanes", "Order", "Shown", "carry_out"]
+__all__ = ["GUEST", "LINES", "RENEWS", "LivePlanes", "Order", "Shown", "carry_out"]
 
 GUEST = {
     Event.HALT: "halt", Event.CALL: "call", Event.RETURN: "return", Event.CLI: "cli",
@@ -25,6 +25,9 @@ GUEST = {
     ChipEvent.APIC_OFF: "svr",
 }  # fmt: skip
 """Events that a guest's own command is, for the plane that runs."""
+
+LINES = (0x35, 0x58, 0x9A)
+"""The vectors that a level-triggered line brings: for their EOIs a plane is left."""
 
 RENEWS = (Event.INIT, Event.DISABLE)
 """Events after which userspace makes a plane as new."""
@@ -50,9 +53,11 @@ ORDERS = {
     "reset": "make all planes as new",
     "renew": "make it as new",
     "post": "post a vector (`name`) to it",
+    "line": "post a vector (`name`) to it for a line that is up, level-triggered",
     "nmi": "post an NMI to it",
     "give": "give it a command (`name`), and `argument`",
     "run": "run it until it asks, or has taken so many vectors (`name`)",
+    "eoi": "run it: the EOI that it does must have it left, and of this vector (`name`)",
     "sleep": "run it until it sleeps in HLT",
     "asleep": "run it: it must sleep on",
     "unhalt": "end its HLT",
@@ -136,9 +141,11 @@ class LivePlanes:
         if own:
             if event in _SVR:
                 argument = _SVR[event]  # type: ignore[index]
-            self._command(current, GUEST[event], argument)  # type: ignore[index]
+            self._command(current, GUEST[event], argument, outcome)  # type: ignore[index]
         if plane is not None and not outcome.fault:
-            self._host(event, plane, argument, coalesced=bool(outcome.flags & Flags.COALESCED))
+            self._host(event, plane, argument, outcome)
+            if own and outcome.ended in LINES:
+                self._run(current, 1)
         self._follow(outcome, taken=own and outcome.now == current)
         self._order("show", int(outcome.now))
         return outcome, self._orders
@@ -150,25 +157,29 @@ class LivePlanes:
         self._order("run", plane, most)
 
     def _host(
-        self, event: int | None, plane: int, argument: int | None, *, coalesced: bool
+        self, event: int | None, plane: int, argument: int | None, outcome: ChipOutcome
     ) -> None:
         """Have the host do to a plane's vCPU what the event is there."""
         if event == Event.IRQ and argument is not None:
             self._order("post", plane, argument)
         # KVM keeps two NMIs for a vCPU that does not run; where the rules have one, one is sent.
-        elif event == Event.NMI and not coalesced:
+        elif event == Event.NMI and not outcome.flags & Flags.COALESCED:
             self._order("nmi", plane)
         elif event in RENEWS:
             self._order("renew", plane)
             self._asleep.discard(plane)
             self._inside.discard(plane)
+        elif outcome.notes & Notes.REPOSTED:  # what userspace's I/O APIC does for a line
+            self._order("line", plane, argument or int(outcome.ended))
 
-    def _command(self, plane: int, name: str, argument: int | None) -> None:
+    def _command(self, plane: int, name: str, argument: int | None, outcome: ChipOutcome) -> None:
         """Have the guest of the plane that runs do it."""
         self._order("give", plane, name, argument or 0)
         if name == "halt":
             self._order("sleep", plane)
             self._asleep.add(plane)
+        elif outcome.ended in LINES:
+            self._order("eoi", plane, int(outcome.ended))
         else:
             self._run(plane, 1)
 
@@ -225,6 +236,9 @@ class LivePlanes:
                 self._nmi.add(order.plane)
             elif order.what == "renew":
                 self._nmi.discard(order.plane)
+            elif order.what == "eoi":
+                if result != ("eoi", (order.name,)):
+                    odd = f"plane {order.plane} was left by {result}, not for its EOI"
             elif order.what in ("run", "sleep", "asleep"):
                 stop, vectors = result
                 if _NMI in vectors and order.plane not in self._nmi:
@@ -251,7 +265,7 @@ class LivePlanes:
 
 
 def carry_out(machine: "Machine", orders: Iterable[Order]) -> list[Any]:
-    """Do on a machine of this host what is ordered; return what each order gave."""
+    """Do what is ordered on a machine of this host; return what each order gave."""
     return [_carry_out(machine, *order) for order in orders]
 
 
@@ -262,6 +276,10 @@ def _carry_out(machine: "Machine", what: str, plane: int, name: str | int, argum
         return machine.nmi(plane)
     if what == "post":
         return machine.post(plane, int(name))
+    if what == "line":
+        return machine.line(plane, int(name))
+    if what == "eoi":
+        return machine.settle(plane, 1)[0], (machine.ended(plane),)
     if what == "give":
         return machine.give(plane, str(name), argument)
     if what == "run":

@@ -84,7 +84,7 @@ def verify(
     setting: Any = {"auto_eoi": EVERY_VECTOR} if host.auto_eoi else "lapic"
     done, walks, vectors = 0, 0, 0
     difference, stopped = None, False
-    with open_machine(n_planes) as machine:
+    with open_machine(n_planes, passes_eoi=host.auto_eoi) as machine:
         setup = _Setup(
             partial(carry_out, machine), n_planes, by, model,
             read_controller(setting) or Controller(),

@@ -9,7 +9,7 @@ from ..core import VM
 from ..events import ChipEvent, Event, Flags, Notes
 from ..irqchip import Controller
 from ..policy import Policy
-from .planes import GUEST, LivePlanes, Order, Shown
+from .planes import GUEST, LINES, LivePlanes, Order, Shown
 
 __all__ = ["WALK", "Act", "Carry", "Walk", "held", "showed"]
 
@@ -31,6 +31,7 @@ _HOSTS += [
     Event.VINA_CLEAR, Event.LOCK, Event.RESCHED,
 ] * 2  # fmt: skip
 _HOSTS += [Event.NMI] * 4 + [Event.INIT, Event.DISABLE] + [Event.ENABLE] * 4
+_HOSTS += [ChipEvent.LINE_UP] * 10 + [ChipEvent.LINE_DOWN] * 5
 _WITHOUT_PLANE = {Event.HALT, Event.RETURN, Event.RESCHED}
 
 
@@ -92,6 +93,8 @@ class Walk:
             few = rng.random() < 0.5
             vector = rng.choice(_VECTORS) if few else rng.randrange(16, 256)
             return Act(event, rng.randrange(self.planes), vector)
+        if event in (ChipEvent.LINE_UP, ChipEvent.LINE_DOWN):
+            return Act(event, rng.randrange(self.planes), rng.choice(LINES))
         if event in GUEST and event not in _WITHOUT_PLANE:
             value = rng.randrange(256) if rng.random() < 0.5 else 0
             return Act(event, current, value if event == ChipEvent.TPR else None)

@@ -16,6 +16,7 @@ import pytest
 from planesched.live import LiveError
 from planesched.live.faults import fault
 from planesched.live.host import open_machine, probe
+from planesched.live.planes import LINES
 
 
 def left():
@@ -115,6 +116,39 @@ def test_an_apic_that_is_disabled_by_software_delivers_what_it_has_and_takes_no_
     assert machine.settle(0) == ("asks", ())
     assert machine.post(0, 0x31)
     assert machine.settle(0) == ("asks", (0x31,))
+
+
+def test_the_eoi_of_what_a_line_brought_has_the_plane_left(machine):
+    if machine is None:
+        return
+    machine.settle(0)
+    assert tuple(LINES) == machine_lines()
+    for vector in LINES:
+        assert machine.line(0, vector)
+        # A KVM that writes EOI as it injects leaves for it at once.
+        stop, took = machine.settle(0)
+        assert took == (vector,)
+        if probe().auto_eoi:
+            assert (stop, machine.ended(0)) == ("eoi", vector)
+            continue
+        assert (stop, machine.apic(0)[1]) == ("asks", (vector,))
+        machine.give(0, "eoi")
+        assert (machine.settle(0), machine.ended(0)) == (("eoi", ()), vector)
+        assert machine.apic(0)[1] == ()
+    # Another vector's has not, nor has that of none.
+    machine.post(1, 0x41)
+    assert machine.settle(1) == ("asks", (0x41,))
+    for _ in range(2):
+        machine.give(1, "eoi")
+        assert machine.settle(1) == ("asks", ())
+    with pytest.raises(ValueError, match="vector=65, expected one of 53, 88, 154"):
+        machine.line(0, 0x41)
+
+
+def machine_lines():
+    from planesched.live.machine import LINES as found
+
+    return found
 
 
 def test_samples_are_within_the_time_that_went_by(machine):

@@ -3,9 +3,9 @@
  *     orders FILE
  *
  * A line is an order (planesched/live/planes.py): N planes opens a machine; R reset, W renew, P
- * post, K nmi, G give, r run, S sleep, A asleep, U unhalt, V show; M samples. What they give goes,
- * a line each, to port 0xe9, which QEMU's isa-debugcon writes into a file. It runs as root, in a
- * guest of its own.
+ * post, L line, K nmi, G give, r run, E eoi, S sleep, A asleep, U unhalt, V show; M samples. What
+ * they give goes, a line each, to port 0xe9, which QEMU's isa-debugcon writes into a file. It runs
+ * as root, in a guest of its own.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void say_seen(const char *stop, const struct ps_live_seen *seen)
     SAY("\n");
 }
 
-static const char *const stops[] = {"asks", "vector", "call", "return", "time", "signal"};
+static const char *const stops[] = {"asks", "vector", "call", "return", "time", "signal", "eoi"};
 
 static void run(int plane, unsigned most)
 {
@@ -59,6 +59,14 @@ static void run(int plane, unsigned most)
     if (ps_machine_settle(&machine, plane, most, TO_SETTLE_NS, &seen))
         give_up("run");
     say_seen(stops[seen.stop], &seen);
+}
+
+static void end_service(int plane)
+{
+    struct ps_live_seen seen;
+    if (ps_machine_settle(&machine, plane, 1, TO_SETTLE_NS, &seen))
+        give_up("eoi");
+    SAY("%s %u\n", stops[seen.stop], machine.seats[plane].vector);
 }
 
 static void fall_asleep(int plane)
@@ -156,9 +164,11 @@ static void carry_out(const char *line)
     case 'W': failed = ps_machine_reset(&machine, plane); break;
     case 'K': failed = ps_machine_nmi(&machine, plane); break;
     case 'P': failed = ps_machine_post(&machine, plane, (unsigned)name) < 0; break;
+    case 'L': failed = ps_machine_line(&machine, plane, (unsigned)name) < 0; break;
     case 'G': ps_machine_give(&machine, plane, (unsigned)name, (unsigned)argument); break;
     case 'U': failed = ps_machine_unhalt(&machine, plane); break;
     case 'r': run(plane, (unsigned)name); break;
+    case 'E': end_service(plane); break;
     case 'S': fall_asleep(plane); break;
     case 'A': stay_asleep(plane); break;
     case 'V': show(plane); break;

@@ -37,7 +37,7 @@ from planesched.text import format_ns, table
 
 LETTERS = {
     "reset": "R", "renew": "W", "post": "P", "nmi": "K", "give": "G", "run": "r", "sleep": "S",
-    "asleep": "A", "unhalt": "U", "show": "V",
+    "asleep": "A", "unhalt": "U", "show": "V", "line": "L", "eoi": "E",
 }  # fmt: skip
 SAMPLES = [
     ("clock", "two readings of the clock", 2000, 0),
@@ -104,7 +104,7 @@ def plan(kinds: list[tuple[str, int]], acts: int, to: Path) -> None:
 
 def read(order: Order, told: Iterator[str]) -> Any:
     """Read what an order gave, as `planesched.live.planes.carry_out` gives it."""
-    if order.what not in ("run", "sleep", "asleep", "show"):
+    if order.what not in ("run", "eoi", "sleep", "asleep", "show"):
         return None
     words = next(told).split()
     if words[0] == "FAILED":
