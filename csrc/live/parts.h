@@ -19,8 +19,8 @@ enum {
 /* Where the APIC's registers stand in struct kvm_lapic_state; IRR and ISR are eight words each. */
 enum { APIC_TPR = 0x80, APIC_PPR = 0xa0, APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_STRIDE = 0x10 };
 
-/* A message to the local APIC of the seat that stands at bit 12; data: vector, and, for a line, bits
- * 14 and 15: assert, level. */
+/* A message to the local APIC of the seat that stands at bit 12; data: the vector, and, for a line,
+ * bits 14 and 15: assert, level. */
 #define PS_MSI_ADDRESS 0xfee00000u
 #define PS_MSI_LEVEL 0xc000u
 
