@@ -55,7 +55,7 @@ _HOMES = {
     "VM": "core",
     "VCPU": "core",
     "Outcome": "core",
-    "UserScheduler": "userspace",
+    "UserScheduler": "core",
     "pick_many": "core",
     "explain": "explaining",
     "EVENT": "layouts",
@@ -104,6 +104,7 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .core import VCPU as VCPU
     from .core import VM as VM
     from .core import Outcome as Outcome
+    from .core import UserScheduler as UserScheduler
     from .core import pick_many as pick_many
     from .errors import InputError as InputError
     from .events import Event as Event
@@ -126,7 +127,6 @@ if TYPE_CHECKING:  # The same once more, for those who read and do not run.
     from .simulation.run import simulate as simulate
     from .simulation.sweep import sweep as sweep
     from .traces import PlaneMap as PlaneMap
-    from .userspace import UserScheduler as UserScheduler
     from .workload import Costs as Costs
     from .workload import Workload as Workload
 else:

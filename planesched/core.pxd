@@ -1,6 +1,6 @@
 # Layouts for those who cimport: a VM owns its policy and the states of its vCPUs. Public are
-# Outcome.c, VM.c_policy, VM.states, VM.n_vcpus, VM.planes, VM.step_vcpu, VCPU.vm, VCPU.index and
-# the functions below (docs/how-to/embed.md).
+# Outcome.c, UserScheduler.c, VM.c_policy, VM.states, VM.n_vcpus, VM.planes, VM.step_vcpu, VCPU.vm,
+# VCPU.index and the functions below (docs/how-to/embed.md).
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 
@@ -12,6 +12,7 @@ from planesched.csched cimport (
     ps_outcome,
     ps_policy,
     ps_state,
+    ps_userspace,
     ps_wrong_answer,
 )
 
@@ -29,6 +30,15 @@ cdef class Picker:
     cdef int ask(self, void *own, const ps_state *state, tuple question) except? -1
     # Raise what it raised, or what was wrong with its answer.
     cdef int raise_wrong(self) except -1
+
+
+# A userspace scheduler that somebody else wrote, in the form in which the C drivers ask it.
+cdef class UserScheduler:
+    cdef ps_userspace c  # what a driver asks; lives as long as this object
+    cdef object _function, _user, _error
+    cdef readonly str kind
+    # Raise what a Python callable raised, or that it or a C function gave no plane.
+    cdef int raise_stop(self) except -1
 
 
 cdef class VM:

@@ -11,7 +11,7 @@ from .irqchip import Chip, Controller
 from .policy import Policy
 from .policytext import Given
 
-__all__ = ["VCPU", "VM", "Outcome", "pick_many"]
+__all__ = ["VCPU", "VM", "Outcome", "UserScheduler", "pick_many"]
 
 ABI_VERSION: int
 
@@ -162,3 +162,17 @@ def pick_many(
     locked: ArrayLike | None = None,
     out: NDArray[np.int8] | None = None,
 ) -> NDArray[np.int8]: ...
+
+@disjoint_base
+class UserScheduler:
+    def __init__(
+        self,
+        function: Callable[[np.void, int, int, Reason], int | tuple[int, int] | None]
+        | object = None,
+        user: int | NDArray[Any] | None = None,
+    ) -> None: ...
+    @property
+    def kind(self) -> str: ...
+    def answer(self, vcpu: VCPU, reason: Reason | int = ..., now_ns: int = 0) -> Outcome | None: ...
+
+def as_user_scheduler(function: object) -> UserScheduler: ...

@@ -1,6 +1,6 @@
 # The C core as Cython sees it: declarations of the header functions, nothing else.
 
-from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 cdef extern from "planesched/step.h" nogil:
     enum:
@@ -141,4 +141,24 @@ cdef extern from "planesched/irqchip.h" nogil:
     ps_outcome ps_chip_step(
         const ps_policy *policy, const ps_chip_policy *chip, ps_state *s, ps_apic *apics,
         unsigned event, unsigned plane, unsigned arg
+    ) noexcept
+
+cdef extern from "planesched/scheduler.h" nogil:
+    enum:
+        PS_SCHEDULER_WAIT
+        PS_SCHEDULER_STOP
+        PS_REQUEST_DEFAULT
+
+    ctypedef int (*ps_scheduler_fn)(
+        void *user, const ps_state *state, int64_t now_ns, uint32_t vcpu, uint32_t reason,
+        int32_t *req_exit
+    ) noexcept
+
+    struct ps_userspace:
+        ps_scheduler_fn fn
+        void *user
+
+    int ps_userspace_ask(
+        const ps_userspace *scheduler, const ps_policy *policy, const ps_state *s, int64_t now_ns,
+        uint32_t vcpu, uint32_t reason, uint16_t *requests
     ) noexcept

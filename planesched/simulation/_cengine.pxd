@@ -3,8 +3,9 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from planesched._cfigures cimport ps_figures
-from planesched.userspace cimport ps_userspace
-from planesched.csched cimport ps_algorithm, ps_chip_policy, ps_policy, ps_state
+from planesched.csched cimport (
+    ps_algorithm, ps_chip_policy, ps_policy, ps_state, ps_userspace,
+)
 
 cdef extern from "planesched/records.h" nogil:
     struct ps_outcome_record:

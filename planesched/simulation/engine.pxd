@@ -5,8 +5,7 @@ from libc.stdint cimport int64_t, uint32_t
 from planesched.simulation._cengine cimport (
     ps_costs, ps_engine, ps_source, ps_spread, ps_workload,
 )
-from planesched.core cimport Picker
-from planesched.userspace cimport UserScheduler
+from planesched.core cimport Picker, UserScheduler
 
 
 # What switches and exits take, as the engine takes it.

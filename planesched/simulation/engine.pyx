@@ -24,7 +24,7 @@ from planesched.csched cimport (
     PS_MAX_PLANES, PS_N_VECTORS, PS_NO_PLANE, ps_chip_policy, ps_policy, ps_state,
 )
 
-from ..userspace import as_user_scheduler
+from ..core import as_user_scheduler
 from ..errors import Mistake, Words
 from ..irqchip import as_controller
 from ..layouts import EVENT, FIGURES, JOB, ROW, STATE, TOTALS, VECTOR

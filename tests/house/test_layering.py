@@ -14,8 +14,8 @@ LAYERS = [
     {"text", "errors", "files", "checks", "events", "layouts", "csched", "_clayouts"}
     | {"cfunctions", "markup"},
     {"algorithm", "policy", "presets", "policytext", "irqchip", "protocol", "protocols"},
-    {"core", "core_run", "core_pick", "_crun", "_cfigures", "userspace", "capi", "reference"}
-    | {"figures", "core_algorithm", "core_chip", "reference_irqchip", "reference_kick"},
+    {"core", "_crun", "_cfigures", "capi", "reference"}
+    | {"figures", "reference_irqchip", "reference_kick"},
     {"traces"},
     {"workload"},
     {"simulation", "replaying", "scenarios", "checking", "conformance", "live", "contrib"}
@@ -66,7 +66,9 @@ CYTHON_IMPORT = re.compile(
 
 
 def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].partition(".")[0]
+    first = path.relative_to(PACKAGE).parts[0].partition(".")[0]
+    # What core.pyx includes is core.
+    return first.partition("_")[0] if path.suffix == ".pxi" else first
 
 
 def absolute(path: Path, level: int, module: str | None) -> str:

@@ -1,26 +1,9 @@
-"""Userspace schedulers from elsewhere: a Python callable, or a C function in any wrapping.
+# Userspace schedulers from elsewhere: a Python callable, or a C function in any wrapping.
+#
+# The C drivers ask a struct ps_userspace (scheduler.h): a C function and what belongs to it. Here
+# all that people have at hand becomes one.
 
-The C drivers ask a ``struct ps_userspace`` (scheduler.h): a C function and what belongs to it. Here
-all that people have at hand becomes one.
-"""
-
-import numpy as np
-
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
-from libc.string cimport memcpy
-
-from planesched.core cimport VCPU, Outcome
-from planesched.csched cimport PS_EVENT_ENTER, PS_MAX_PLANES, PS_STATUS_USER, ps_state
-
-from .cfunctions import address_of, function_address, kind_of
-from .checks import plane_id, whole
-from .errors import Mistake, TypeMistake, Words
-from .events import Reason
-from .layouts import STATE
-
-__all__ = ["UserScheduler"]
-
-cdef str EXPECTED = (
+cdef str SCHEDULER_FN = (
     "int (void *user, const struct ps_state *, int64_t now_ns, uint32_t vcpu, uint32_t reason, "
     "int32_t *req_exit)"
 )
@@ -72,10 +55,10 @@ cdef class UserScheduler:
             if user is not None:
                 raise TypeMistake("user", user, f"None: function is {function!r}, not in C")
             if self.kind == "python":
-                self.c.fn = call_python
+                self.c.fn = ask_scheduler
                 self.c.user = <void *>self
             return
-        address = function_address(self.kind, function, EXPECTED)
+        address = function_address(self.kind, function, SCHEDULER_FN)
         self.c.fn = <ps_scheduler_fn><size_t>address
         self.c.user = <void *><size_t>address_of("user", user, function)
 
@@ -142,7 +125,7 @@ cdef class UserScheduler:
         return f"<UserScheduler: {self.kind} {self._function!r}>"
 
 
-cdef int call_python(
+cdef int ask_scheduler(
     void *user, const ps_state *state, int64_t now_ns, uint32_t vcpu, uint32_t reason,
     int32_t *req_exit
 ) noexcept with gil:
