@@ -193,6 +193,10 @@ int ps_vcpu_answer_exit(struct ps_engine *engine, uint32_t vcpu);
 void ps_vcpu_finish_job(struct ps_engine *engine, uint32_t vcpu);
 void ps_vcpu_let_arrive(struct ps_engine *engine, uint32_t vcpu);
 void ps_vcpu_make_call(struct ps_engine *engine, uint32_t vcpu, uint32_t number);
+/* Its slice ends. */
+void ps_vcpu_end_slice(struct ps_engine *engine, uint32_t vcpu);
+/* How long until that, if the current plane runs on; or never. */
+int64_t ps_vcpu_time_to_slice(const struct ps_engine *engine, uint32_t vcpu);
 /* How long until the current plane calls if it runs on, and from which source; or never. */
 int64_t ps_vcpu_time_to_call(struct ps_engine *engine, uint32_t vcpu, uint32_t *number);
 /* A response that was measured. */

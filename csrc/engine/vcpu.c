@@ -1,4 +1,5 @@
-/* What happens on one vCPU, in order of time. Sections are those of the rules. */
+/* What happens on one vCPU, in order of time. Sections are those of the rules. Longer than 300
+ * lines because the loops want all of it inlined. */
 #include "engine/vcpu_jobs.h"
 
 /* ---- Nothing to do ---- */
@@ -175,6 +176,17 @@ void ps_vcpu_let_arrive(struct ps_engine *engine, uint32_t vcpu)
 void ps_vcpu_make_call(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
 {
     make_call(ps_vcpu_of(engine, vcpu), number);
+}
+
+void ps_vcpu_end_slice(struct ps_engine *engine, uint32_t vcpu)
+{
+    end_slice(ps_vcpu_of(engine, vcpu));
+}
+
+int64_t ps_vcpu_time_to_slice(const struct ps_engine *engine, uint32_t vcpu)
+{
+    /* Nothing is written to through it. */
+    return time_to_slice(ps_vcpu_of((struct ps_engine *)(uintptr_t)engine, vcpu));
 }
 
 int64_t ps_vcpu_time_to_call(struct ps_engine *engine, uint32_t vcpu, uint32_t *number)

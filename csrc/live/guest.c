@@ -52,7 +52,10 @@ __asm__(
     "    mov $0x0b, %cl\n"            /* 8 eoi: 0, into x2APIC register 0x80b */
     "    jmp 3f\n"
     "    .balign 16\n"
-    "    mov $0x0f, %cl\n"            /* 9 svr: the argument, into x2APIC register 0x80f */
+    "    out %al, $0x13\n"            /* 9 ipi: the host posts it into the other vCPU's plane */
+    "    jmp 1b\n"
+    "    .balign 16\n"
+    "    mov $0x0f, %cl\n"            /* 10 svr: the argument, into x2APIC register 0x80f */
     "3:  mov $0x08, %ch\n"
     "    movzwl %cx, %ecx\n"
     "    xor %edx, %edx\n"

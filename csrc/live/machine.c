@@ -82,6 +82,8 @@ static int read_port(struct ps_machine *machine, struct ps_live_seat *seat)
         return PS_STOP_CALL;
     if (run->io.direction == KVM_EXIT_IO_OUT && run->io.port == PS_PORT_RETURN)
         return PS_STOP_RETURN;
+    if (run->io.direction == KVM_EXIT_IO_OUT && run->io.port == PS_PORT_IPI)
+        return PS_STOP_IPI;
     return ps_machine_fail(machine, "the guest's port", 0, run->io.port);
 }
 

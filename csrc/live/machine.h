@@ -35,6 +35,7 @@ enum ps_live_command {
     PS_DO_STI,
     PS_DO_TPR,
     PS_DO_EOI,
+    PS_DO_IPI,
     PS_DO_SVR
 };
 
@@ -46,6 +47,7 @@ enum ps_live_stop {
     PS_STOP_RETURN,
     PS_STOP_TIME,   /* the time was over: it is halted, or computes */
     PS_STOP_SIGNAL, /* a signal of somebody else's came: Ctrl-C, say */
+    PS_STOP_IPI,    /* it sends another vCPU an interrupt, which the host posts */
     PS_STOP_EOI     /* it ended a vector that a line may bring: userspace's I/O APIC looks */
 };
 

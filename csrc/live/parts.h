@@ -24,7 +24,8 @@ enum { APIC_TPR = 0x80, APIC_PPR = 0xa0, APIC_ISR = 0x100, APIC_IRR = 0x200, API
 #define PS_MSI_ADDRESS 0xfee00000u
 #define PS_MSI_LEVEL 0xc000u
 
-enum { PS_PORT_VECTOR = 0x10, PS_PORT_CALL = 0x11, PS_PORT_RETURN = 0x12, PS_PORT_ASK = 0x20 };
+enum { PS_PORT_VECTOR = 0x10, PS_PORT_CALL = 0x11, PS_PORT_RETURN = 0x12 };
+enum { PS_PORT_IPI = 0x13, PS_PORT_ASK = 0x20 };
 
 extern const uint8_t ps_live_guest[], ps_live_guest_end[];
 
@@ -41,6 +42,8 @@ void ps_live_timer_close(struct ps_live_timer *timer);
 /* After so long, have KVM_RUN of `run` in this thread return; 0 disarms. */
 void ps_live_timer_at(const struct ps_live_timer *timer, struct kvm_run *run, int64_t at_ns);
 void ps_live_timer_point(struct kvm_run *run); /* it stays as it is armed, for another run */
+void ps_live_timer_kick(const struct ps_live_timer *timer); /* now; from any thread */
+void ps_live_timer_sleep(int64_t ns, const unsigned *unless); /* until a signal, or at once */
 void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, int64_t ns);
 
 #endif

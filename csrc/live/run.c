@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <time.h>
 
 enum { VECTOR = 0x41, MOST_TURNS = 0xffffff };
 #define BUSY_NS INT64_C(100000) /* what a busy plane computes at a time */
@@ -53,8 +52,10 @@ static int let_one_arrive(const struct spell *s)
 
 static int let_arrive_until_now(const struct spell *s)
 {
-    int failed = 0;
+    int failed = ps_live_receive(s);
     catch_up(s);
+    if (ps_vcpu_time_to_slice(s->engine, 0) <= 0)
+        ps_vcpu_end_slice(s->engine, 0);
     while (!failed && s->guest->arrival_ns <= s->guest->now_ns && !s->engine->failed)
         failed = let_one_arrive(s);
     return failed;
@@ -62,10 +63,13 @@ static int let_arrive_until_now(const struct spell *s)
 
 static int64_t deadline(const struct spell *s)
 {
-    return s->guest->arrival_ns < s->until_ns ? s->guest->arrival_ns : s->until_ns;
+    const int64_t slice_ns = ps_later(s->guest->now_ns, ps_vcpu_time_to_slice(s->engine, 0));
+    const int64_t next_ns = s->guest->arrival_ns < slice_ns ? s->guest->arrival_ns : slice_ns;
+    return next_ns < s->until_ns ? next_ns : s->until_ns;
 }
 
-/* Run a plane; KVM_RUN returns at the next arrival, or at the end, if not before. */
+/* Run a plane; KVM_RUN returns at the next arrival or end of a slice, or at the end, if not
+ * before. */
 static int run_until_deadline(struct spell *s, unsigned plane)
 {
     const int64_t at_ns = deadline(s);
@@ -74,7 +78,9 @@ static int run_until_deadline(struct spell *s, unsigned plane)
     else
         ps_live_timer_point(seat_of(s, plane)->run);
     s->armed_ns = at_ns;
-    /* Its signal may have come while another plane's run was the one to leave. */
+    /* Its signal, or a letter's, may have come while another plane's run was the one to leave. */
+    if (__atomic_load_n(&s->live->mail.n, __ATOMIC_ACQUIRE))
+        return PS_STOP_TIME;
     return now_of(s) < at_ns ? ps_machine_run(s->live->machine, number_of(s, plane)) : PS_STOP_TIME;
 }
 
@@ -124,6 +130,7 @@ static int end_job(struct spell *s, unsigned plane)
     const struct ps_engine *engine = s->engine;
     const struct ps_node node = engine->pool.nodes[s->guest->queues[plane].head];
     ps_vcpu_finish_job(s->engine, 0);
+    ps_live_note_ended(s, plane);
     return node.kind == PS_JOB_FORWARD ? post(s, node.plane, node.source, node.arrival_ns) : 0;
 }
 
@@ -141,8 +148,9 @@ static int command(struct spell *s, unsigned plane)
         ps_machine_give(machine, number_of(s, plane), PS_DO_EOI, 0);
         return 1;
     }
-    if (calls_ns <= 0) {
-        ps_machine_give(machine, number_of(s, plane), PS_DO_CALL, 0);
+    if (its->n_to_send || calls_ns <= 0) {
+        const unsigned leaves = its->n_to_send ? PS_DO_IPI : PS_DO_CALL;
+        ps_machine_give(machine, number_of(s, plane), leaves, 0);
         return 1;
     }
     int64_t slice_ns = calls_ns < SLICE_NS ? calls_ns : SLICE_NS;
@@ -184,6 +192,10 @@ static int follow(struct spell *s, unsigned plane, int stop)
     if (stop == PS_STOP_CALL && s->guest->current == plane &&
         ps_vcpu_time_to_call(s->engine, 0, &number) <= 0)
         ps_vcpu_make_call(s->engine, 0, number);
+    if (stop == PS_STOP_IPI) {
+        s->live->planes[plane].spent_ns += s->live->exit_ns;
+        return ps_live_send(s, plane);
+    }
     return stop < 0 ? stop : stop == PS_STOP_SIGNAL;
 }
 
@@ -223,9 +235,8 @@ static int wait_for_arrival(struct spell *s)
     const unsigned plane = s->guest->current;
     if (s->live->planes[plane].sleeps)
         return sleep_in_kvm(s, plane);
-    const int64_t at_ns = deadline(s) + s->origin_ns;
-    const struct timespec at = {at_ns / 1000000000, at_ns % 1000000000};
-    return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR;
+    ps_live_timer_sleep(deadline(s) - now_of(s), &s->live->mail.n);
+    return 0;
 }
 
 static int one_turn(struct spell *s)
@@ -259,11 +270,6 @@ int ps_live_advance(struct ps_live_vcpu *live, struct ps_engine *engine, int64_t
     engine->now_ns = s.guest->now_ns;
     live->late_ns = now_of(&s) - engine->now_ns;
     return engine->failed ? ps_machine_fail(live->machine, "memory", ENOMEM, 0) : ended;
-}
-
-void ps_live_vcpu_close(struct ps_live_vcpu *live)
-{
-    ps_live_timer_close(&live->timer);
 }
 
 #endif

@@ -37,6 +37,13 @@ static inline int number_of(const struct spell *s, unsigned plane)
     return s->live->first_seat + (int)plane;
 }
 
+/* IPIs (ipi.c). What the jobs that ended send waits for the guest's command. */
+void ps_live_note_ended(const struct spell *s, unsigned plane);
+/* The guest did it: its next letter goes. 0, or PS_LIVE_FAILED. */
+int ps_live_send(const struct spell *s, unsigned plane);
+/* What came from others arrives. 0, or PS_LIVE_FAILED. */
+int ps_live_receive(const struct spell *s);
+
 /* The engine's clock follows the real one, up to where it is to go. */
 static inline void catch_up(const struct spell *s)
 {

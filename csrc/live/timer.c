@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -49,7 +51,7 @@ int ps_live_timer_open(struct ps_live_timer *timer)
     if (timer_create(CLOCK_MONOTONIC, &event, &id))
         return -1;
     timer->id = id;
-    timer->thread = thread;
+    __atomic_store_n(&timer->thread, thread, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -57,7 +59,7 @@ void ps_live_timer_close(struct ps_live_timer *timer)
 {
     if (timer->thread)
         timer_delete(timer->id);
-    timer->thread = 0;
+    __atomic_store_n(&timer->thread, 0, __ATOMIC_RELEASE);
 }
 
 static void set_timer(const struct ps_live_timer *timer, struct kvm_run *run, int flags, int64_t ns)
@@ -78,6 +80,26 @@ void ps_live_timer_arm(const struct ps_live_timer *timer, struct kvm_run *run, i
 void ps_live_timer_at(const struct ps_live_timer *timer, struct kvm_run *run, int64_t at_ns)
 {
     set_timer(timer, run, TIMER_ABSTIME, at_ns);
+}
+
+void ps_live_timer_kick(const struct ps_live_timer *timer)
+{
+    const int thread = __atomic_load_n(&timer->thread, __ATOMIC_ACQUIRE);
+    if (thread)
+        (void)syscall(SYS_tgkill, getpid(), thread, TIMER_SIGNAL);
+}
+
+void ps_live_timer_sleep(int64_t ns, const unsigned *unless)
+{
+    const struct timespec length = {ns / 1000000000, ns % 1000000000};
+    sigset_t kick, before;
+    sigemptyset(&kick);
+    sigaddset(&kick, TIMER_SIGNAL);
+    /* Or one that comes between the look and the sleep would end neither. */
+    pthread_sigmask(SIG_BLOCK, &kick, &before);
+    if (ns > 0 && !__atomic_load_n(unless, __ATOMIC_ACQUIRE))
+        (void)ppoll(NULL, 0, &length, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void ps_live_timer_point(struct kvm_run *run)

@@ -22,6 +22,7 @@ cdef extern from "live/machine.h" nogil:
         PS_DO_STI
         PS_DO_TPR
         PS_DO_EOI
+        PS_DO_IPI
         PS_DO_SVR
 
     enum ps_live_stop:
@@ -31,6 +32,7 @@ cdef extern from "live/machine.h" nogil:
         PS_STOP_RETURN
         PS_STOP_TIME
         PS_STOP_SIGNAL
+        PS_STOP_IPI
         PS_STOP_EOI
 
     enum ps_live_copy:

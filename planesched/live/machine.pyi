@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -72,6 +73,9 @@ class LiveVcpu:
         exit_ns: int,
         copy: str = "none",
     ) -> Self: ...
+    def talk(
+        self, vcpus: Sequence[Self], senders: Sequence[tuple[int, int, float, Sequence[int]]]
+    ) -> None: ...
     @property
     def switches(self) -> int: ...
     @property

@@ -23,11 +23,12 @@ MAX_ARGUMENT = 0xffffff
 COMMANDS = {
     "nothing": c.PS_DO_NOTHING, "compute": c.PS_DO_COMPUTE, "halt": c.PS_DO_HALT,
     "call": c.PS_DO_CALL, "return": c.PS_DO_RETURN, "cli": c.PS_DO_CLI, "sti": c.PS_DO_STI,
-    "tpr": c.PS_DO_TPR, "eoi": c.PS_DO_EOI, "svr": c.PS_DO_SVR,
+    "tpr": c.PS_DO_TPR, "eoi": c.PS_DO_EOI, "ipi": c.PS_DO_IPI, "svr": c.PS_DO_SVR,
 }
 STOPS = {
     c.PS_STOP_ASKS: "asks", c.PS_STOP_VECTOR: "vector", c.PS_STOP_CALL: "call",
-    c.PS_STOP_RETURN: "return", c.PS_STOP_TIME: "time", c.PS_STOP_EOI: "eoi",
+    c.PS_STOP_RETURN: "return", c.PS_STOP_TIME: "time", c.PS_STOP_IPI: "ipi",
+    c.PS_STOP_EOI: "eoi",
 }
 LINES = tuple([c.ps_live_lines[i] for i in range(c.PS_LIVE_LINES)])
 COPIES = {"none": c.PS_COPY_NONE, "ioctls": c.PS_COPY_IOCTLS, "shared": c.PS_COPY_SHARED}

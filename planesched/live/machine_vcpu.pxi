@@ -28,6 +28,7 @@ cdef class LiveVcpu:
 
     cdef r.ps_live_vcpu live
     cdef readonly Machine machine
+    cdef list kept
 
     def __cinit__(
         self, Machine machine, first, planes, *, keeps_isr, turns_per_ns, exit_ns, copy="none"
@@ -35,6 +36,7 @@ cdef class LiveVcpu:
         if copy not in COPIES:
             raise unknown("copy", copy, COPIES)
         self.machine = machine
+        r.ps_live_vcpu_init(&self.live)
         self.live.machine = &machine.machine
         self.live.first_seat = machine._seat(first)
         self.live.n_planes = whole("planes", planes, 1, machine.planes - first)
@@ -48,6 +50,39 @@ cdef class LiveVcpu:
 
     def __dealloc__(self):
         r.ps_live_vcpu_close(&self.live)
+
+    def talk(self, vcpus, senders):
+        """Have it send the others IPIs, and take theirs.
+
+        Parameters
+        ----------
+        vcpus : sequence of LiveVcpu
+            All that do, this one too. They are to live until all of them have ended.
+        senders : sequence of (int, int, float, sequence of int)
+            Of each source of IPIs its place in the workload, that of the source whose jobs send,
+            the chance, and the places of the targets in `vcpus`.
+        """
+        cdef size_t n = len(senders)
+        cdef LiveVcpu other
+        pointers = np.zeros(len(vcpus), np.uintp)
+        table = np.zeros(max(1, n) * sizeof(r.ps_live_sender), np.uint8)
+        cdef r.ps_live_sender *rows = <r.ps_live_sender *><size_t>table.ctypes.data
+        self.kept = [pointers, table]
+        for place, other in enumerate(vcpus):
+            pointers[place] = <size_t>&other.live
+        for place, (source, origin, chance, targets) in enumerate(senders):
+            places = np.ascontiguousarray(targets, np.uint32)
+            if not len(places) or places.max() >= len(vcpus):
+                raise Mistake("targets", places.tolist(), f"one or more of 0..{len(vcpus) - 1}")
+            self.kept.append(places)
+            rows[place].source, rows[place].origin = source, origin
+            rows[place].chance = chance
+            rows[place].targets = <const c.uint32_t *><size_t>places.ctypes.data
+            rows[place].n_targets = len(places)
+        if r.ps_live_talk(
+            &self.live, <r.ps_live_vcpu **><size_t>pointers.ctypes.data, rows, n
+        ):
+            raise MemoryError
 
     @property
     def switches(self):

@@ -1,13 +1,13 @@
 """Run a scenario's guests in real time, beside the simulation of the same."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import log_array, vcpu_count
+from ..checks import log_array, slice_of, vcpu_count
 from ..errors import Mistake, Words
 from ..figures.result import Result
 from ..layouts import OUTCOME
@@ -17,9 +17,9 @@ from ..scenarios import Scenario, load_scenario
 from ..simulation.rounds import Rounds
 from ..simulation.run import settings_of, simulate
 from ..simulation.stopping import Plan
-from ..workload import Costs, Ipis
+from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
-from ..workload.numbered import Resolved, groups
+from ..workload.numbered import Resolved
 from ..workload.recorded import recorded_jobs
 from .host import Host, open_machine, probe, urgent
 from .measuring import measure
@@ -83,16 +83,15 @@ def run(
     LiveError
         If planes cannot run here, or a guest ended otherwise than by its commands.
     ValueError, TypeError, InputError, OSError
-        If the scenario or a number is wrong, or asks for what a live run has not: IPIs, slices.
+        If the scenario or a number is wrong, or asks for what a live run has not: controllers.
     """
     read = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     said = settings_of(read, vcpus=vcpus, duration=duration, warmup=warmup, seed=seed)
     planes, workload = said["planes"], said["workload"]
     n_vcpus = vcpu_count(said.get("vcpus", 1))
-    if any(isinstance(source, Ipis) for source in workload.sources):
-        raise Mistake("scenario", Words("a source of IPIs"), "none: a live run has no IPIs yet")
-    if said.get("slice_ns") is not None:
-        raise Mistake("scenario", Words("a slice"), "none: a live run has no slices")
+    if said.get("controller") is not None:
+        expected = "none: in a live run each plane has one vector, in KVM's own local APIC"
+        raise Mistake("scenario", Words("a controller"), expected)
     name, given = next(iter(read.policies.items()))
     scheduled = as_policy(given if policy is None else policy, planes)
     name = str(policy) if isinstance(policy, str) else name if policy is None else "policy"
@@ -101,7 +100,10 @@ def run(
     host = probe()
     with open_machine(planes * n_vcpus) as machine:
         found = Costs.of(costs) if costs is not None else _measured(host)
-        resolved = Resolved(workload, scheduled, planes, Costs.of(None), said.get("seed") or 0)
+        resolved = Resolved(
+            workload, scheduled, planes, Costs.of(None), said.get("seed") or 0,
+            slice_of(said.get("slice_ns")),
+        )  # fmt: skip
         with urgent(real_time=n_vcpus < host.cpus) as how:
             live = _live(
                 machine, resolved, n_vcpus, said, host, log=log,
@@ -128,7 +130,7 @@ def _simulated(
     return simulate(
         resolved.policy, resolved.planes, live.vcpu_ids.tolist(), resolved.workload, costs=costs,
         seed=resolved.seed, duration=min(live.elapsed_ns, most_ns), warmup=live.start_ns,
-        label=f"{name}, simulated", threads=threads,
+        label=f"{name}, simulated", threads=threads, slice_ns=resolved.slice_ns,
     )  # fmt: skip
 
 
@@ -164,18 +166,35 @@ def _live(
         log_array(log)[:] = np.zeros((), dtype=OUTCOME)
         logs = list(np.array_split(log, n_vcpus))
     meeting = Meeting()
-    for place, group in enumerate(groups(resolved.workload, ids, 1)):
-        cell = LiveCell(resolved, group, plan.start_ns, recorded, logs[place])
+    for place in range(n_vcpus):
+        own = ids[place : place + 1]
+        cell = LiveCell(resolved, own, plan.start_ns, recorded, logs[place])
         cell.vcpu = LiveVcpu(
             machine, place * resolved.planes, resolved.planes,
             keeps_isr=not host.auto_eoi, turns_per_ns=turns_per_ns, exit_ns=exit_ns, copy=copy,
         )  # fmt: skip
         cell.meeting = meeting
         meeting.cells.append(cell)
+    vcpus, sources = [cell.vcpu for cell in meeting.cells], resolved.guests(ids)["sources"]
+    for place, vcpu in enumerate(vcpus):
+        vcpu.talk(vcpus, list(_senders(sources, place, n_vcpus)))
     result = Rounds(name, resolved, list(meeting.cells), n_vcpus, plan, progress).result()
     if log is not None:
         log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
     return result
+
+
+def _senders(
+    sources: Sequence[dict[str, Any]], place: int, n_vcpus: int
+) -> Iterator[tuple[int, int, float, Sequence[int]]]:
+    """Give the sources of IPIs of a vCPU as `LiveVcpu.talk` takes them."""
+    for number, source in enumerate(sources):
+        sends = source.get("members") is None or source["members"][place]
+        if sends and source.get("chance", 0) > 0:
+            targets = source.get("targets")
+            if targets is None:
+                targets = [other for other in range(n_vcpus) if other != place]
+            yield number, source["origin"], source["chance"], targets
 
 
 def _speed(machine: "Machine") -> tuple[int, float]:

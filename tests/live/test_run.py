@@ -13,7 +13,7 @@ import pytest
 from planesched import Policy, presets
 from planesched.cli import main
 from planesched.layouts import OUTCOME
-from planesched.live import LiveError, run
+from planesched.live import LiveError, run, running, together
 
 SCENARIO = """\
 title = "A guest OS that computes, a secure kernel above it and a device on top"
@@ -46,6 +46,15 @@ plane = "level0"
 to = "level1"
 rate = "300 Hz"
 service = "50 us"
+"""
+IPIS = """
+[[source]]
+name = "ipi"
+kind = "ipis"
+after = "device"
+plane = "level1"
+chance = 0.5
+service = "30 us"
 """
 COSTS = "any=1us,exit=8us"
 
@@ -86,6 +95,45 @@ def test_a_guest_calls_another_plane(live, scenario):
         [row] = each.rows_of("vtl call")
         assert int(each.rows[row]["finished"]) > most
         assert each.stats.entries_by_reason["user"] > most
+
+
+def test_vcpus_send_each_other_ipis(live, scenario):
+    """Half of the jobs that end send one, at most; each that arrives is computed for."""
+    if live is None:
+        return
+    ran = live(scenario(SCENARIO + IPIS), "vsm", vcpus=2, costs=COSTS)
+    ended = sum(int(ran.live.rows[row]["finished"]) for row in ran.live.rows_of("device"))
+    [row] = ran.live.rows_of("ipi")
+    arrived, finished = (int(ran.live.rows[row][name]) for name in ("arrived", "finished"))
+    assert 0.3 * ended < arrived < 0.7 * ended
+    assert arrived > 10
+    assert 0.5 * arrived < finished <= arrived
+    assert ran.live.response["ipi"].min_ns > 1000
+    # Of the same draws: as many as the simulation has, but for jobs that have not ended yet.
+    [row] = ran.simulated.rows_of("ipi")
+    expected = int(ran.simulated.rows[row]["arrived"])
+    left = sum(int(ran.simulated.rows[row]["finished"]) for row in ran.simulated.rows_of("device"))
+    assert abs(arrived - expected) <= abs(left - ended) + 2
+
+
+def test_the_end_of_a_slice_has_the_plane_left(live, scenario, monkeypatch):
+    """What runs is told a resched then, which is not logged where it changes nothing."""
+    if live is None:
+        return
+    cells = []
+
+    def cell(*given):
+        cells.append(together.LiveCell(*given))
+        return cells[-1]
+
+    monkeypatch.setattr(running, "LiveCell", cell)
+    sliced = SCENARIO.replace("seed = 3", 'seed = 3\nslice = "25 us"')
+    for each in (SCENARIO, sliced):
+        ran = live(scenario(each), costs=COSTS)
+        assert ("slice_ns" in ran.simulated.given) == (each == sliced)
+    # A busy plane computes for 100 us at a time.
+    plain, more = (cell.vcpu.exits for cell in cells)
+    assert more > 1.5 * plain
 
 
 def test_what_is_logged_is_a_timeline(live, scenario):
@@ -193,15 +241,14 @@ def test_a_machine_takes_little_memory(kvm):
 
 
 def test_bad_input(kvm, scenario, tmp_path, capsys):
-    ipi = '\n[[source]]\nname = "ipi"\nkind = "ipis"\nafter = "device"\nplane = "level0"\n'
-    ipi += 'chance = 0.5\nservice = "1 us"\n'
-    (tmp_path / "ipi.toml").write_text(SCENARIO + ipi)
+    chips = SCENARIO.replace("seed = 3", 'seed = 3\ncontroller = "lapic"')
+    (tmp_path / "chips.toml").write_text(chips)
     for words, said in [
         (["nothing.toml"], "nothing.toml"),
         ([str(scenario(SCENARIO)), "--policy", "vms"], "did you mean vsm"),
         ([str(scenario(SCENARIO)), "--out", "x.svg"], "ends with"),
         ([str(scenario(SCENARIO)), "--vcpus", "30"], "in 1..64" if kvm else "/dev/kvm"),
-        ([str(tmp_path / "ipi.toml"), "--vcpus", "2"], "no IPIs yet"),
+        ([str(tmp_path / "chips.toml")], "each plane has one vector"),
     ]:
         assert main(["live", "run", *words]) == 2
         assert said in capsys.readouterr().err
