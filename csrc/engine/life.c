@@ -1,7 +1,7 @@
-/* An engine's life and its clock. */
+/* An engine's life. */
+#include "engine/arrivals.h"
 #include "engine/vectors.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 static unsigned serving_plane(const struct ps_engine *engine, uint32_t row)
@@ -44,6 +44,11 @@ static int take_workload(struct ps_engine *engine)
         if (engine->sources[i].arrivals == PS_ARRIVALS_CALLS)
             engine->callers = (uint16_t)(engine->callers | ps_bit(engine->sources[i].plane));
     }
+    if (engine->n_arriving <= PS_LOOKED_AT_MOST)
+        engine->n_looked_at = engine->n_arriving;
+    else
+        for (engine->n_dues = 2; engine->n_dues < engine->n_arriving;)
+            engine->n_dues *= 2;
     engine->costly = ps_config_costly(&engine->config);
     engine->plain = !engine->costly && !engine->callers && !engine->talks &&
                     !engine->config.busy && engine->config.route == PS_ROUTE_OWN &&
@@ -106,6 +111,7 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->guests);
     free(engine->clocks);
     free(engine->streams);
+    free(engine->dues);
     free(engine->tree);
     free(engine->pool.nodes);
     free(engine->rows);
@@ -130,6 +136,7 @@ static void begin_streams(struct ps_engine *engine, uint32_t vcpu)
     }
     workload->draws->begin(&streams[engine->n_sources], NULL, &workload->seed, id,
                            engine->n_sources);
+    ps_dues_begin(engine, vcpu);
 }
 
 static void begin_vcpu(struct ps_engine *engine, uint32_t vcpu)
@@ -177,7 +184,7 @@ static int give_room(void **array, size_t n, size_t size)
 int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
 {
     void *states = engine->states, *guests = engine->guests, *clocks = engine->clocks;
-    void *streams = engine->streams, *tree = engine->tree;
+    void *streams = engine->streams, *tree = engine->tree, *dues = engine->dues;
     void *memories = engine->memories, *apics = engine->apics, *posted = engine->posted;
     const uint32_t before = engine->n_vcpus;
     if (n_vcpus <= before)
@@ -190,6 +197,7 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
                        give_room(&guests, n_vcpus, sizeof *engine->guests) ||
                        give_room(&clocks, n_vcpus, slots * sizeof *engine->clocks) ||
                        give_room(&streams, n_vcpus, engine->n_streams * sizeof *engine->streams) ||
+                       give_room(&dues, n_vcpus, engine->n_dues * sizeof *engine->dues) ||
                        give_room(&tree, n_vcpus, engine->talks ? 2 * sizeof *engine->tree : 0) ||
                        give_room(&memories, n_vcpus, engine->algorithm.size) ||
                        give_room(&apics, n_vcpus, chips * sizeof *engine->apics) ||
@@ -198,6 +206,7 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
     engine->guests = (struct ps_guest *)guests;
     engine->clocks = engine->ledger.clocks = (int64_t *)clocks;
     engine->streams = (struct ps_stream *)streams;
+    engine->dues = (struct ps_due *)dues;
     engine->tree = (uint32_t *)tree;
     engine->memories = (char *)memories;
     engine->apics = (struct ps_apic *)apics;
@@ -208,88 +217,4 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
     for (uint32_t vcpu = before; vcpu < n_vcpus; vcpu++)
         begin_vcpu(engine, vcpu);
     return 0;
-}
-
-/* ---- The clock ---- */
-
-/* A vCPU comes from memory where there are many; what the one after next needs is fetched early. */
-#define PS_VCPUS_AHEAD 2u
-
-static void prefetch_vcpu(const struct ps_engine *engine, uint32_t vcpu)
-{
-    const char *guest = (const char *)&engine->guests[vcpu];
-    const struct ps_stream *streams = ps_streams(engine, vcpu);
-    for (size_t at = 0; at < offsetof(struct ps_guest, fed); at += 64)
-        ps_prefetch(guest + at);
-    ps_prefetch_clock(&engine->ledger, vcpu);
-    for (uint32_t i = 0; i < engine->n_sources && i < 8; i++)
-        ps_prefetch(&streams[i]);
-}
-
-/* Go so far that the time spent in a state, summed over all vCPUs, still fits the automaton. */
-static int advance_counted(struct ps_engine *engine, int64_t until_ns, uint64_t *patience)
-{
-    if (engine->talks)
-        return ps_engine_advance_together(engine, until_ns, patience);
-    if (until_ns != engine->until_ns)
-        engine->cursor = 0;
-    engine->until_ns = until_ns;
-    for (; engine->cursor < engine->n_vcpus; engine->cursor++) {
-        if (engine->cursor + PS_VCPUS_AHEAD < engine->n_vcpus)
-            prefetch_vcpu(engine, engine->cursor + PS_VCPUS_AHEAD);
-        if (ps_vcpu_advance(engine, engine->cursor, until_ns, patience))
-            return 1;
-    }
-    engine->cursor = 0;
-    return 0;
-}
-
-int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patience)
-{
-    if (until_ns < engine->now_ns || until_ns == PS_NEVER_NS)
-        return PS_ENGINE_BAD_TIME;
-    const int64_t most_ns = PS_NEVER_NS / engine->n_vcpus;
-    do {
-        const int64_t limit_ns = ps_later(engine->counted_ns, most_ns);
-        const int64_t to_ns = until_ns < limit_ns ? until_ns : limit_ns;
-        const int more = advance_counted(engine, to_ns, &patience);
-        const int stopped = engine->stopped;
-        engine->stopped = 0;
-        if (engine->failed)
-            return PS_ENGINE_NO_MEMORY;
-        if (engine->wrong)
-            return PS_ENGINE_WRONG_ANSWER;
-        if (stopped || more)
-            return stopped ? PS_ENGINE_STOPPED : 1;
-        engine->now_ns = to_ns;
-        if (to_ns == limit_ns)
-            ps_engine_fold(engine);
-    } while (engine->now_ns < until_ns);
-    return 0;
-}
-
-int64_t ps_engine_next_event_ns(const struct ps_engine *engine)
-{
-    int64_t next = PS_NEVER_NS;
-    unsigned rank;
-    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
-        const int64_t its = ps_vcpu_next_ns(engine, vcpu, &rank);
-        next = its < next ? its : next;
-    }
-    return next;
-}
-
-int64_t ps_engine_now_ns(const struct ps_engine *engine)
-{
-    return engine->now_ns;
-}
-
-uint32_t ps_engine_n_vcpus(const struct ps_engine *engine)
-{
-    return engine->n_vcpus;
-}
-
-const struct ps_state *ps_engine_state(const struct ps_engine *engine, uint32_t vcpu)
-{
-    return ps_vcpu_state(engine, vcpu);
 }

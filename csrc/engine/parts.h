@@ -1,12 +1,13 @@
 /* The engine's insides, shared by its files. Each calls only those above it:
  *
- *     queue (nodes of jobs), log, livelock, picking (the algorithm)
+ *     queue (nodes of jobs), log, livelock, picking (the algorithm), arrivals (of many sources)
  *     vcpu.h (one vCPU as functions are given it), vcpu_step.h and .c (one step, its count and its
  *     cost), vectors (that bring jobs)
  *     vcpu_jobs.h, vcpu.c (what happens on one vCPU, in order of time)
  *     ipi (vCPUs in one order), input (what is fed)
  *     counting (figures), snapshot
- *     life (beginning, end and clock of an engine), config (what it can be made with)
+ *     clock (all vCPUs come to one time), life (an engine begins and ends), config (what it can be
+ *     made with)
  */
 #ifndef PLANESCHED_ENGINE_PARTS_H
 #define PLANESCHED_ENGINE_PARTS_H
@@ -24,6 +25,12 @@ struct ps_fed {
     int64_t time_ns;
     uint16_t source;
     uint8_t plane, told;
+};
+
+/* When the source at this place among those of arrivals brings its next job. */
+struct ps_due {
+    int64_t at_ns;
+    uint32_t place;
 };
 
 /* One vCPU's guests. Its clock stands in an array of its own, as figures.h wants, with the row of
@@ -116,7 +123,10 @@ struct ps_engine {
     const struct ps_source *sources;
     uint32_t n_sources;
     uint32_t n_arriving;     /* sources of arrivals, */
-    uint32_t *arriving;      /* which, by plane */
+    uint32_t *arriving;      /* which, by plane; few are looked at one by one, */
+    uint32_t n_looked_at;
+    uint32_t n_dues;         /* of many there is a tree (arrivals.h), */
+    struct ps_due *dues;     /* [n_vcpus][n_dues] */
     uint32_t n_streams;      /* of a vCPU: one a source, one for costs */
     struct ps_stream *streams;
     uint16_t callers;        /* planes that have a source of calls */

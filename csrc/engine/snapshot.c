@@ -22,6 +22,7 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(int64_t, clocks, slots);
     PS_COPY(struct ps_node, pool.nodes, engine->pool.used);
     PS_COPY(struct ps_stream, streams, streams);
+    PS_COPY(struct ps_due, dues, n * engine->n_dues);
     PS_COPY(uint32_t, tree, leaves);
     PS_COPY(uint32_t, arriving, engine->n_arriving);
     PS_COPY(struct ps_row, rows, n_rows + 1);

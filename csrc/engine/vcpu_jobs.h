@@ -3,6 +3,7 @@
 #ifndef PLANESCHED_VCPU_JOBS_H
 #define PLANESCHED_VCPU_JOBS_H
 
+#include "engine/arrivals.h"
 #include "engine/vcpu_step.h"
 
 /* Beside the kind of a job that no interrupt brought; its latency counts in a row behind those that
@@ -100,7 +101,12 @@ PS_INLINE void find_arrival(const struct ps_vcpu v)
     const struct ps_stream *streams = v.streams;
     int64_t first_ns = PS_NEVER_NS;
     uint32_t first = engine->n_sources;
-    for (uint32_t k = 0; k < engine->n_arriving; k++) {
+    if (PS_RARELY(!engine->n_looked_at) && engine->n_dues) {
+        const struct ps_due due = ps_dues_first(engine, v.number);
+        first_ns = due.at_ns;
+        first = first_ns == PS_NEVER_NS ? first : engine->arriving[due.place];
+    }
+    for (uint32_t k = 0; k < engine->n_looked_at; k++) {
         const uint32_t i = v.is == PS_PLAIN ? k : engine->arriving[k];
         const int64_t at_ns = streams[i].next_ns;
         first = at_ns < first_ns ? i : first;
