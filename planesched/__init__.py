@@ -18,7 +18,6 @@ name's help has an example.
 """
 
 import sys
-from typing import TYPE_CHECKING
 
 if sys.argv[:1] and sys.argv[0].replace("\\", "/").rpartition("/")[2] == "planesched":
     # The command: Ctrl-C while it still imports is quiet. `cli.main` takes over. An exception would
@@ -28,6 +27,8 @@ if sys.argv[:1] and sys.argv[0].replace("\\", "/").rpartition("/")[2] == "planes
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
+from typing import TYPE_CHECKING
 
 # At once, for two functions hide the modules that they are from, which takes that they come first.
 from .events import MAX_PLANES as MAX_PLANES

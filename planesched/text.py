@@ -47,6 +47,7 @@ _NS = {
 }
 _HZ = {"Hz": 1, "/s": 1, "kHz": 1_000, "MHz": 1_000_000, "GHz": 1_000_000_000}
 _QUANTITY = re.compile(r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([a-zA-Zµμ/]*)\s*", re.ASCII)
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|[num]?s\b))")
 _DURATION = 'a time with its unit (ns, us, ms, s or min), for example "20 us"'
 _RATE = 'a rate with its unit (Hz, /s, kHz, MHz or GHz), for example "5 kHz"'
 _NUMBER = re.compile(r"(?:[-+]?[\d,.]+(?: ?(?:ns|us|ms|s|%))?|-|)")
@@ -184,17 +185,18 @@ def listed(items: Iterable[object]) -> str:
 
 
 def fill(text: str, columns: int | None, indent: int = 0, hang: int | None = None) -> list[str]:
-    """Break a paragraph into lines, indented, from the second by `hang`."""
+    """Break a paragraph into lines, indented, from the second by `hang`; units keep to numbers."""
     import textwrap
 
     rest = indent if hang is None else hang
-    return textwrap.wrap(
-        text,
+    lines = textwrap.wrap(
+        _BEFORE_UNIT.sub("\xa0", text),
         max(columns or PIPE_WIDTH, rest + 20),
         initial_indent=" " * indent,
         subsequent_indent=" " * rest,
         break_on_hyphens=False,
     )
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
@@ -218,7 +220,7 @@ def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def fitted(
-    header: Sequence[Cell], rows: Sequence[Sequence[str]], columns: int | None = None
+    header: Sequence[Cell], rows: Sequence[Sequence[str]], columns: int | None = None, keys: int = 1
 ) -> str:
     """Return a table; where it is too wide, several below each other, with the first column again.
 
@@ -228,15 +230,17 @@ def fitted(
         As `table` takes them; rows of single lines.
     columns : int, optional
         How wide it may be. None: as wide as it needs to be.
+    keys : int
+        How many columns, from the first, stand in each.
     """
     heads = [max(map(len, _lines(cell)), default=0) for cell in header]
     widths = [max(wide, *(len(row[i]) for row in rows)) if rows else wide
               for i, wide in enumerate(heads)]  # fmt: skip
-    parts: list[list[int]] = [[0]]
-    for i in range(1, len(header)):
+    parts = [[*range(keys)]]
+    for i in range(keys, len(header)):
         wide = sum(widths[j] + 2 for j in parts[-1]) + widths[i]
-        if columns is not None and wide > columns and len(parts[-1]) > 1:
-            parts.append([0])
+        if columns is not None and wide > columns and len(parts[-1]) > keys:
+            parts.append([*range(keys)])
         parts[-1].append(i)
     return "\n\n".join(
         table([header[i] for i in part], [[row[i] for i in part] for row in rows]) for part in parts

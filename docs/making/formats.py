@@ -168,6 +168,7 @@ ASKED = (
     "diff vsm --set ret=resume --planes 3 --json",
     'step vsm "irq 1" --explain --json',
     "explain preempt --json",
+    "demo --json",
     "scenarios --json",
     "policies vsm --json",
 )

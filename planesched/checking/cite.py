@@ -13,8 +13,9 @@ from .counterexample import state_text
 from .report import DiffReport, Matrix, Report
 from .wakeup_report import KickReport
 
-__all__ = ["cited"]
+__all__ = ["cited", "digest"]
 
+_KICK = ("policy", "planes", "protocol", "sends", "events")
 _MOST = 3
 """How many broken properties are shown with the way there; the others are named."""
 
@@ -53,13 +54,25 @@ def cited(
         asked = [
             f"{counted(answer.planes, 'plane')}, 1 vCPU, protocol {answer.protocol}",
             f"senders: {listed(answer.sends)}; guests: {listed(answer.events)}",
-            f"input {_digest(answer.as_dict(), 'policy', 'planes', 'protocol', 'sends', 'events')}",
+            f"input {_digest(answer.as_dict(), *_KICK)}",
         ]
         end = "all states" if answer.exhausted else "not exhausted"
         seen = f"{answer.states:,} states, {answer.transitions:,} acts ({end})"
     of = listed(labels)
     sentence = f"{of}: {answer.said}." if of else f"{answer.said}."
     return block([sentence], _verdicts(answer.verdicts, ways), [*asked, seen, *_made(command)])
+
+
+def digest(answer: Report | DiffReport | Matrix | KickReport) -> str:
+    """Return the digest of what a search began with, as `cited` names it."""
+    if isinstance(answer, KickReport):
+        return _digest(answer.as_dict(), *_KICK)
+    if isinstance(answer, Matrix):
+        reports = [*answer.reports.values()]
+        return _digest_of(reports[0], [report.policy for report in reports]) if reports else ""
+    return _digest_of(
+        answer, answer.policies if isinstance(answer, DiffReport) else [answer.policy]
+    )
 
 
 def _verdicts(verdicts: Mapping[str, Any], ways: Mapping[str, tuple[str, str]]) -> str:
@@ -111,7 +124,8 @@ def _of_matrix(answer: Matrix, command: str) -> str:
         rows.append((listed(whole), "all hold"))
     first = next(iter(answer.reports.values()))
     policies = [report.policy for report in answer.reports.values()]
-    foot = [*_asked(first, policies), *_made(command)]
+    ways = ["in brackets: the steps of a shortest way there"] if len(whole) < len(policies) else []
+    foot = [*ways, *_asked(first, policies), *_made(command)]
     return block([f"{answer.said}."], hung(("policies", "properties"), rows, CITED), foot)
 
 
@@ -120,10 +134,14 @@ def _asked(answer: Report | DiffReport, policies: Sequence[Policy]) -> list[str]
     vcpus = getattr(answer, "vcpus", 1)
     size = f"{counted(answer.planes, 'plane')}, {counted(vcpus, 'vCPU')}"
     chips = [] if answer.chips is None else [str(answer.chips)]
-    given = {"policies": [policy.as_dict() for policy in policies], "vcpus": vcpus}
-    given |= answer.as_dict()
-    digest = _digest(given, "policies", "planes", "vcpus", "events", "vectors")
-    return [f"{size}, events {listed(answer.events)}", *chips, f"input {digest}"]
+    made = _digest_of(answer, policies)
+    return [f"{size}, events {listed(answer.events)}", *chips, f"input {made}"]
+
+
+def _digest_of(answer: Report | DiffReport, policies: Sequence[Policy]) -> str:
+    given: dict[str, Any] = {"policies": [policy.as_dict() for policy in policies]}
+    given |= {"vcpus": getattr(answer, "vcpus", 1)} | answer.as_dict()
+    return _digest(given, "policies", "planes", "vcpus", "events", "vectors")
 
 
 def _digest(given: Mapping[str, Any], *names: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..figures.likeness import word
 from ..markup import html_table, preformatted
 from ..policy import Policy
 from ..text import counted, fill, fitted, width
 from .counterexample import Trace, said, table
+from .properties import PROPERTIES
 from .vectors import Chips
 
 __all__ = ["Coverage", "DiffReport", "Matrix", "Report", "Verdict"]
@@ -122,10 +124,11 @@ class Verdict:
     @property
     def text(self) -> str:
         """The verdict, and where the property is broken the steps that show it."""
-        head = f"{self.name}: {self.short}" + (f": {self.what}" if self.what else "")
         if self.trace is None:
-            return head
-        lines = [head, *("  " + line for line in self.trace.text.splitlines())]
+            return f"{self.name}: {self.short}" + (f": {self.what}" if self.what else "")
+        head = f"{self.name}: {self.kind or 'broken'} in {counted(len(self.trace), 'step')}"
+        lines = [f"{head}: {self.what}" if self.what else head]
+        lines += [f"  {line}".rstrip() for line in self.trace.text.splitlines()]
         if self.whose == "guest":
             lines.append("  whose doing: a guest's; it holds while all keep their own rules")
         elif self.whose:
@@ -133,7 +136,10 @@ class Verdict:
         if self.cures is not None:
             lines.append(f"  cured by: {', '.join(self.cures) or 'no single field'}")
         for number, trace in enumerate(self.more, 2):
-            lines += [f"  way {number}:", *("    " + line for line in trace.text.splitlines())]
+            lines += [
+                f"  way {number}:",
+                *(f"    {line}".rstrip() for line in trace.text.splitlines()),
+            ]
         return "\n".join(lines)
 
 
@@ -182,17 +188,33 @@ class Report:
         rows = [(name, each.short, each.whose) for name, each in self.verdicts.items()]
         shown = [each for each in self.verdicts.values() if each.trace is not None]
         return html_table(("property", "verdict", "whose doing"), rows, left=True) + "".join(
-            preformatted(text) for text in (*(each.text for each in shown), str(self.coverage))
+            preformatted(text) for text in (*(each.text for each in shown), self.coverage.said)
         )
 
     @property
     def text(self) -> str:
         """The report as the command prints it."""
+        return self.shown(width())
+
+    def table(self) -> dict[str, list[Any]]:
+        """Return one row a property, as columns."""
+        each = self.verdicts.values()
+        return {
+            "property": list(self.verdicts),
+            "verdict": [verdict.short.partition(" (")[0] for verdict in each],
+            "steps": [None if verdict.trace is None else len(verdict.trace) for verdict in each],
+            "whose": [verdict.whose or None for verdict in each],
+            "what": [verdict.what or None for verdict in each],
+            "way": [_way(verdict.trace) for verdict in each],
+        }
+
+    def shown(self, columns: int | None) -> str:
+        """Return `text`, at most `columns` wide; None: as wide as its tables are."""
         vcpus, planes = counted(self.vcpus, "vCPU"), counted(self.planes, "plane")
         vectors = f", {self.chips}" if self.chips is not None else ""
         head = f"{planes}, {vcpus}, events {', '.join(self.events)}{vectors}"
-        told = [verdict.text for verdict in self.verdicts.values()]
-        return "\n".join([_wrapped([self.said, head, str(self.coverage)]), "", *told])
+        told = [_asked(verdict, columns) for verdict in self.verdicts.values()]
+        return "\n".join([_wrapped([self.said, head, self.coverage.said], columns), "", *told])
 
     @property
     def said(self) -> str:
@@ -276,14 +298,29 @@ class DiffReport:
     @property
     def text(self) -> str:
         """The report as the command prints it."""
+        return self.shown(width())
+
+    def table(self) -> dict[str, list[Any]]:
+        """Return one row a step of the shortest way, with what each policy does, as columns."""
+        steps = () if self.trace is None else self.trace.steps
+        columns: dict[str, list[Any]] = {
+            "step": [*range(1, len(steps) // 2 + 1)],
+            "event": [step.do for step in steps[::2]],
+        }
+        for vcpu, label in enumerate(self.labels):
+            columns[label] = [step.said(vcpu) for step in steps[vcpu::2]]
+        return columns
+
+    def shown(self, columns: int | None) -> str:
+        """Return `text`, at most `columns` wide; None: as wide as its tables are."""
         first, second = self.labels
         lines = [f"fields that differ ({first} | {second}): {self._differing() or 'none'}"]
         lines += [f"events: {', '.join(self.events)}"]
-        lines += [*([] if self.chips is None else [str(self.chips)]), str(self.coverage)]
+        lines += [*([] if self.chips is None else [str(self.chips)]), self.coverage.said]
         if self.trace is None:
-            return _wrapped([self.said, *lines])
-        steps_shown = "\n".join("  " + line for line in self._columns())
-        return f"{_wrapped([f'{self.said}, below', *lines])}\n{steps_shown}"
+            return _wrapped([self.said, *lines], columns)
+        steps_shown = "\n".join(f"  {line}".rstrip() for line in self._columns(columns))
+        return f"{_wrapped([f'{self.said}, below', *lines], columns)}\n{steps_shown}"
 
     @property
     def said(self) -> str:
@@ -299,9 +336,9 @@ class DiffReport:
         )
 
     def _differing(self) -> str:
-        return ", ".join(f"{key}: {a} | {b}" for key, (a, b) in self.fields.items())
+        return ", ".join(f"{key}: {word(a)} | {word(b)}" for key, (a, b) in self.fields.items())
 
-    def _columns(self) -> list[str]:
+    def _columns(self, columns: int | None) -> list[str]:
         """Lay the steps out, with what each of the two does beside the other."""
         assert self.trace is not None, "there is a difference to show"
         starts = [said(state) for state in self.trace.start]
@@ -310,9 +347,9 @@ class DiffReport:
         for number, (one, other) in enumerate(zip(steps[::2], steps[1::2], strict=True), 1):
             rows.append([str(number), one.do, one.said(0), other.said(1)])
         lines = table([header, *rows])
-        if max(map(len, lines)) <= width() - 2:
+        if columns is None or max(map(len, lines)) <= columns - 2:
             return lines
-        return fitted(header, rows, width() - 2).splitlines()
+        return fitted(header, rows, columns - 2).splitlines()
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain values, ready for JSON."""
@@ -386,7 +423,21 @@ class Matrix:
     @property
     def text(self) -> str:
         """What was found, and the table with a row a policy and a column a property."""
-        lines = [_wrapped([self.said]), "", *fitted(*self._cells(), width()).splitlines()]
+        return self.shown(width())
+
+    def table(self) -> dict[str, list[Any]]:
+        """Return one row a policy and a column a property, as columns."""
+        header, rows = self._cells()
+        states = [report.coverage.states for report in self.reports.values()]
+        found = dict(zip(["policy", *header[1:-1]], zip(*rows, strict=True), strict=False))
+        return {name: list(cells) for name, cells in found.items()} | {"states": states}
+
+    def shown(self, columns: int | None) -> str:
+        """Return `text`, at most `columns` wide; None: as wide as its table is."""
+        lines = [_wrapped([self.said], columns), ""]
+        lines += fitted(*self._cells(), columns).splitlines()
+        if any(report.holds is False for report in self.reports.values()):
+            lines += ["", _wrapped([_BRACKETS], columns)]
         if self.unreached:
             lines.append(f"not reached: {', '.join(self.unreached)}")
         return "\n".join(lines)
@@ -398,8 +449,27 @@ class Matrix:
         return {"schema": "planesched.matrix/1", "policies": policies}
 
 
-def _wrapped(texts: list[str]) -> str:
-    return "\n".join(line for text in texts for line in fill(text, width(), hang=2))
+_BRACKETS = (
+    "in brackets: the steps of a shortest way there, which planesched check POLICY shows; "
+    "planesched explain PROPERTY says what one asks"
+)
+
+
+def _way(trace: Trace | None) -> str | None:
+    return None if trace is None else "; ".join(step.do for step in trace.steps)
+
+
+def _asked(verdict: Verdict, columns: int | None) -> str:
+    """Return a verdict's text; of what is broken, with what was asked."""
+    if verdict.trace is None or verdict.name not in PROPERTIES:
+        return verdict.text
+    head, *steps = verdict.text.splitlines()
+    asked = fill(f"asked: {PROPERTIES[verdict.name].sentence}", columns, indent=2, hang=4)
+    return "\n".join([head, *asked, *steps])
+
+
+def _wrapped(texts: list[str], columns: int | None) -> str:
+    return "\n".join(line for text in texts for line in fill(text, columns, hang=2))
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

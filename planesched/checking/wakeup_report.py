@@ -117,6 +117,18 @@ class KickReport:
     def _repr_html_(self) -> str:
         return preformatted(str(self))
 
+    def table(self) -> dict[str, list[Any]]:
+        """Return one row a property, as columns."""
+        each = self.verdicts.values()
+        words = {True: "holds", False: "broken", None: "not told"}
+        shortest = [verdict.shortest for verdict in each]
+        return {
+            "property": list(self.verdicts),
+            "verdict": [words[verdict.holds] for verdict in each],
+            "acts": [None if way is None else len(way.rows) for way in shortest],
+            "way": [None if way is None else "; ".join(way.acts) for way in shortest],
+        }
+
     def __str__(self) -> str:
         sends = ", ".join(map(str, self.sends))
         again = "again and again" if self.repeat else "once each"

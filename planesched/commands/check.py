@@ -17,15 +17,25 @@ from ..checking import (
     check,
     matrix,
 )
-from ..checking.cite import cited
+from ..checking.cite import cited, digest
 from ..checking.start import start_state
 from ..errors import Mistake, Words
 from ..policytext import as_policies, with_settings
 from ..presets import presets
 from ..report.progress import progress
-from ..text import counted
-from .options import add_json, add_planes, called, count
-from .out import add_cite, add_report, check_drawings, print_json, typed, write_report
+from ..text import counted, width
+from .options import add_planes, called, count
+from .out import (
+    add_cite,
+    add_printed,
+    add_report,
+    check_drawings,
+    print_columns,
+    print_json,
+    same_input,
+    typed,
+    write_report,
+)
 from .wakeups import add_wakeups, run_wakeups
 
 DESCRIPTION = f"""\
@@ -113,7 +123,7 @@ def add_search(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None:
         "--threads", type=count, metavar="N", help="threads (default: as many as CPUs)"
     )
     add_cite(parser)
-    add_json(parser)
+    add_printed(parser)
 
 
 def add_start(parser: argparse.ArgumentParser) -> None:
@@ -163,10 +173,7 @@ def run(args: argparse.Namespace) -> int:
     if args.matrix:
         with watching() as told:
             table = matrix(policies, args.planes, args.vcpus, **options, **told)
-        if args.json:
-            print_json(args, table.as_dict())
-        else:
-            print(cited(table, typed(args)) if args.cite else table.text)
+        print_found(args, table)
         write_report(args, table)
         return table.status
     [policy] = policies.values()
@@ -179,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)
     traces = {name: each.trace for name, each in report.verdicts.items() if args.explain}
-    print_search(args, report, report.text, traces, list(policies))
+    print_search(args, report, traces, list(policies))
     write_report(args, report, next(iter(policies)))
     if args.save:
         _save(report, args.save)
@@ -187,7 +194,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_search(
-    args: argparse.Namespace, report: Any, text: str, traces: Mapping[str, Trace | None],
+    args: argparse.Namespace, report: Any, traces: Mapping[str, Trace | None],
     labels: Sequence[str], last: int = 0,
 ) -> None:  # fmt: skip
     """Print a report, and of these traces why each step, or the last ones, did what it did."""
@@ -198,26 +205,50 @@ def print_search(
         for name, trace in traces.items()
         if trace is not None
     }
-    if args.json:
-        document = report.as_dict()
+    if args.format == "json":
+        document = report.as_dict() | {"digest": digest(report)}
         if whys:
             document["explained"] = {
                 name: [
-                    {"step": number, "vcpu": step.vcpu, "explanation": why.as_dict()}
+                    {**_place(number, step.vcpu, labels, last), "explanation": why.as_dict()}
                     for number, step, why in found
                 ]
                 for name, found in whys.items()
             }
         print_json(args, document)
         return
-    if args.cite:
-        print(cited(report, typed(args), () if last else labels))
+    if args.format != "text" or args.cite:
+        print_found(args, report, () if last else labels)
         return
-    print(text)
+    print_found(args, report)
     for name, found in whys.items():
         for number, step, why in found:
-            on = f" on vCPU {step.vcpu}" if len(step.states) > 1 else ""
-            print(f"\n{name}, step {number}{on}:\n\n{why}")
+            place = _place(number, step.vcpu, labels, last)
+            on = f" under {place['policy']}" if last else f" on vCPU {step.vcpu}"
+            on = on if last or len(step.states) > 1 else ""
+            print(f"\n{name}, step {place['step']}{on}:\n\n{why}")
+
+
+def print_found(args: argparse.Namespace, found: Any, labels: Sequence[str] = ()) -> None:
+    """Print what a search found as ``--format`` says; `labels` are what its policies are called."""
+    same_input(args, {"digest": digest(found)})
+    if args.format == "json":
+        print_json(args, found.as_dict() | {"digest": digest(found)})
+    elif args.format != "text":
+        print_columns(args, found.table())
+    else:
+        print(cited(found, typed(args), labels) if args.cite else found.shown(_width(args)))
+
+
+def _width(args: argparse.Namespace) -> int | None:
+    return None if args.wide else width()
+
+
+def _place(number: int, vcpu: int, labels: Sequence[str], last: int) -> dict[str, Any]:
+    """Say which step it is; of two policies, both of which do each step, under which."""
+    if last:
+        return {"step": (number + 1) // last, "policy": labels[vcpu]}
+    return {"step": number, "vcpu": vcpu}
 
 
 def _one_controller(given: list[str] | None) -> str | None:

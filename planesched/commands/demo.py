@@ -2,13 +2,14 @@
 
 import argparse
 
+from ..figures.budget import percent
 from ..figures.cite import CITED, cited
 from ..figures.result import Result
 from ..figures.results import Results
 from ..policy import Policy
-from ..text import fill, format_ns
+from ..text import fill, format_ns, width
 from ..traces import PlaneMap
-from .out import PAGE_ROOM, add_report, check_drawings
+from .out import PAGE_ROOM, add_cite, add_printed, add_report, check_drawings, print_answer, say
 from .replay import replay_trace
 
 DESCRIPTION = """\
@@ -46,6 +47,8 @@ def policies() -> dict[str, Policy]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    add_printed(parser)
+    add_cite(parser)
     add_report(parser)
 
 
@@ -55,15 +58,20 @@ def run(args: argparse.Namespace) -> int:
     results = answers(0 if args.report is None else PAGE_ROOM)
     direct, relay, first, user = results
     sentence = " ".join(sentences(direct, relay, first, user))
-    told = ("\n".join(fill(text, CITED, hang=2)) for text in _assumed(direct))
-    print(cited(results, EXAMPLE, sentence), "", *told, "", results, sep="\n")
+    if args.format != "text":
+        print_answer(args, results)
+    else:
+        told = ["\n".join(fill(text, CITED, hang=2)) for text in _assumed(direct)]
+        rest = results.text(None if args.wide else width())
+        more = [] if args.cite else ["", *told, "", rest]
+        print(cited(results, EXAMPLE, sentence), *more, sep="\n")
     if args.report is not None:
         from ..report.page import write_page
 
         write_page(
             args.report, results, EXAMPLE, title=TITLE, sentence=sentence, told=_assumed(direct)
         )
-        print(f"report: {args.report}")
+        say(args, f"report: {args.report}")
     return 0
 
 
@@ -87,13 +95,13 @@ def sentences(direct: Result, relay: Result, first: Result, user: Result) -> tup
     base = first.levels["level0"]
     each_us = format_ns(1_000 * user.stats.exits)
     return (
-        f"Relaying takes {relay.stats.switches} switches where direct entry takes "
-        f"{direct.stats.switches} ({more:+.0%}).",
+        f"Relaying takes {relay.stats.switches:,} switches where direct entry takes "
+        f"{direct.stats.switches:,} ({percent(more, 0, '+')}).",
         f"Plane 0 first leaves {int(first.jobs.queued[base])} of the guest OS's "
         f"{int(first.jobs.arrived[base])} jobs undone (direct: {_undone(direct)}), and interrupts "
         f"for the middle plane wait up to {_wait(first)} (direct: {_wait(direct)}).",
-        f"Userspace takes {user.stats.exits} exits: every microsecond of an exit adds {each_us} to "
-        f"these {format_ns(user.elapsed_ns)}.",
+        f"Userspace takes {user.stats.exits:,} exits: every microsecond of an exit adds {each_us} "
+        f"to these {format_ns(user.elapsed_ns)}.",
     )
 
 

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             **told,
         )
     traces = {"where they differ": report.trace} if args.explain else {}
-    print_search(args, report, report.text, traces, report.labels, last=2)
+    print_search(args, report, traces, report.labels, last=2)
     write_report(args, report)
     return report.status
 

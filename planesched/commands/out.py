@@ -4,7 +4,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Mistake, Words
+from ..errors import InputError, Mistake, Words
 from ..figures.results import Results
 from ..figures.written import csv_text, markdown, written_by
 from ..files import check_target, replacing
@@ -33,7 +33,9 @@ __all__ = [
     "headed",
     "new_log",
     "print_answer",
+    "print_columns",
     "print_json",
+    "same_input",
     "say",
     "stepped",
     "write_out",
@@ -141,8 +143,7 @@ def write_timelines(
 
 def say(args: argparse.Namespace, text: str) -> None:
     """Say what was done beside what is printed: on standard output where that is text."""
-    plain = args.format == "text" if "format" in args else not args.json
-    print(text, file=sys.stdout if plain else sys.stderr)
+    print(text, file=sys.stdout if args.format == "text" else sys.stderr)
 
 
 def check_out(out: str | None, kinds: tuple[str, ...]) -> None:
@@ -241,17 +242,50 @@ def headed(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
 
 def print_json(args: argparse.Namespace, found: dict[str, Any]) -> None:
     """Print a document, with what made it at its head."""
+    same_input(args, found)
     print(json.dumps(headed(args, found), indent=2))
+
+
+def same_input(args: argparse.Namespace, found: Mapping[str, Any]) -> None:
+    """Raise unless what is run again (compare --again) rests on what it did then.
+
+    Raises
+    ------
+    InputError
+        If a scenario, a trace or a file of a policy is another by now.
+    """
+    then = getattr(args, "then", None)
+    if then is None:
+        return
+    now, was = _digest(found), _digest(then)
+    if now != was:
+        expected = f"{was}: it is not what it was (--baseline compares all the same)"
+        raise InputError(args.kept, 0, f"an input with the digest {now}", expected)
+
+
+def _digest(found: Mapping[str, Any]) -> Any:
+    given = found.get("given", {})
+    digest = given.get("trace", {}).get("digest") or given.get("digest") or given.get("workload")
+    return digest or found.get("digest")
+
+
+def print_columns(args: argparse.Namespace, columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Print a table as ``--format`` says, where that is one of data; tell whether it is."""
+    if args.format == "csv":
+        print(csv_text(columns), end="")
+    elif args.format == "md":
+        print(markdown(columns))
+    return args.format in ("csv", "md")
 
 
 def print_answer(args: argparse.Namespace, answer: Any, **more: Any) -> None:
     """Print an answer as ``--format`` says; JSON says by which command too, and what is more."""
+    given = answer[0].given if isinstance(answer, Results) else getattr(answer, "given", None)
+    same_input(args, {"given": given or {}})
     if args.format == "json":
         print(json.dumps(document(args, answer) | more, indent=2))
-    elif args.format == "csv":
-        print(csv_text(answer.table()), end="")
-    elif args.format == "md":
-        print(markdown(answer.table()))
+    elif args.format != "text":
+        print_columns(args, answer.table())
     elif getattr(args, "cite", False):
         print(answer.cited(typed(args)))
     else:

@@ -1,12 +1,13 @@
 """``planesched policies``: the presets, each with its rule and source."""
 
 import argparse
+from typing import cast
 
 from ..policy import Policy
 from ..presets import Preset, presets
 from ..text import fill, table, width
-from .options import add_json, add_planes
-from .out import print_json
+from .options import add_planes
+from .out import add_printed, print_columns, print_json
 
 DESCRIPTION = """\
 List the presets, each with its rule in one sentence and where that stands; or, with a NAME, that
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this preset's fields")
     add_planes(parser)
-    add_json(parser)
+    add_printed(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,9 +32,11 @@ def run(args: argparse.Namespace) -> int:
         chosen = [presets()[args.name]]
     else:
         policy, chosen = None, list(presets().values())
-    if args.json:
-        listed = [_as_dict(preset, args.planes) for preset in chosen]
+    listed = [_as_dict(preset, args.planes) for preset in chosen]
+    if args.format == "json":
         print_json(args, {"schema": SCHEMA, "planes": args.planes, "policies": listed})
+    elif print_columns(args, _columns(listed)):
+        pass
     elif policy is not None:
         print(_entry(chosen[0]), _fields(policy), sep="\n\n")
     else:
@@ -44,6 +47,12 @@ def run(args: argparse.Namespace) -> int:
 def _as_dict(preset: Preset, planes: int) -> dict[str, object]:
     words = {key: value for key, value in vars(preset).items() if key != "fields"}
     return {**words, "fields": Policy.preset(preset.name, planes).as_dict()}
+
+
+def _columns(listed: list[dict[str, object]]) -> dict[str, list[object]]:
+    """Return a row a preset, with its fields as columns."""
+    rows = [{**each, **cast(dict[str, object], each["fields"])} for each in listed]
+    return {name: [row[name] for row in rows] for name in rows[0] if name != "fields"}
 
 
 def _entry(preset: Preset) -> str:

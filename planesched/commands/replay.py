@@ -18,6 +18,7 @@ from ..report.progress import progress
 from ..text import duration_ns
 from ..traces import PlaneMap
 from ..workload import Costs
+from .again import add_baseline, baseline_of, print_changes
 from .moments import add_explain_at, asked_moment, in_json, print_moments, replayed_moments
 from .options import (
     add_costs,
@@ -121,6 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_printed(parser)
     add_cite(parser)
+    add_baseline(parser)
     add("--out", metavar="FILE", help=f"write the answer: {', '.join(ENDINGS)}")
     add_plot(parser)
     add_timeline(parser)
@@ -132,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay, and print the table or the JSON."""
     check_out(args.out, ENDINGS)
     check_drawings(args.plot, args.timeline, args.report)
-    asked = asked_moment(args)
+    asked, baseline = asked_moment(args), baseline_of(args)
     if asked is not None and (args.verify or args.trace == "-"):
         found = "with --verify" if args.verify else "with a trace that can be read once"
         raise Mistake("--explain-at", Words(found), "a run that can be done again")
@@ -169,6 +171,7 @@ def run(args: argparse.Namespace) -> int:
     write_out(args, results)
     explained = replayed_moments(asked, results, args.trace, options)
     print_answer(args, results, **in_json(explained))
+    print_changes(args, baseline, results)
     print_moments(args, asked, explained)
     write_plot(args, results)
     logs = {result.label: result.log for result in results if result.log is not None}
@@ -195,6 +198,7 @@ _TIMED = (
     "timeline",
     "report",
     "cite",
+    "baseline",
 )
 
 

@@ -4,8 +4,7 @@ import argparse
 
 from ..checks import one_of
 from ..scenarios import Scenario, load_scenario, scenarios
-from .options import add_json
-from .out import print_json
+from .out import add_printed, print_columns, print_json
 
 DESCRIPTION = """\
 List the scenario files of real situations that come with planesched, each with where it is from and
@@ -18,7 +17,7 @@ SCHEMA = "planesched.scenarios/1"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="print this file")
-    add_json(parser)
+    add_printed(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,13 +27,17 @@ def run(args: argparse.Namespace) -> int:
     known = scenarios()
     if args.name is not None:
         one_of("NAME", args.name, known)
-        if not args.json:
+        if args.format == "text":
             print(known[args.name].read_text(encoding="utf-8"), end="")
             return 0
         known = {args.name: known[args.name]}
     found = [load_scenario(name) for name in known]
-    if args.json:
-        print_json(args, {"schema": SCHEMA, "scenarios": [_as_dict(item) for item in found]})
+    listed = [_as_dict(item) for item in found]
+    if args.format == "json":
+        print_json(args, {"schema": SCHEMA, "scenarios": listed})
+        return 0
+    named = {name: [each[name] for each in listed] for name in ("name", "title", "origin")}
+    if print_columns(args, {**named, "policies": [", ".join(item.policies) for item in found]}):
         return 0
     blocks = [
         "\n".join(

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import Mistake, Words
 from ..figures.results import Results
 from ..figures.written import ENDINGS
+from .again import add_baseline, baseline_of, print_changes
 from .moments import add_explain_at, asked_moment, in_json, print_moments, simulated_moment
 from .out import (
     LOG_ROOM,
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_printed(parser)
     add_cite(parser)
+    add_baseline(parser)
     parser.add_argument(
         "--out", metavar="FILE", help=f"write the answer: {', '.join((*ENDINGS, '.npz'))}"
     )
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_out(args.out, (*ENDINGS, ".npz"))
     check_drawings(args.plot, args.timeline, args.report)
-    asked = asked_moment(args)
+    asked, baseline = asked_moment(args), baseline_of(args)
     scenario, options = arguments(args)
     if len(args.policies) > 1:
         expected = "one policy here; planesched compare takes several"
@@ -81,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     write_out(args, result)
     explained = simulated_moment(asked, result, options, until_precision=args.until_precision)
     print_answer(args, result, **in_json(explained))
+    print_changes(args, baseline, Results([result]))
     print_moments(args, asked, explained)
     write_plot(args, result, scenario.title)
     report_run(args, Results([result], result.partial), scenario.title, options)

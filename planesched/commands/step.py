@@ -18,10 +18,10 @@ from ..explaining.explanation import outcome_dict
 from ..explaining.terms import meaning
 from ..irqchip import as_controller, said_chips
 from ..policytext import as_policy, with_settings
-from ..text import table
+from ..text import fitted, width
 from .check import add_start
-from .options import add_json, add_planes, called, count, integer
-from .out import print_json
+from .options import add_planes, called, count, integer
+from .out import add_printed, print_columns, print_json
 
 DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="say why the Nth event (default: the last) did what it did, rule by rule",
     )  # fmt: skip
     add_start(parser)
-    add_json(parser)
+    add_printed(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             held.append(said_chips(chips))
             step["controllers"] = [asdict(chip) for chip in chips]
         steps.append(step)
-    if args.json:
+    if args.format == "json":
         asked = {
             "policy": policy.as_dict(),
             "planes": args.planes,
@@ -106,7 +106,9 @@ def run(args: argparse.Namespace) -> int:
     if controller is not None:
         header.append("its controllers")
         rows = [[*row, cell] for row, cell in zip(rows, ["", *held], strict=True)]
-    print(table(header, rows))
+    if print_columns(args, _columns(steps, held)):
+        return 0
+    print(fitted(header, rows, None if args.wide else width()))
     met = {step["fault"] for step in steps if step["fault"] != "none"}
     for fault in sorted(met):
         print(f"fault {fault}: {meaning('fault', fault)}")
@@ -204,6 +206,14 @@ def _now(vcpu: VCPU) -> str:
         return said
     pick = vcpu.default_pick()
     return f"{said}; userspace would {'wait' if pick is None else f'enter plane {pick}'}"
+
+
+def _columns(steps: list[dict[str, Any]], held: list[str]) -> dict[str, list[Any]]:
+    """Return a row a step, as columns; flags have spaces between them."""
+    names = ("event", "was", "now", "reason", "fault", "flags", "vcpu")
+    columns = {name: [step[name] for step in steps] for name in names}
+    columns["flags"] = [" ".join(flags) for flags in columns["flags"]]
+    return columns | ({"controllers": held} if held else {})
 
 
 def _row(step: dict[str, Any]) -> list[str]:

@@ -8,14 +8,14 @@ from importlib.resources import as_file, files
 
 from ..errors import InputError
 from ..figures.cite import CITED, block
+from ..figures.scores import rate
 from ..figures.written import written_by
 from ..replaying.source import digest_of
-from ..text import counted, fill, fitted, format_ns, table, width
+from ..text import counted, fill, fitted, format_ns, width
 from ..traces import read
 from ..traces.kvm_events import USED
 from ..traces.survey import Survey, Vector, survey
-from .options import add_json
-from .out import add_cite, print_json, typed
+from .out import add_cite, add_printed, print_columns, print_json, same_input, typed
 from .replay import threads
 
 DESCRIPTION = """\
@@ -39,19 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of several VMs the one with this process, or with these threads: 6101,6102",
     )  # fmt: skip
     add_cite(parser)
-    add_json(parser)
+    add_printed(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is in a trace."""
     with _opened(args.trace) as path, read(path, skip_bad=args.skip_bad, vm=args.vm) as reader:
         found = survey(reader)
-    if args.json:
-        print_json(args, {"schema": SCHEMA, "path": args.trace, **found.as_dict()})
-    elif args.cite:
-        print(_cited(args, found))
-    else:
-        print(report(args.trace, found))
+    which = {"digest": digest_of(args.trace).get("digest")}
+    same_input(args, which)
+    if args.format == "json":
+        print_json(args, {"schema": SCHEMA, "path": args.trace, **which, **found.as_dict()})
+    elif not print_columns(args, found.table()):
+        text = _cited(args, found) if args.cite else report(args.trace, found, wide=args.wide)
+        print(text)
     if found.evidence.refusal is not None:
         raise InputError(args.trace, 0, *found.evidence.refusal)
     return 0
@@ -67,9 +68,9 @@ def _opened(trace: str) -> Iterator[str]:
         yield str(path)
 
 
-def report(trace: str, found: Survey) -> str:
+def report(trace: str, found: Survey, *, wide: bool = False) -> str:
     """Give what the command prints."""
-    columns = width()
+    columns = None if wide else width()
     paragraphs = [_heading(trace, found), _events(found), _lacking(found)]
     if found.switches:
         named = ", ".join(f"{count} {name}" for name, count in found.switches.items())
@@ -77,7 +78,7 @@ def report(trace: str, found: Survey) -> str:
     paragraphs += [f"note: {note}" for note in found.evidence.notes]
     parts = ["\n".join("\n".join(fill(text, columns, hang=2)) for text in paragraphs if text)]
     if found.vectors:
-        parts.append(_vectors(found))
+        parts.append(fitted(_HEADER, [_row(each, found) for each in found.vectors], columns))
     if found.rules:
         rules = " ".join(f"--map {rule}" for rule in found.rules)
         parts.append(
@@ -149,16 +150,12 @@ def _lacking(found: Survey) -> str:
     return f"not in the trace: {', '.join(missing)}" if missing else ""
 
 
-def _vectors(found: Survey) -> str:
-    return table(_HEADER, [_row(each, found) for each in found.vectors])
-
-
 def _row(vector: Vector, found: Survey) -> tuple[str, ...]:
     return (
         f"0x{vector.vector:02x}",
         str(vector.accepted + vector.posted),
         str(vector.injected),
-        f"{found.rate_hz(_frequency(vector)):.4g}",
+        rate(found.rate_hz(_frequency(vector))),
         _listed(vector.vcpus),
         vector.likely,
     )

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ..checking.cite import cited
+from ..checking.cite import cited, digest
 from ..checking.kick import KICK_EVENTS, KICK_PROPERTIES, check_wakeups
 from ..checking.start import start_state
 from ..errors import Mistake
@@ -11,7 +11,7 @@ from ..policy import Policy
 from ..protocols import protocols
 from ..report.progress import progress
 from ..report.wakeups import write_wakeups
-from .out import print_json, typed, write_report
+from .out import print_columns, print_json, same_input, typed, write_report
 
 __all__ = ["add_wakeups", "run_wakeups"]
 
@@ -63,12 +63,13 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
             start=None if args.start is None else start_state(args.start, policy, args.planes),
             **told,
         )
-    if args.json:
-        print_json(args, report.as_dict())
-    elif args.cite:
-        print(cited(report, typed(args), args.policy))
+    same_input(args, {"digest": digest(report)})
+    if args.format == "json":
+        print_json(args, report.as_dict() | {"digest": digest(report)})
+    elif args.format != "text":
+        print_columns(args, report.table())
     else:
-        print(report)
+        print(cited(report, typed(args), args.policy) if args.cite else report)
     if args.timeline:
         write_wakeups(args.timeline, report)
     write_report(args, report)

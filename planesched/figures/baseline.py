@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..text import fill, fitted, format_ns
+from .budget import percent, role
 from .table import result_columns
 from .written import written_by
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from .result import Result
     from .results import Results
 
-__all__ = ["changed_text", "load_answer"]
+__all__ = ["changed_text", "load_answer", "load_document"]
 
 _RATES = {"switches_hz": "switches/s", "exits_hz": "exits/s", "idle_entries_hz": "idle entries/s"}
 
 
-def load_answer(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read an answer that was written as JSON: by ``--json``, ``--out FILE.json`` or `write`.
+def load_document(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read any JSON document of planesched: one with a schema.
 
     Raises
     ------
@@ -36,10 +37,29 @@ def load_answer(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(name, 0, f"no JSON ({error})", "an answer as --json prints it") from None
     schema = found.get("schema") if isinstance(found, dict) else None
-    if not str(schema).startswith("planesched.results/"):
-        expected = "planesched.results: what compare and replay print"
-        raise InputError(name, 0, f"the schema {schema!r}", expected)
+    if not str(schema).startswith("planesched."):
+        raise InputError(name, 0, f"the schema {schema!r}", "planesched's: what --json prints")
     return dict(found)
+
+
+def load_answer(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read results that were written as JSON: by ``--json``, ``--out FILE.json`` or `write`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    InputError
+        If it is none.
+    """
+    found = load_document(path)
+    schema = str(found["schema"])
+    if schema.startswith("planesched.result/"):  # of one policy
+        return {**found, "results": [found]}
+    if not schema.startswith("planesched.results/"):
+        expected = "planesched.results: what compare, replay and simulate print"
+        raise InputError(os.fspath(path), 0, f"the schema {schema!r}", expected)
+    return found
 
 
 def changed_text(results: "Results", then: Mapping[str, Any], columns: int | None) -> str:
@@ -60,11 +80,13 @@ def changed_text(results: "Results", then: Mapping[str, Any], columns: int | Non
 
 def _rests(results: "Results", then: Mapping[str, Any]) -> Iterator[str]:
     yield f"beside the baseline, of planesched {then['version']} (now {written_by()['version']})"
-    now = results[0].given
-    for name in ("costs", "seed", "digest"):
-        was, given = then["given"].get(name), now.get(name)
+    now, before = _input(results[0].given), _input(then["given"])
+    for name in ("costs", "seed", "service_ns", "digest"):
+        was, given = before.get(name), now.get(name)
         if was != given:
             yield f"{name} was {was or 'none'}, is {given or 'none'}"
+    if before.get("map") != now.get("map"):
+        yield "the plane map is another"
     old = {each["label"]: each for each in then["results"]}
     for label in results.labels:
         if label not in old:
@@ -77,6 +99,11 @@ def _rests(results: "Results", then: Mapping[str, Any]) -> Iterator[str]:
     for label in old:
         if label not in results.labels:
             yield f"{label} is not there any more"
+
+
+def _input(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what results rest on; the digest of a trace as that of a workload."""
+    return {**given, **given.get("trace", {})}
 
 
 def _changes(result: "Result", then: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -92,10 +119,10 @@ def _changes(result: "Result", then: Mapping[str, Any]) -> Iterator[tuple[str, s
                 yield from _change(title, before.get(name), row[name], "{:,.0f}".format)
         if row["level"] == "level0" and row["kind"] == "plane":
             share = "running_share"
-            yield from _change("guest OS", before[share], row[share], "{:.2%}".format)
+            yield from _change("guest OS", before[share], row[share], percent)
         if row["kind"] == "source" or (not result.sources and row["kind"] == "plane"):
             name = "response_p99_ns"
-            title = f"p99 response, {row['level'] or row['name']}"
+            title = f"p99 response, {role(row['level'] or row['name'])}"
             if row["kind"] == "source":
                 title = f"p99 response, {row['name']}"
             yield from _change(title, before[name], row[name], format_ns)
@@ -105,5 +132,5 @@ def _change(title: str, was: Any, now: Any, write: Any) -> Iterator[tuple[str, s
     if was == now:
         return
     shown = ["-" if value is None else write(value) for value in (was, now)]
-    more = f"{now / was - 1:+.1%}" if was and now is not None else ""
+    more = percent(now / was - 1, 1, "+") if was and now is not None else ""
     yield title, shown[0], shown[1], more

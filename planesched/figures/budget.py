@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["budget", "per_second"]
+__all__ = ["REST", "budget", "per_second", "percent", "role", "spent"]
+
+REST = ("switching", "userspace", "blocked")
+"""What a vCPU's time goes into where no plane runs."""
 
 
 def budget(result: "Result") -> dict[str, float]:
@@ -19,8 +22,31 @@ def budget(result: "Result") -> dict[str, float]:
     whole = int(result.time_ns.sum()) or 1
     shares = {f"plane {plane}": ns / whole for plane, ns in enumerate(stats.running_ns)}
     kinds = result.time_ns.sum(axis=0)
-    names = {"switching": 3, "userspace": 1, "blocked": 2}
+    names = dict(zip(REST, (3, 1, 2), strict=True))
     return shares | {name: int(kinds[kind]) / whole for name, kind in names.items()}
+
+
+def percent(share: float, digits: int = 2, sign: str = "") -> str:
+    """Write a share: ``12.34 %``; with a `sign` of "+" a change: ``+37 %``."""
+    return f"{100 * share:{sign}.{digits}f} %"
+
+
+def role(level: str) -> str:
+    """Return what a reader calls a level, or anything else that has a name."""
+    return "guest OS" if level == "level0" else level
+
+
+def spent(result: "Result") -> dict[str, float]:
+    """Return the same shares by level, so that policies that number planes apart stand together.
+
+    Planes without a level are ``plane 1`` where none has one, and together ``other planes``.
+    """
+    shares = budget(result)
+    rest = {name: shares.pop(name) for name in REST}
+    if not result.levels:
+        return shares | rest
+    named = {level: shares.pop(f"plane {n}", 0.0) for level, n in sorted(result.levels.items())}
+    return named | ({"other planes": sum(shares.values())} if shares else {}) | rest
 
 
 def per_second(result: "Result", count: int) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import fill, fitted, format_ns, listed
-from .budget import per_second
+from .budget import per_second, percent
 from .likeness import likeness
 from .notes import starved, warnings
 from .steps import foremost, steps_said
@@ -34,7 +34,7 @@ def verdicts(results: "Results") -> list[str]:
     out = []
     for result in results[1:]:
         rate = per_second(result, result.stats.switches)
-        more = f" ({rate / base - 1:+.0%})" if base else ""
+        more = f" ({percent(rate / base - 1, 0, '+')})" if base else ""
         instead = f"{_answered(result, name)}, with {first.label} {_answered(first, name)}"
         out.append(
             f"{result.label} makes {rate:,.0f} switches/s a vCPU{more}"
@@ -50,7 +50,7 @@ def verdicts(results: "Results") -> list[str]:
     return [
         f"{first.label} makes {base:,.0f} switches/s a vCPU and "
         f"{per_second(first, first.stats.exits):,.0f} exits/s, and the guest OS runs "
-        f"{100 * ran:.1f} % of the time{said}."
+        f"{percent(ran, 1)} of the time{said}."
     ]
 
 
@@ -86,11 +86,11 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
     rows = []
     for place, result in enumerate(results[:_MOST]):
         rate = per_second(result, result.stats.switches)
-        more = f" {rate / base - 1:+.0%}" if place and base else ""
+        more = f" {percent(rate / base - 1, 0, '+')}" if place and base else ""
         guest = result.levels.get("level0", 0)
         ran = result.stats.running_ns[guest] / (int(result.time_ns.sum()) or 1)
         cells = [result.label, f"{rate:,.0f}{more}"]
-        cells += [f"{per_second(result, result.stats.exits):,.0f}", f"{100 * ran:.1f} %"]
+        cells += [f"{per_second(result, result.stats.exits):,.0f}", percent(ran, 1)]
         if middle is not None:
             found = result.response[middle]
             alive = not starved(result, result.plane_of(middle))

@@ -1,5 +1,6 @@
 """Like for like: the fields in which policies differ, and the steps between them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..algorithm import Algorithm
@@ -8,7 +9,7 @@ from ..policy import Policy
 if TYPE_CHECKING:
     from .results import Results
 
-__all__ = ["changes", "likeness", "steps", "unlike"]
+__all__ = ["apart", "changes", "likeness", "steps", "unlike", "word"]
 
 
 def unlike(one: Policy, other: Policy) -> dict[str, tuple[Any, Any]]:
@@ -22,7 +23,7 @@ def unlike(one: Policy, other: Policy) -> dict[str, tuple[Any, Any]]:
 def changes(one: Policy, other: Policy) -> str:
     """Return what has to be typed to change one policy into the other: ``ret=resume``."""
     found = unlike(one, other)
-    return ", ".join(f"{name}={_word(theirs)}" for name, (_, theirs) in found.items())
+    return ", ".join(f"{name}={word(theirs)}" for name, (_, theirs) in found.items())
 
 
 def steps(label: str, one: Policy, other: Policy) -> dict[str, Policy]:
@@ -44,33 +45,38 @@ def steps(label: str, one: Policy, other: Policy) -> dict[str, Policy]:
         else:
             return out  # no order of single changes is valid
         now = changed
-        label = f"{label}{',' if '=' in label else ':'}{name}={_word(left.pop(name))}"
+        label = f"{label}{',' if '=' in label else ':'}{name}={word(left.pop(name))}"
         out[label] = now
     return out
 
 
 def likeness(results: "Results") -> list[str]:
     """Return, for each policy but the first, how it differs from the first."""
-    first = results[0]
+    return apart({result.label: result.policy for result in results})
+
+
+def apart(policies: Mapping[str, Policy]) -> list[str]:
+    """Return the same of policies by label."""
+    (first, base), *others = policies.items()
     out = []
-    for result in results[1:]:
-        changed = unlike(first.policy, result.policy)
+    for label, policy in others:
+        changed = unlike(base, policy)
         named = ", ".join(
-            f"{name} {_word(mine)} -> {_word(theirs)}" for name, (mine, theirs) in changed.items()
+            f"{name} {word(mine)} -> {word(theirs)}" for name, (mine, theirs) in changed.items()
         )
         if not changed:
-            out.append(f"{result.label} is the same policy as {first.label}")
+            out.append(f"{label} is the same policy as {first}")
         elif len(changed) == 1:
-            out.append(f"{result.label} differs from {first.label} in {named} alone")
+            out.append(f"{label} differs from {first} in {named} alone")
         else:
             out.append(
-                f"not like for like: {result.label} differs from {first.label} in "
-                f"{len(changed)} fields: {named}"
+                f"not like for like: {label} differs from {first} in {len(changed)} fields: {named}"
             )
     return out
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """Return a field's value as it is typed."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Algorithm):

@@ -40,8 +40,8 @@ def warnings(result: "Result") -> list[str]:
         left, came = int(jobs.queued[plane]), _came(result, plane)
         how = "starved" if stats.running_ns[plane] else "never ran"
         out.append(
-            f"{result.called(plane)} {how}: {left} of {counted(came, 'job')} undone"
-            + _pending(result, plane)
+            f"{result.called(plane)} {how}: "
+            + ", ".join([f"{left} of {counted(came, 'job')} undone", *_pending(result, plane)])
         )
     return out
 
@@ -52,9 +52,7 @@ def notes(result: "Result") -> list[str]:
     for plane in range(result.planes):
         if starved(result, plane):
             continue
-        pending = _pending(result, plane)
-        if pending:
-            out.append(f"{result.called(plane)}{pending}")
+        out += [f"{result.called(plane)}: {pending}" for pending in _pending(result, plane)]
         merged = int(result.stats.coalesced[plane])
         if merged:
             out.append(
@@ -73,9 +71,9 @@ def _came(result: "Result", plane: int) -> int:
     return int(jobs.arrived[plane]) + int(jobs.queued_before[plane])
 
 
-def _pending(result: "Result", plane: int) -> str:
+def _pending(result: "Result", plane: int) -> list[str]:
     count = int(result.stats.pending[plane])
     if not count:
-        return ""
+        return []
     age = format_ns(int(result.jobs.oldest_pending_ns[plane]))
-    return f": {counted(count, 'interrupt')} pending at the end, the oldest for {age}"
+    return [f"{counted(count, 'interrupt')} pending at the end, the oldest for {age}"]

@@ -23,8 +23,8 @@ def trace_text(result: "Result") -> str:
     ]
     if trace.wakes:
         parts.append(
-            f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of level0, but "
-            "no interrupts, so not in response and latency"
+            f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of the guest OS, "
+            "but no interrupts, so not in response and latency"
         )
     if trace.bad:
         parts.append(
@@ -55,12 +55,15 @@ def levels_text(results: "Sequence[Result]") -> str:
     """Say which plane is whose: level by level, where policies differ for each."""
     found: dict[str, list[str]] = {}
     for result in results:
-        planes = ", ".join(f"{level} = plane {n}" for level, n in sorted(result.levels.items()))
+        planes = ", ".join(
+            f"{level}{' (guest OS)' * (level == 'level0')} = plane {n}"
+            for level, n in sorted(result.levels.items())
+        )
         found.setdefault(planes, []).append(result.label)
     if len(found) == 1:
-        return f"levels: {next(iter(found)) or 'not known'} (level0 is the guest OS)"
+        return f"levels: {next(iter(found)) or 'not known'}"
     parts = [f"{', '.join(labels)}: {planes}" for planes, labels in found.items()]
-    return f"levels (level0 is the guest OS): {'; '.join(parts)}"
+    return f"levels: {'; '.join(parts)}"
 
 
 def costs_text(costs: str) -> str:

@@ -19,6 +19,7 @@ from ..files import replacing
 from ..layouts import TIMED
 from ..policy import Policy
 from .batches import Batches
+from .budget import role
 from .counts import merged
 from .distribution import QUANTILES, Distribution, by_plane
 from .equal import Alike
@@ -189,9 +190,9 @@ class Result(Alike):
         return where if isinstance(where, int) else self.row_planes[self.rows_of(where)[0]]
 
     def called(self, plane: int) -> str:
-        """Return what a plane is called: with its level, where one is known."""
+        """Return what a plane is called: by its level where it has one; level0 is the guest OS."""
         names = [level for level, number in self.levels.items() if number == plane]
-        return f"{names[0]} (plane {plane})" if names else f"plane {plane}"
+        return f"{role(names[0])} (plane {plane})" if names else f"plane {plane}"
 
     def interval(
         self, metric: str, where: int | str | None = None, confidence: float = 0.95

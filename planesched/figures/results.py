@@ -22,7 +22,8 @@ SCHEMA = "planesched.results/1"
 
 METRICS = (
     "switches", "exits", "response_mean", "response_p99", "latency_mean", "latency_p99",
-    "sojourn_mean", "sojourn_p99",
+    "sojourn_mean", "sojourn_p99", "switches_hz", "exits_hz", "utilisation", "switching",
+    "userspace", "blocked",
 )  # fmt: skip
 
 
@@ -173,10 +174,15 @@ class Results(Alike):
                 | _numbers(self.difference(metric, where, label=label))
                 for label in self.labels[1:]
                 for metric in METRICS
-                for where in (None, *self.sources)
-                if where is None or metric not in ("switches", "exits")
+                for where in (None, *self._parts(metric))
             ],
         }
+
+    def _parts(self, metric: str) -> tuple[str, ...]:
+        """Return what a metric is a figure of, beside all."""
+        if metric == "utilisation":
+            return tuple(sorted(self.results[0].levels))
+        return self.sources if "_" in metric and not metric.endswith("_hz") else ()
 
     def to_json(self) -> str:
         """Return `as_dict` as JSON."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..text import format_ns
-from .budget import per_second
+from .budget import REST, per_second, percent, role, spent
 from .interval import Interval
 from .notes import starved
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .results import Results
 
-__all__ = ["Cell", "Score", "injected_of", "percent", "rate", "score", "scores"]
+__all__ = ["Cell", "Score", "injected_of", "rate", "score", "scores"]
 
 
 class Cell(NamedTuple):
@@ -37,7 +37,8 @@ def scores(results: "Results") -> list[Score]:
     found = [
         score(results, "rates", "switches/s a vCPU", "switches_hz", None, rate),
         score(results, "rates", "exits/s a vCPU", "exits_hz", None, rate),
-        score(results, "vCPU time", "switching, of vCPU time", "switching", None, percent),
+        _idle(results),
+        *_spent(results),
     ]
     # Where nothing costs, latency is response.
     costly = any(each.given.get("costs") for each in results)
@@ -50,18 +51,44 @@ def scores(results: "Results") -> list[Score]:
     ):
         group = title.partition(" ")[0]
         found += [
-            score(results, group, f"{title}, {where}", metric, where, format_ns)
+            score(results, group, f"{title}, {role(where)}", metric, where, format_ns)
             for where in results.sources
         ]
     for where in results.sources:
-        counts = [each.rows[each.rows_of(where)] for each in results]
-        left = [int(rows_of["queued"].sum()) for rows_of in counts]
+        left = [int(each.rows[each.rows_of(where)]["queued"].sum()) for each in results]
         if any(left):
-            found.append(_plain(f"jobs left, {where}", [str(count) for count in left]))
-        if any(int(rows_of["injected"].sum()) for rows_of in counts):
+            found.append(_plain(f"jobs left, {role(where)}", [str(count) for count in left]))
+    for where in results.sources:
+        if any(int(each.rows[each.rows_of(where)]["injected"].sum()) for each in results):
             taken = [injected_of(each, where) for each in results]
-            found.append(_plain(f"injected of arrived, {where}", taken))
+            found.append(_plain(f"injected of arrived, {role(where)}", taken))
     return found
+
+
+def _idle(results: "Results") -> Score:
+    """Return entries for nothing a second; batches do not count them, so no interval is known."""
+    found = [per_second(each, int(each.stats.idle_entries.sum())) for each in results]
+    cells = [Cell(rate(found[0]))]
+    for each in found[1:]:
+        apart = Interval(each - found[0], -math.inf, math.inf)
+        cells.append(Cell(rate(each), _apart(apart, rate)))
+    return Score("rates", "idle entries/s a vCPU", tuple(cells))
+
+
+def _spent(results: "Results") -> list[Score]:
+    """Return where the time of vCPUs went: shares that add up to 100 %, with their differences."""
+    shares = [spent(each) for each in results]
+    out = []
+    for name in shares[0]:
+        cells = [Cell(percent(shares[0].get(name, 0.0)))]
+        for result, share in zip(results[1:], shares[1:], strict=True):
+            metric, where = (name, None) if name in REST else ("utilisation", name)
+            known = where is None or where in result.levels
+            apart = results.difference(metric, where, label=result.label) if known else None
+            differs = "" if apart is None else _apart(apart, _points)
+            cells.append(Cell(percent(share.get(name, 0.0)), differs))
+        out.append(Score("vCPU time", f"{role(name)}, of vCPU time", tuple(cells)))
+    return [*out, Score("vCPU time", "sum, of vCPU time", tuple(Cell("100 %") for _ in shares))]
 
 
 def score(
@@ -126,9 +153,9 @@ def _apart(apart: Interval, write: Callable[[float], str]) -> str:
     return f"[{sign}{write(abs(apart.value))}{half}]"
 
 
-def percent(share: float) -> str:
-    """Write a share of time: ``12.34 %``."""
-    return f"{100 * share:.2f} %"
+def _points(apart: float) -> str:
+    """Write by how much shares differ, so that what is not the same does not look so."""
+    return percent(apart, 2 if abs(apart) >= 1e-4 or not apart else 4)
 
 
 def rate(rate_hz: float) -> str:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import counted, fill, fitted, format_ns, width
-from .budget import budget, per_second
+from .budget import per_second, percent, role, spent
 from .cite import verdict
 from .likeness import likeness
 from .notes import notes, starved, warnings
 from .rests import rests_on, trace_text
-from .scores import Score, injected_of, percent, rate, scores
+from .scores import Score, injected_of, rate, scores
 from .steps import steps_text
 from .vectors import vectors_compared, vectors_text
 
@@ -50,7 +50,7 @@ def result_text(result: "Result", columns: int | None = 0) -> str:
         ),
         _sources(result, columns),
         *(text for text in [vectors_text(result, columns)] if text),
-        _budget([result], columns),
+        _budget(result, columns),
         "\n".join(_filled([*rest, *rests_on([result])], columns)),
     ]
     return "\n\n".join(parts)
@@ -63,9 +63,11 @@ def results_text(results: "Results", columns: int | None = 0) -> str:
         return result_text(results[0], columns)
     first = results[0]
     whole = [f"WARNING: {each.label}: {note}" for each in results for note in warnings(each)]
+    # A replay is one batch: by how much another trace would differ is not known.
+    half = ", +- half of its 95 % confidence interval" if len(first.batches) > 1 else ""
     head = (
         f"{_run(first)}; the same arrivals for all; in brackets: by how much it differs from "
-        f"{first.label}, +- half of its 95 % confidence interval" + _partial(results.partial)
+        f"{first.label}{half}" + _partial(results.partial)
     )
     rest = [
         f"{each.label}: {note}"
@@ -80,7 +82,6 @@ def results_text(results: "Results", columns: int | None = 0) -> str:
         *([steps_text(results, columns)] if results.between else []),
         fitted(("", *results.labels), [_scored(score) for score in scores(results)], columns),
         *(text for text in [vectors_compared(list(results), columns)] if text),
-        _budget(list(results), columns),
         "\n".join(_filled([*rest, *rests_on(list(results))], columns)),
     ]
     return "\n\n".join(parts)
@@ -138,37 +139,21 @@ def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
         *(["starved"] * len(shown) if dead else shown),
         format_ns(sojourn.mean_ns if sojourn.count else None),
         format_ns(sojourn.quantile_ns(0.99)),
-        f"{100 * ran:.1f} %" if isinstance(where, int) else "",
+        percent(ran, 1) if isinstance(where, int) else "",
     )
 
 
 # ---- Where the time went ----
 
 
-def _budget(results: "list[Result]", columns: int | None) -> str:
+def _budget(result: "Result", columns: int | None) -> str:
     """Return the shares of vCPU time, which add up to 100 %, and what happened a second."""
-    first = results[0]
-    places = sorted(first.levels) or [f"plane {plane}" for plane in range(first.planes)]
-    rows = []
-    for result in results:
-        shares = budget(result)
-        planes = [
-            shares.pop(f"plane {result.levels[place]}" if place in result.levels else place, 0.0)
-            for place in places
-        ]
-        other = sum(share for name, share in shares.items() if name.startswith("plane "))
-        rest = [shares[name] for name in ("switching", "userspace", "blocked")]
-        cells = [percent(share) for share in (*planes, *([other] if other else []), *rest)]
-        cells += ["100 %", rate(per_second(result, result.stats.switches))]
-        cells.append(rate(per_second(result, result.stats.exits)))
-        cells.append(rate(per_second(result, int(result.stats.idle_entries.sum()))))
-        rows.append((result.label, *cells))
-    header = ["vCPU time", *places]
-    if len(rows[0]) > len(header) + 7:
-        header.append("other planes")
-    header += ["switching", "userspace", "blocked", "sum", "switches/s", "exits/s"]
-    header.append("idle entries/s")
-    return fitted(header, rows, columns)
+    shares = spent(result)
+    counts = (result.stats.switches, result.stats.exits, int(result.stats.idle_entries.sum()))
+    header = ["vCPU time", *map(role, shares), "sum", "switches/s", "exits/s", "idle entries/s"]
+    cells = [*map(percent, shares.values()), "100 %"]
+    cells += [rate(per_second(result, count)) for count in counts]
+    return fitted(header, [(result.label, *cells)], columns)
 
 
 # ---- Several policies ----

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..text import fill, fitted, format_ns
-from .budget import per_second
+from .budget import per_second, percent
 from .likeness import changes
 from .notes import starved
 
@@ -34,7 +34,7 @@ def _way(results: "Results", label: str) -> "list[tuple[str, Result, Result]]":
 
 def _more(one: "Result", other: "Result") -> str:
     before, after = (per_second(each, each.stats.switches) for each in (one, other))
-    return f"{after / before - 1:+.1%}" if before else f"{after:+,.0f}/s"
+    return percent(after / before - 1, 1, "+") if before else f"{after:+,.0f}/s"
 
 
 def steps_said(results: "Results", label: str) -> str:
@@ -74,7 +74,7 @@ def _row(
     ran = other.stats.running_ns[guest] / (int(other.time_ns.sum()) or 1)
     more = "" if one is None else f" {_more(one, other)}"
     cells = [title, f"{per_second(other, other.stats.switches):,.0f}{more}"]
-    cells += [f"{per_second(other, other.stats.exits):,.0f}", f"{100 * ran:.1f} %"]
+    cells += [f"{per_second(other, other.stats.exits):,.0f}", percent(ran, 1)]
     if name is not None:
         dead = starved(other, other.plane_of(name))
         cells.append("starved" if dead else format_ns(other.response[name].quantile_ns(0.99)))

@@ -77,8 +77,13 @@ def csv_text(columns: Mapping[str, Sequence[Any]]) -> str:
 def markdown(columns: Mapping[str, Sequence[Any]]) -> str:
     """Return a table as Markdown."""
     rows = [columns.keys(), ["---"] * len(columns), *zip(*columns.values(), strict=True)]
-    lines = (" | ".join("" if cell is None else str(cell) for cell in row) for row in rows)
+    lines = (" | ".join(map(_in_a_bar, row)) for row in rows)
     return "\n".join(f"| {line} |" for line in lines)
+
+
+def _in_a_bar(cell: Any) -> str:
+    """Return a cell on one line; a bar of its own does not end it."""
+    return "" if cell is None else " ".join(str(cell).split()).replace("|", "\\|")
 
 
 def html(columns: Mapping[str, Sequence[Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..figures.budget import percent
 from ..simulation.curves import GUEST, Curves, crossings, curves, findings, lost
 from .plots import COLOURS, FAINT, INK, grid, new_figure
 from .waits import round_time
@@ -71,7 +72,7 @@ def _panel(ax: Any, facet: str, found: Curves) -> None:
     marks = lost(found) if share else []
     for _, part, x in marks:
         ax.axvline(x, color=INK, linewidth=0.8, linestyle=":")
-        words = f"-{part:.0%} at {round_time(round(x)) if times else f'{x:.3g}'}"
+        words = f"-{percent(part, 0)} at {round_time(round(x)) if times else f'{x:.3g}'}"
         place = ax.get_xaxis_transform()
         ax.text(x, 0.03, words, rotation=90, fontsize=7, ha="right", va="bottom", transform=place)
     for where, _, x in crossings(found):

@@ -6,13 +6,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Mistake, Words
+from ..figures.budget import percent
 from ..figures.notes import starves
+from ..figures.scores import rate
 from ..text import fitted, format_ns
 
 if TYPE_CHECKING:
     from .sweep import Sweep
 
-__all__ = ["GUEST", "Curves", "crossings", "curves", "findings", "lost", "starving"]
+__all__ = [
+    "GUEST", "Curves", "crossings", "curves", "findings", "lost", "named", "said", "starving",
+]  # fmt: skip
 
 GUEST = "guest OS"
 """The facet of the guest OS's share of vCPU time."""
@@ -60,15 +64,15 @@ class Curves:
                 "starved" if (*pair, x) in self.starved else _cell(pair[0], known.get(x))
                 for pair, known in zip(pairs, points, strict=True)
             ]
-            rows.append([_value(self.x, x), *cells])
+            rows.append([said(self.x, x), *cells])
         heads = [[*facet.split(", "), *line.split(" ")] for facet, line in pairs]
-        return fitted([_named(self.x), *heads], rows, columns)
+        return fitted([named(self.x), *heads], rows, columns)
 
 
 def _cell(facet: str, y: float | None) -> str:
     if y is None:
         return "-"
-    return f"{100 * y:.1f} %" if facet == GUEST else format_ns(y)
+    return percent(y, 1) if facet == GUEST else format_ns(y)
 
 
 def curves(swept: "Sweep") -> Curves:
@@ -98,8 +102,8 @@ def curves(swept: "Sweep") -> Curves:
     dead = set()
     for row in rows:
         facet, y = _shown(row)
-        named = [_named_value(name, row[name]) for name in others]
-        line = ", ".join([*([row["policy"]] if several else []), *named]) or row["policy"]
+        values_of = [_named_value(name, row[name]) for name in others]
+        line = ", ".join([*([row["policy"]] if several else []), *values_of]) or row["policy"]
         if row["kind"] == "source" and starves(row["arrived"], row["finished"], row["queued"]):
             dead.add((facet, line, float(row[x])))
         if y is None:
@@ -128,10 +132,10 @@ def starving(found: Curves) -> list[str]:
     """Say which sources starve, under which line and where."""
     at: dict[tuple[str, str], list[str]] = {}
     for facet, line, x in sorted(found.starved):
-        at.setdefault((facet.partition(", ")[2], line), []).append(_value(found.x, x))
-    named = _named(found.x)
+        at.setdefault((facet.partition(", ")[2], line), []).append(said(found.x, x))
+    what = named(found.x)
     return [
-        f"{of} starves under {line} at {named} {', '.join(xs)}." for (of, line), xs in at.items()
+        f"{of} starves under {line} at {what} {', '.join(xs)}." for (of, line), xs in at.items()
     ]
 
 
@@ -140,31 +144,37 @@ def findings(found: Curves) -> list[str]:
     out, first = starving(found), next(iter(found.lines), "")
     for line in found.lines[1:]:
         parts = [
-            f"{part:.0%} from {_value(found.x, x)}" for name, part, x in lost(found) if name == line
+            f"{percent(part, 0)} from {said(found.x, x)}"
+            for name, part, x in lost(found)
+            if name == line
         ]
         if parts:
             out.append(
-                f"Of the guest OS's time, {line} costs {' and '.join(parts)} of {_named(found.x)} "
+                f"Of the guest OS's time, {line} costs {' and '.join(parts)} of {named(found.x)} "
                 f"on, beside {first}."
             )
-        elif line in found.facets.get(GUEST, {}):
-            out.append(f"{line} costs {_cost(found, line)} of the guest OS's time, beside {first}.")
+        elif cost := _cost(found, line):
+            out.append(f"{line} costs {cost} of the guest OS's time, beside {first}.")
     out += [
-        f"{facet}: {line} crosses {first} at {_value(found.x, x)}."
+        f"{facet}: {line} crosses {first} at {said(found.x, x)}."
         for facet, line, x in crossings(found)
     ]
     return out
 
 
 def _cost(found: Curves, line: str) -> str:
-    """Say what part of the guest OS's time a line costs that loses it nowhere between points."""
-    pairs = zip(found.facets[GUEST][found.lines[0]], found.facets[GUEST][line], strict=False)
+    """Say what part of the guest OS's time a line costs that loses it nowhere between points.
+
+    Nothing where the guest OS has no work.
+    """
+    shares = found.facets.get(GUEST, {})
+    pairs = zip(shares.get(found.lines[0], []), shares.get(line, []), strict=False)
     parts = [1 - mine / base for (_, base), (_, mine) in pairs if base]
     if not parts:
-        return "an unknown part"
+        return ""
     if max(parts) < min(_LOST):
-        return f"less than {min(_LOST):.0%}"
-    least, most = (f"{part:.0%}" for part in (min(parts), max(parts)))
+        return f"less than {percent(min(_LOST), 0)}"
+    least, most = (percent(part, 0) for part in (min(parts), max(parts)))
     return least if least == most else f"{least} to {most}"
 
 
@@ -210,10 +220,14 @@ def _between(one: tuple[float, float], other: tuple[float, float]) -> float:
     return x + (to_x - x) * y / (y - to_y)
 
 
-def _value(column: str, value: float) -> str:
-    return format_ns(round(value)) if column.endswith("_ns") else f"{value:.3g}"
+def said(column: str, value: float) -> str:
+    """Write a value of a setting with its unit."""
+    if column.endswith("_ns"):
+        return format_ns(round(value))
+    return f"{rate(value)}/s" if column.endswith("_hz") else rate(value)
 
 
-def _named(column: str) -> str:
-    """Return what a column is, in words: ``exit cost``."""
-    return column.removesuffix("_ns").removesuffix("_hz").replace("_", " ")
+def named(column: str) -> str:
+    """Return what the column of a setting is, in words: ``exit cost``."""
+    plain = column.removesuffix("_ns").removesuffix("_hz").removesuffix("_given")
+    return plain.removeprefix("policy_").replace("_", " ")

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..algorithm import Algorithm, as_algorithm
 from ..errors import Mistake, TypeMistake, Words, unknown
+from ..figures.budget import percent
 from ..figures.equal import Alike
+from ..figures.likeness import apart
+from ..figures.notes import starves
 from ..figures.result import Result
 from ..figures.written import html, write, written_by
 from ..irqchip import Controller
@@ -23,7 +26,7 @@ from ..scenarios import Scenario
 from ..text import counted, duration_ns, fill, fitted, format_ns, rate_hz, width
 from ..workload import Costs, Recorded, Workload
 from ..workload.costs import Given as GivenCosts
-from .curves import curves, findings
+from .curves import curves, findings, named, said
 from .run import settings_of, simulate
 from .store import Store
 
@@ -39,6 +42,8 @@ _PLAIN = (
     *("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs"),
     *("slice_ns", "controller"),
 )
+_MOST = 6
+"""Points that a block to cite shows."""
 _FIELDS = ("policy.FIELD", "costs.REASON", "workload.FIELD", "workload.SOURCE.FIELD")
 _SETTINGS = ("policy", *_FIELDS, "workload.scale", *_PLAIN)
 
@@ -59,12 +64,14 @@ class Sweep(Alike):
         Whether it was stopped before its end.
     given : mapping, optional
         What all points rest on: duration, costs, seed and the digest of the workload.
+    policies : mapping of str to Policy, optional
+        The policies of the points, by what the grid says of them.
 
     Examples
     --------
     >>> from planesched import Scenario
     >>> print(sweep(Scenario.load("exit-cost"), duration="200 ms").findings()[0])
-    Of the guest OS's time, scheduler user costs 1% from ... us of exit cost on, ...
+    Of the guest OS's time, scheduler user costs 1 % from ... us of exit cost on, ...
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class Sweep(Alike):
         *,
         partial: bool = False,
         given: Mapping[str, Any] | None = None,
+        policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self.columns = dict(columns)
         self.ran = ran
@@ -83,6 +91,7 @@ class Sweep(Alike):
         self.settings = settings
         self.partial = partial
         self.given = dict(given or {})
+        self.policies = dict(policies or {})
 
     def table(self) -> dict[str, list[Any]]:
         """Return the rows as columns."""
@@ -106,18 +115,29 @@ class Sweep(Alike):
         except Mistake:
             return []
 
+    def likeness(self) -> list[str]:
+        """Return in which fields the policies of a grid differ from its first; none of one."""
+        found = apart(self.policies) if "policy_given" in self.settings else []
+        alone = "planesched compare shows what each of these fields does alone"
+        return [*found, *([alone] if any("not like for like" in each for each in found) else [])]
+
+    def rests(self) -> str:
+        """Say what all points rest on, in one line."""
+        named = ", ".join(f"{name} {value}" for name, value in self.given.items() if value != "")
+        return f"{named}, response to the plane's first instruction"
+
     def cited(self, command: str) -> str:
         """Return the block for a mail, 72 columns wide; `command` is what makes it again."""
         from ..figures.cite import CITED
 
-        rests = [f"{name} {value}" for name, value in self.given.items() if value != ""]
-        foot = [f"planesched {written_by()['version']}", ", ".join(rests), command]
-        said = [line for text in self.findings() for line in fill(text, CITED)]
+        version = f"planesched {written_by()['version']}"
+        foot = [*self.likeness(), version, self.rests(), command]
+        said = [line for text in self.findings() or [_range(self)] for line in fill(text, CITED)]
         shown = [line for text in foot for line in fill(text, CITED, hang=2)]
         try:
             table = curves(self).text(CITED)
         except Mistake:  # no setting is a number
-            table = _table(self, CITED)
+            table = _table(self, CITED, cited=True)
         return "\n".join([*said, "", table, "", *shown])
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -132,6 +152,7 @@ class Sweep(Alike):
             "partial": self.partial,
             "settings": list(self.settings),
             "given": self.given,
+            "policies": {label: policy.as_dict() for label, policy in self.policies.items()},
             "findings": self.findings(),
             "rows": self.rows(),
         }
@@ -255,10 +276,11 @@ def sweep(
     base |= {"threads": threads, "until_precision": until_precision, "in_userspace": in_userspace}
     base |= {} if label is None else {"label": label}
     points = list(_points(grid))
+    policies: dict[str, Policy] = {}
     for point in points:
         found = _arguments(base, point)
         wanted: Any = found.get("policy")
-        as_policy(wanted, found.get("planes", 2))
+        policies.setdefault(_called(point, found), as_policy(wanted, found.get("planes", 2)))
     _told_apart(points)
     names = {name: _column(name, [point[name] for point in points]) for name in grid}
     settings = tuple(names.values())
@@ -288,8 +310,19 @@ def sweep(
     if store is not None:
         columns = store.columns()
     return Sweep(
-        columns, ran, len(points) - len(left), settings, partial=partial, given=_given(base)
-    )
+        columns, ran, len(points) - len(left), settings, partial=partial, given=_given(base),
+        policies=policies,
+    )  # fmt: skip
+
+
+def _called(point: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Return what a point says of its policy; where it says nothing, what that is called."""
+    parts = [
+        str(value) if name == "policy" else f"{name.removeprefix('policy.')}={value}"
+        for name, value in point.items()
+        if name.partition(".")[0] == "policy"
+    ]
+    return ", ".join(parts) or str(found.get("label") or found.get("policy"))
 
 
 def _given(base: Mapping[str, Any]) -> dict[str, Any]:
@@ -456,36 +489,59 @@ def _text(swept: Sweep, columns: int | None) -> str:
     partial = " (partial: stopped before its end)" if swept.partial else ""
     count = sum(kind == "policy" for kind in swept.columns.get("kind", []))
     head = f"{counted(count, 'point')}: {swept.ran} ran, {swept.skipped} were there{partial}"
-    said = [line for text in [*swept.findings(), head] for line in fill(text, columns)]
-    return "\n".join([*said, "", _table(swept, columns)]) if count else head
+    found = swept.findings() or ([_range(swept)] if count else [])
+    said = [line for text in [*found, head] for line in fill(text, columns, hang=2)]
+    like = [line for text in swept.likeness() for line in fill(text, columns, hang=2)]
+    foot = fill(swept.rests(), columns, hang=2)
+    parts = [said, *([like] if like else []), [_table(swept, columns)], foot]
+    return "\n\n".join("\n".join(part) for part in parts) if count else head
 
 
-def _table(swept: Sweep, columns: int | None) -> str:
+def _range(swept: Sweep) -> str:
+    """Say in what range the points lie, where no curve says more."""
+    rates = [row["switches_hz"] for row in swept.rows() if row["kind"] == "policy"]
+    if len(rates) == 1:
+        return f"One point, with {rates[0]:,.0f} switches/s a vCPU."
+    return f"{len(rates)} points, with {min(rates):,.0f} to {max(rates):,.0f} switches/s a vCPU."
+
+
+def _table(swept: Sweep, columns: int | None, *, cited: bool = False) -> str:
+    """Lay out a line a point; to cite, some points and figures of most weight."""
     rows = swept.rows()
     points = [row for row in rows if row["kind"] == "policy"]
     sources = list(dict.fromkeys(row["name"] for row in rows if row["kind"] == "source"))
     labels = {row["policy"] for row in points}
     several = len(labels) > 1 and "policy_given" not in swept.settings
-    first = [*swept.settings, *(["policy"] if several else [])]
-    header = [", ".join(first), "guest OS", "switching", "userspace", "switches/s", "exits/s"]
-    header += [f"response p99, {source}" for source in sources]
+    if cited:
+        points, sources = points[:_MOST], sources[-1:]
+    keys = [*map(named, swept.settings), *(["policy"] if several else [])] or ["point"]
+    what = ["running_share", "switching_share", "userspace_share"][: 1 if cited else None]
+    header = [*keys, *["guest OS", "switching", "userspace"][: len(what)], "switches/s", "exits/s"]
+    header += [f"{'p99' if cited else 'response p99'}, {source}" for source in sources]
     lines = []
     for point in points:
         mine = [row for row in rows if row["point"] == point["point"]]
         guest = [row for row in mine if row["kind"] == "plane" and row["level"] == "level0"]
-        named = [_shown(name, point[name]) for name in swept.settings]
-        cells = [", ".join([*named, *([point["policy"]] if several else [])])]
-        shares = [guest[0]["running_share"] if guest else None]
-        shares += [point["switching_share"], point["userspace_share"]]
-        cells += ["-" if share is None else f"{100 * share:.2f} %" for share in shares]
+        cells = [_shown(name, point[name]) for name in swept.settings]
+        cells += [point["policy"]] if several else []
+        cells = cells or ["all"]
+        shares = [guest[0]["running_share"] if guest else None, *(point[name] for name in what[1:])]
+        cells += ["-" if share is None else percent(share) for share in shares]
         cells += [f"{point['switches_hz']:,.0f}", f"{point['exits_hz']:,.0f}"]
         for source in sources:
-            cells += [format_ns(row["response_p99_ns"]) for row in mine if row["name"] == source]
+            cells += [_answered(row) for row in mine if row["name"] == source]
         lines.append(cells)
-    return fitted(header, lines, columns)
+    return fitted(header, lines, columns, len(keys))
+
+
+def _answered(row: Mapping[str, Any]) -> str:
+    """Write how long a source waits; of one that starves, that alone."""
+    if row["kind"] == "source" and starves(row["arrived"], row["finished"], row["queued"]):
+        return f"starved: {row['finished']} of {row['arrived']}"
+    return format_ns(row["response_p99_ns"])
 
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "-"
-    return format_ns(value) if name.endswith("_ns") else str(value)
+    return said(name, value) if name.endswith(("_ns", "_hz")) else str(value)

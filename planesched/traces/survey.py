@@ -141,6 +141,16 @@ class Survey:
         names = {number: name for name, number in VECTOR_NAMES.items()}
         return (f"{names.get(most.vector, hex(most.vector))}=level1",)
 
+    def table(self) -> dict[str, list[Any]]:
+        """Return one row a vector, as columns; of several vCPUs their numbers, with spaces."""
+        names = ("vector", "likely", "accepted", "posted", "injected", "ended")
+        counts = [each.accepted + each.posted or each.injected for each in self.vectors]
+        return {
+            **{name: [getattr(each, name) for each in self.vectors] for name in names},
+            "rate_hz": [self.rate_hz(count) for count in counts],
+            "vcpus": [" ".join(map(str, each.vcpus)) for each in self.vectors],
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, lists and dicts, as JSON holds them."""
         told = self.evidence

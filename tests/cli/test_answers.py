@@ -1,6 +1,7 @@
 """What every printed answer has: like for like, what was entered for nothing, a block to cite."""
 
 import json
+import re
 import shlex
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 
 from planesched import Scenario, Workload, compare, simulate
 from planesched.cli import main
+from planesched.figures.budget import role
 from planesched.figures.likeness import unlike
+from planesched.figures.scores import scores
 from planesched.workload import Periodic
 
 TIMER = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
@@ -32,6 +35,37 @@ def test_a_relay_is_an_entry_for_nothing(relayed):
     assert row["idle_entries"][:4] == [1001, 0, 0, 1001]
     assert row["idle_entries_hz"][0] == 1001
     assert "idle entries/s" in str(relayed)
+
+
+def test_the_budget_is_compared_share_by_share(relayed):
+    """Time of each plane, switching, userspace and blocked: with differences, to 100 %."""
+    rows = {one.title: one.cells for one in scores(relayed)}
+    names = ("level0", "level1", "level2", "switching", "userspace", "blocked")
+    for result, place in zip(relayed, (0, 1), strict=True):
+        shares = [rows[f"{role(name)}, of vCPU time"][place] for name in names]
+        found = [float(cell.value.removesuffix(" %")) for cell in shares]
+        assert sum(found) == pytest.approx(100, abs=0.03)
+        expected = result.interval("switching").value
+        assert found[3] == pytest.approx(100 * expected, abs=0.006)
+    assert rows["switching, of vCPU time"][1].apart.startswith("[+0.10 %")
+    assert "+-" in rows["blocked, of vCPU time"][1].apart
+    assert rows["idle entries/s a vCPU"][1].apart == "[+1,001]"
+    kept = relayed.as_dict()["differences"]
+    assert {"utilisation", "switching", "blocked", "exits_hz"} <= {each["metric"] for each in kept}
+
+
+def test_a_replay_claims_no_interval(capsys):
+    """It is one batch: by how much another trace would differ is not known."""
+    words = ("replay", ":demo", "--map", "0x26=level1", "--policy", "vsm", "--policy", "tdx")
+    assert "confidence" not in told(capsys, *words)
+
+
+def test_rows_are_called_by_role(capsys):
+    words = ("replay", ":demo", "--map", "0x26=level1", "--policy", "vsm", "--policy", "tdx")
+    out = told(capsys, *words)
+    assert "response p99, guest OS" in out
+    assert "response p99, level0" not in out
+    assert "tdx: level0 (guest OS) = plane 1, level1 = plane 0" in " ".join(out.split())
 
 
 # A mix in which the highest plane dominates: the shipped presets alone would say that relaying
@@ -75,7 +109,7 @@ def test_no_line_says_that_relaying_saves_switches(high, capsys):
     policies = ("--policy", "vsm", "--policy", "vsm:ret=resume,marker=2,preempt=relay")
     out = told(capsys, "compare", high, *policies)
     first = " ".join(out.split("\n\n")[0].split())
-    assert "field by field: marker=2 +0.0%, preempt=relay +" in first
+    assert "field by field: marker=2 +0.0 %, preempt=relay +" in first
     assert ", ret=resume -" in first
     lines = out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("preempt=relay"))
@@ -158,16 +192,16 @@ def test_an_answer_is_made_again_and_compared_with(high, tmp_path, capsys):
     assert "costs was any 1.00 us, is any 2.00 us" in changed
     row = next(line for line in changed.splitlines() if "p99 response, middle" in line)
     assert row.split()[0] == "vsm"
-    assert "+" in row.split()[-1]
+    assert row.split()[-2].startswith("+")
     Path(high).write_text(HIGH.replace("2 kHz", "3 kHz"))
     assert main(["compare", "--again", then]) == 2
-    assert "the scenario is not what it was" in capsys.readouterr().err
+    assert "it is not what it was" in capsys.readouterr().err
 
 
 def test_what_is_no_answer(high, tmp_path, capsys):
     (tmp_path / "x.json").write_text("[1]")
     assert main(["compare", "--again", str(tmp_path / "x.json")]) == 2
-    assert "found the schema None, expected planesched.results" in capsys.readouterr().err
+    assert "found the schema None, expected planesched's: what" in capsys.readouterr().err
     assert main(["compare"]) == 2
     assert "SCENARIO: none, expected a .toml file, a name, or --again" in capsys.readouterr().err
 
@@ -176,7 +210,7 @@ def test_what_was_made_up_is_told_apart(capsys):
     """Busy periods that no interrupt began are jobs, and no interrupts: the trace has 932."""
     words = ("replay", ":demo", "--map", "0x26-0x27=level1", "--policy", "vsm")
     out = " ".join(told(capsys, *words).split())
-    assert "932 interrupts; 148 busy periods that no interrupt began: jobs of level0, but" in out
+    assert "932 interrupts; 148 busy periods that no interrupt began: jobs of the guest OS, " in out
     assert "514 of 514" in out
     assert "418 of 418" in out
     csv = told(capsys, *words, "--format", "csv").splitlines()
@@ -248,9 +282,24 @@ def test_frames_take_results_by_arrow(relayed):
 def test_policies_of_a_grid_are_named_once(high, capsys):
     grid = ("--grid", "policy=vsm,vsm:scheduler=user", "--grid", "costs.exit=5us,20us")
     out = told(capsys, "sweep", high, *grid, "--duration", "20ms")
-    assert "vsm:scheduler=user, 5.00 us  " in out
-    assert "vsm:scheduler=user costs " in " ".join(out.split("\n\n")[0].split())
+    assert re.search("vsm:scheduler=user +5.00 us ", out)
+    assert "vsm:scheduler=user differs from vsm in scheduler kernel -> user alone" in out
     assert "given" not in out.split("\n\n")[0]
+
+
+def test_a_sweep_names_what_differs_and_what_starves(high, capsys):
+    """Beside the table of a grid of policies, and in the cell instead of a quantile."""
+    grid = ("--grid", "policy=vsm,vsm_relay:ret=resume,kvm_planes", "--duration", "20ms")
+    out = told(capsys, "sweep", high, *grid)
+    said = "not like for like: vsm_relay:ret=resume differs from vsm in 3 fields: marker none -> 2"
+    assert said in " ".join(out.split())
+    assert re.search(r"^kvm_planes +starved: 0 of \d+", out, re.MULTILINE)
+    assert "costs any 1.00 us, seed 1, workload " in " ".join(out.split())
+    lines = told(capsys, "sweep", high, *grid, "--cite").splitlines()
+    assert max(map(len, lines)) <= 72
+    assert re.match(r"3 points, with [\d,]+ to [\d,]+ switches/s a vCPU\.", lines[0])
+    found = json.loads(told(capsys, "sweep", high, *grid, "--json"))
+    assert found["policies"]["kvm_planes"]["preempt"] == "marker"
 
 
 @pytest.mark.parametrize("name", Scenario.shipped())
@@ -274,5 +323,5 @@ def test_coalesced_interrupts_are_told_of():
     found = simulate("vsm", 2, 1, both, duration="10 ms")
     merged = int(found.stats.coalesced[0])
     assert merged > 10
-    said = f"level0 (plane 0): {merged} interrupts coalesced; latency and response count from"
+    said = f"guest OS (plane 0): {merged} interrupts coalesced; latency and response count from"
     assert said in " ".join(str(found).split())

@@ -65,7 +65,7 @@ def test_broken_and_saved(run, tmp_path):
     words = ("--set", "rearm=false", "--events", "irq, return, cli, sti")
     status, printed, said = run("check", "kvm_vsm", *words, "--save", str(path))
     assert status == 1
-    assert "delivery: stranded (4): the interrupt of plane 1 is never injected" in printed
+    assert "delivery: stranded in 4 steps: the interrupt of plane 1 is never injected" in printed
     assert said == f"2 cases in {path}\n"
     for words in (("conform", str(path)), ("conform", "--reference", str(path))):
         status, printed, _ = run(*words)

@@ -159,7 +159,7 @@ def test_step(run):
 
 
 def test_step_shows_faults_and_userspace(run):
-    _, printed, _ = run("step", "kvm_user", "irq 0", "call 0", "force 1")
+    _, printed, _ = run("step", "kvm_user", "irq 0", "call 0", "force 1", "--wide")
     lines = printed.splitlines()[3:]
     assert "injected" in lines[0]
     assert "fault inval" in lines[1]

@@ -42,7 +42,7 @@ def test_what_is_printed(results, printed):
     block, _, rest = printed.partition("\nplanesched demo\n")
     lines = block.splitlines()
     assert max(map(len, lines)) <= 72
-    assert lines[0].startswith("WARNING: plane-0-first: level0 (plane 2) starved: 600 of 610")
+    assert lines[0].startswith("WARNING: plane-0-first: guest OS (plane 2) starved: 600 of 610")
     for result in results:
         [line] = [line for line in lines if line.startswith(f"{result.label}  ")]
         assert line.split()[-1] == str(int(result.jobs.queued.sum()))
@@ -58,14 +58,14 @@ def test_the_sentences_hold(results):
     """Each number, worked out here again, stands where the sentence has it."""
     direct, relay, first, user = results
     relaying, plane0, userspace = demo.sentences(*results)
-    numbers = [int(n) for n in re.findall(r"(\d+)(?: switches|%|\b)", relaying)]
+    numbers = [int(n) for n in re.findall(r"(\d+)(?: switches| %|\b)", relaying.replace(",", ""))]
     percent = round(100 * (relay.stats.switches - direct.stats.switches) / direct.stats.switches)
     assert numbers == [relay.stats.switches, direct.stats.switches, percent]
     waits = [format_ns(each.stats.latency[1].max_ns) for each in (first, direct)]
     undone = int(first.jobs.arrived[2] - first.jobs.finished[2])
     assert f"{undone} of the guest OS's {int(first.jobs.arrived[2])} jobs undone" in plane0
     assert plane0.endswith(f"wait up to {waits[0]} (direct: {waits[1]}).")
-    assert f"takes {user.stats.exits} exits" in userspace
+    assert f"takes {user.stats.exits:,} exits" in userspace
     assert f"adds {format_ns(user.stats.exits * 1_000)} to these" in userspace
 
 

@@ -89,7 +89,7 @@ def test_a_baseline_is_what_a_comparison_with_it_first_says(read, replayed):
     labels = list(replayed.labels)
     base = labels.index("kvm_planes")
     turned = type(replayed)([replayed[base], *(r for r in replayed if r.label != "kvm_planes")])
-    rows = read.data["baselines"][base][1:]  # the guest OS's share comes first
+    rows = read.data["baselines"][base]
     for row, one in zip(rows, scores(turned), strict=True):
         apart = dict(zip(turned.labels, (cell.apart for cell in one.cells), strict=True))
         assert row == [apart[label] for label in labels]
@@ -197,7 +197,7 @@ def test_what_starved_in_a_live_run_is_said_first():
     text = str(Ran(live, predicted, probe(), "as others do"))
     jobs = live.jobs
     came = int(jobs.arrived[0] + jobs.queued_before[0])
-    said = f"WARNING: measured: level0 (plane 0) starved: {jobs.queued[0]} of {came} jobs undone"
+    said = f"WARNING: measured: guest OS (plane 0) starved: {jobs.queued[0]} of {came} jobs undone"
     assert " ".join(text.split()).startswith(said)
     assert jobs.queued_before[0]
 
@@ -247,7 +247,8 @@ def test_the_command_writes_it(tmp_path, capsys):
     assert "Three VTLs" in read.of("h1")[0][1]
     assert "timeline" in read.data
     assert main(["demo", "--report", str(path)]) == 0
-    assert "Relaying takes 1536 switches" in check(path.read_text()).of("p", class_="verdict")[0][1]
+    said = check(path.read_text()).of("p", class_="verdict")[0][1]
+    assert "Relaying takes 1,536 switches" in said
     capsys.readouterr()
     assert main(["simulate", "design-question", "--report", str(tmp_path / "x.pdf")]) == 2
     assert "a name that ends with .html" in capsys.readouterr().err

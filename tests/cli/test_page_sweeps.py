@@ -36,7 +36,7 @@ def test_every_row_is_a_point_of_a_line(swept):
             expected.append(f"{at}: {100 * row['running_share']:.2f} %")
     tips = re.findall(r"<circle[^>]*><title>([^<]*)</title>", text)
     assert sorted(tips) == sorted(expected)
-    marked = [f"-{part:.0%} at {format_ns(round(x))}" for _, part, x in lost(curves(swept))]
+    marked = [f"-{100 * part:.0f} % at {format_ns(round(x))}" for _, part, x in lost(curves(swept))]
     assert marked
     assert set(marked) <= {told for _, told in read.of("text")}
     assert page(swept, "planesched sweep", title="Exits") == text
@@ -56,7 +56,7 @@ def test_what_starves_never_looks_good():
     swept = sweep(grid, "vsm", 2, 1, WORK, duration="20 ms", seed=1, costs="any=1us")
     read = check(page(swept))
     [(_, told)] = read.of("ul", class_="warnings")
-    assert told == "timer starves under vsm at timer rate 8e+04."
+    assert told == "timer starves under vsm at timer rate 80,000/s."
     assert told == swept.findings()[0]
     tips = [told for _, told in read.of("title") if told.endswith(", starved")]
     assert len(tips) == 1

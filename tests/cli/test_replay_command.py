@@ -217,7 +217,7 @@ def test_planes_stand_by_level(demo):
     )
     expected = [{"level0": 0, "level1": 1, "level2": 2}, {"level0": 2, "level1": 1, "level2": 0}]
     assert [result.levels for result in results] == expected
-    assert "kvm_planes: level0 = plane 2," in " ".join(str(results).split())
+    assert "kvm_planes: level0 (guest OS) = plane 2," in " ".join(str(results).split())
 
 
 def test_costs_are_told():

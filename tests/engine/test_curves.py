@@ -27,7 +27,8 @@ def test_what_is_found_is_between_the_points_that_show_it():
     ]
     assert crossings(found) == [("p99", "b", 3.0)]
     assert findings(found) == [
-        "Of the guest OS's time, b costs 1% from 2 ns and 5% from 3 ns of exit cost on, beside a.",
+        "Of the guest OS's time, b costs 1 % from 2 ns and 5 % from 3 ns of exit cost on, "
+        "beside a.",
         "p99: b crosses a at 3 ns.",
     ]
 
@@ -38,9 +39,9 @@ def test_what_is_lost_at_every_point_is_not_called_little():
     shares = {line: [(2.0, share), (4.0, share / 2)] for line, share in lines.items()}
     shares["c"][1] = (4.0, 0.1)
     assert findings(Curves("n", tuple(lines), {GUEST: shares})) == [
-        "b costs less than 1% of the guest OS's time, beside a.",
-        "c costs 50% to 75% of the guest OS's time, beside a.",
-        "d costs 100% of the guest OS's time, beside a.",
+        "b costs less than 1 % of the guest OS's time, beside a.",
+        "c costs 50 % to 75 % of the guest OS's time, beside a.",
+        "d costs 100 % of the guest OS's time, beside a.",
     ]
 
 
@@ -53,7 +54,7 @@ def test_many_lines_fit_a_mail_and_what_never_ran_is_said_first():
         assert re.search(rf"^ +.*\b{policy}\b", cited, re.MULTILINE)
     said = "guest timer starves under kvm_planes at exit cost 1.00 us, 5.00 us."
     assert swept.findings()[0] == said
-    assert "kvm_planes costs 100% of the guest OS's time, beside vsm." in swept.findings()
+    assert "kvm_planes costs 100 % of the guest OS's time, beside vsm." in swept.findings()
 
 
 def test_lines_and_facets_choose_themselves():
@@ -83,16 +84,17 @@ def test_the_page_shows_the_shipped_curve(root, capsys, monkeypatch):
 def test_the_text_begins_with_what_was_found(capsys):
     assert main([*QUICK, *GRID]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Of the guest OS's time, scheduler user costs 1% from ")
-    assert "user, 100 us" in out
+    assert out.startswith("Of the guest OS's time, scheduler user costs 1 % from ")
+    assert "user          100 us   " in out
 
 
 def test_a_plot_marks_it(tmp_path, capsys):
     path = tmp_path / "curve.svg"
     assert main([*QUICK, *GRID, "--plot", str(path)]) == 0
     svg = path.read_text()
-    for words in ("What an exit to userspace may cost", "5% from", "-5% at", "exit cost", "seed 1"):
+    for words in ("What an exit to userspace may cost", "5 % from", "-5 % at", "seed 1"):
         assert words in svg
+    assert "exit cost" in svg
     assert main([*QUICK, "--plot", str(tmp_path / "none.svg")]) == 2
     assert "expected a setting of numbers with two values or more" in capsys.readouterr().err
 

@@ -6,13 +6,14 @@ Every figure comes from `planesched.figures`, in its words; here it is only put 
 from collections.abc import Sequence
 from typing import Any
 
+from ...figures.budget import role
 from ...figures.cite import cited, verdicts
 from ...figures.likeness import likeness
 from ...figures.notes import notes, starved, warnings
 from ...figures.rests import rests_on, trace_text
 from ...figures.result import Result
 from ...figures.results import Results
-from ...figures.scores import Score, percent, score, scores
+from ...figures.scores import Score, scores
 from ...figures.steps import step_rows
 from .charts import SERIES
 from .frame import Panel
@@ -88,15 +89,10 @@ def _rounds(results: Results) -> tuple[list[list[Score]], list[Any]]:
         order = [base, *(place for place in range(len(results)) if place != base)]
         turned = Results([results[place] for place in order])
         back = [order.index(place) for place in range(len(results))]
-        found = [*_heads(turned), *scores(turned)]
+        found = scores(turned)
         rounds.append([one._replace(cells=tuple(one.cells[at] for at in back)) for one in found])
     apart = [[[cell.apart for cell in one.cells] for one in found] for found in rounds]
     return rounds, apart
-
-
-def _heads(results: Results) -> list[Score]:
-    share = score(results, "vCPU time", "guest OS, of vCPU time", "utilisation", "level0", percent)
-    return [share] if "level0" in results[0].levels else []
 
 
 def _scoreboard(results: Results, found: Sequence[Score]) -> Panel:
@@ -159,7 +155,7 @@ def _jobs(results: Results) -> Html:
             counts = result.rows[result.rows_of(where)]
             dead = starved(result, plane)
             rows.append(
-                [f"{where}, {result.label}", str(plane),
+                [f"{role(where)}, {result.label}", str(plane),
                  *(f"{int(counts[name].sum()):,}" for name in ("arrived", "injected", "finished")),
                  f"{int(counts['queued'].sum()):,}", "starved" if dead else "no"]
             )  # fmt: skip

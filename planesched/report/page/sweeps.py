@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from ...errors import Mistake
-from ...figures.scores import percent
+from ...figures.budget import percent
 from ...simulation.curves import GUEST, Curves, crossings, curves, lost, starving
 from ...simulation.sweep import Sweep
 from ...text import format_ns
@@ -75,7 +75,9 @@ def _chart(number: int, facet: str, found: Curves) -> Html:
         for place, line in enumerate(found.lines)
         if line in by_line
     ]  # fmt: skip
-    marks = [(x, f"-{part:.0%} at {_value(found, x)}") for _, part, x in lost(found) if share]
+    marks = [
+        (x, f"-{percent(part, 0)} at {_value(found, x)}") for _, part, x in lost(found) if share
+    ]
     marks += [(x, f"crosses at {_value(found, x)}") for f, _, x in crossings(found) if f == facet]
     said = "; ".join(
         f"{line.label}: {_shown(facet, line.points[0][1])} to {_shown(facet, line.points[-1][1])}"

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...figures.budget import budget, per_second
+from ...figures.budget import budget, per_second, percent
 from ...figures.distribution import QUANTILES
 from ...figures.result import Result
 from ...figures.results import Results
-from ...figures.scores import percent, rate
+from ...figures.scores import rate
 from ...text import format_ns
 from ..waits import Curve, curves_of, percents, time_scale
 from .charts import SERIES, Axis, Bar, Line, bars, legend, lines
