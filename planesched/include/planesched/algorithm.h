@@ -69,21 +69,20 @@ static inline int ps_pick_rank(void *memory, const struct ps_policy *policy,
 
 /* `round_robin`: at the end of a slice, or when current cannot go on, the plane that follows it
  * cyclically by number among those that no other of them outranks; else current, unless the first
- * one outranks it. */
+ * one outranks it. Only siblings take turns: else there is one that outranks all others. */
 static inline int ps_pick_round_robin(void *memory, const struct ps_policy *policy,
                                       const struct ps_state *state, uint32_t base, uint32_t pre,
                                       uint32_t event)
 {
     const uint16_t planes = (uint16_t)(base | pre);
     const unsigned current = (unsigned)state->current;
-    const unsigned first = ps_first(policy, state->locked, planes);
     (void)memory;
+    if (policy->rank != PS_RANK_SIBLINGS || planes & policy->marker_bit)
+        return (int)ps_first(policy, state->locked, planes);
     if (event != PS_EVENT_RESCHED && ps_has(planes, current))
-        return (int)(ps_has(ps_above(policy, state->locked, current), first) ? first : current);
-    /* Whom the first does not outrank nobody in it outranks. */
-    const uint16_t best = (uint16_t)(planes & ~ps_below(policy, state->locked, first));
-    const uint16_t after = (uint16_t)(best & ~((2u << current) - 1u));
-    return (int)ps_lowest(after ? after : best);
+        return (int)current;
+    const uint16_t after = (uint16_t)(planes & ~((2u << current) - 1u));
+    return (int)ps_lowest(after ? after : planes);
 }
 
 #endif
