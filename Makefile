@@ -27,6 +27,7 @@ COMPILED := $(subst /,.,$(basename $(shell find planesched -name '*.pyx')))
 PRELOAD := $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name=libubsan.so)
 # The rooms whose tests reach C by ways of their own; the others' come by the same.
 DEBUGGED := tests/core tests/engine tests/checking tests/traces tests/live
+PURELIB := 'import sysconfig; print(sysconfig.get_path("purelib"))'
 UNDER_ASAN := LD_PRELOAD="$(PRELOAD)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 	UBSAN_OPTIONS=print_stacktrace=1 PYTHONSAFEPATH=1
 
@@ -48,12 +49,14 @@ test: build  ## Run the tests that the README's command runs
 rest: build  ## Run the other tests: billions of steps, and other people's larger packages
 	$(V)/pytest -q -n 2 --dist worksteal -m 'exhaustive or integration'
 
-debug:  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
-	$(PYTHON) -m venv .venv-debug
-	PLANESCHED_DEBUG=1 $(D)/pip install -q '.[test]'
+debug: build  ## Run the tests on a debug build (asserts, ASan, UBSan) in .venv-debug
+	$(V)/python -m venv --without-pip .venv-debug
+	@# All else is borrowed. A path in a .pth comes last, and the .pth files there do not count.
+	$(V)/python -c $(PURELIB) > "$$($(D)/python -c $(PURELIB))/borrowed.pth"
+	PLANESCHED_DEBUG=1 $(V)/pip --python $(D)/python install -q --no-build-isolation --no-deps .
 	@$(UNDER_ASAN) $(D)/python -c 'import planesched.core as core; print(core.__file__)' \
 		| xargs nm -D | grep -q __asan_report || { echo "not a debug build" >&2; exit 1; }
-	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/pytest -q -n 2 --dist worksteal \
+	PLANESCHED_DEBUG=1 $(UNDER_ASAN) $(D)/python -m pytest -q -n 2 --dist worksteal \
 		-m 'not wheel and not exhaustive and not integration and not python' \
 		-p no:cacheprovider $(DEBUGGED)
 
