@@ -174,7 +174,9 @@ cdef class Pair:
                         continue
                     if event == INIT and not init >> plane & 1:
                         continue
-                    seen.add(packed(&t))
+                    # Most events change nothing, or what they change is undone in the step.
+                    if memcmp(&t, &s, sizeof(s)) != 0:
+                        seen.add(packed(&t))
         self.states = seen.found
         return True
 

@@ -46,7 +46,7 @@ cdef class Rules:
     cdef unsigned int entering(self, int view) noexcept
     cdef int picked(self, unsigned int planes) noexcept
     @cython.locals(pick=int)
-    cdef int chosen(self, unsigned int base, unsigned int pre)
+    cdef int chosen(self, unsigned int base, unsigned int pre) noexcept
     @cython.locals(first=int, plane=int, ahead=int)
     cdef int round_robin(self, unsigned int planes) noexcept
     cdef int why_entered(self, int pick) noexcept
