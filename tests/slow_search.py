@@ -20,6 +20,9 @@ from planesched.reference import (
 IRQ, NMI, TRAP = MASKS.index("irq"), MASKS.index("nmi"), MASKS.index("trap")
 OF_SELF = {"cli", "sti", "mask", "unmask"}
 GUEST = {"halt", "call", "return"} | OF_SELF
+# As plain ints: the `&` of an enum takes as long as a step.
+INJECTED, TOOK_NMI, VINA = int(Flags.INJECTED), int(Flags.NMI), int(Flags.VINA)
+SWITCHED, BOUNCED, LEFT = int(Flags.SWITCHED), int(Flags.BOUNCED), int(Flags.USER)
 BROUGHT_IN = {Reason.INTERRUPT, Reason.RELAY, Reason.FORCE, Reason.USER}
 
 
@@ -33,15 +36,14 @@ class Found:
     broken: dict[str, int] = field(default_factory=dict)
     stuck: set[Values] = field(default_factory=set)
     undelivered: set[Values] = field(default_factory=set)
+    stuck_unaided: set[Values] = field(default_factory=set)
+    unaided: set[Values] = field(default_factory=set)
     endless: set[Values] = field(default_factory=set)
 
 
 class SlowSearch:
-    def __init__(
-        self, policy: Policy, planes: int, events: tuple[str, ...], *, unaided: bool = False
-    ) -> None:
+    def __init__(self, policy: Policy, planes: int, events: tuple[str, ...]) -> None:
         self.policy, self.planes, self.events = policy, planes, events
-        self.unaided = unaided
         self.idlers = guest_os(policy, planes)
         self.rules = Rules(policy, own_of(policy))
         self.boot = boot_state(policy, planes)
@@ -63,13 +65,12 @@ class SlowSearch:
                 if not runs or (tame and shut) or here not in doers or busy:
                     continue
                 event = Event[name.upper()]
-                helps = not (self.unaided and event == Event.CALL and not self.policy.hands_over)
                 if name in OF_SELF:
                     yield event, here, True
                 elif name == "call" and self.policy.hands_over:
                     yield from ((event, plane, True) for plane in range(self.planes))
                 else:
-                    yield event, NOBODY, helps
+                    yield event, NOBODY, True
             elif name == "answer":
                 plane = default_pick(self.policy, state) if user else None
                 if plane is not None:
@@ -98,21 +99,29 @@ class SlowSearch:
         found = Found()
         depth = {self.boot: 0}
         edges: dict[Values, list] = {}
+        unaided: dict[Values, list] = {}  # without the calls that only help another plane
         queue = [self.boot]
         for state in queue:  # it grows while we go through it
             self.note(found, self.wrong_state(state), depth[state])
-            edges[state] = []
+            edges[state], unaided[state] = [], []
             for event, plane, inside in list(self.acts(state)):
                 after = self.step(state, event, plane)
                 found.transitions += 1
                 self.note(found, self.wrong_step(state, after, event, plane), depth[state] + 1)
                 if inside:
-                    edges[state].append((after, self.injected(), self.idle(event, plane)))
+                    edge = (after, self.injected(), self.idle(event, plane))
+                    edges[state].append(edge)
+                    if event != Event.CALL or self.policy.hands_over:
+                        unaided[state].append(edge)
                 if after not in depth:
                     depth[after] = depth[state] + 1
                     queue.append(after)
         found.states, found.depth = len(depth), max(depth.values())
-        self.delivery(found, depth, edges)
+        found.undelivered, found.stuck = self.delivery(depth, edges)
+        found.unaided, found.stuck_unaided = self.delivery(depth, unaided)
+        for name, states in (("delivery", found.undelivered), ("unaided", found.unaided)):
+            if states:
+                found.broken[name] = min(depth[state] for state in states)
         self.progress(found, depth, edges)
         return found
 
@@ -148,13 +157,13 @@ class SlowSearch:
         return not state[-1] & USER
 
     def wrong_step(self, before: Values, after: Values, event, plane: int) -> list[str]:
-        rules, wrong = self.rules, []
+        rules, flags, wrong = self.rules, int(self.rules.flags), []
         named = 0 if plane == NOBODY or rules.fault else 1 << plane
         posted = {Event.IRQ: IRQ, Event.NMI: NMI, Event.INTERCEPT: TRAP}.get(event)
         now = 1 << rules.current
         taken = {
-            IRQ: now if rules.flags & Flags.INJECTED else 0,
-            NMI: now if rules.flags & Flags.NMI else 0,
+            IRQ: now if flags & INJECTED else 0,
+            NMI: now if flags & TOOK_NMI else 0,
             TRAP: 0 if rules.user else now,
         }
         for mask, allowed in taken.items():
@@ -164,59 +173,60 @@ class SlowSearch:
                 wrong.append("nothing_lost")
         policy = self.policy
         may = policy.force == Force.any or (policy.force == Force.marker and now == rules.marker)
-        if rules.flags & Flags.SWITCHED and not may:
+        if flags & SWITCHED and not may:
             asked = before[MASKS.index("runnable")] & now
             if rules.reason == Reason.FORCE or (rules.reason == Reason.USER and not asked):
                 wrong.append("feasible")
         return wrong + self.wrong_entry(before, event, plane)
 
     def wrong_entry(self, before: Values, event, plane: int) -> list[str]:
-        rules, wrong = self.rules, []
+        rules, flags, wrong = self.rules, int(self.rules.flags), []
         if event == Event.FORCE and rules.fault == Fault.PERM and 1 << plane == rules.marker:
             wrong.append("forced")
         if event == Event.FORCE and not (rules.fault or rules.held >> plane & 1 or rules.user):
             taken = rules.current == plane or rules.outranking(plane) >> rules.current & 1
             wrong += [] if taken else ["forced"]
         waited = before[MASKS.index("runnable")] | before[TRAP]
-        effects = Flags.INJECTED | Flags.NMI | Flags.VINA | Flags.USER
-        moved = rules.flags & Flags.SWITCHED and rules.reason in BROUGHT_IN
-        if moved and not rules.flags & effects and not waited >> rules.current & 1:
+        effects = INJECTED | TOOK_NMI | VINA | LEFT
+        moved = flags & SWITCHED and rules.reason in BROUGHT_IN
+        if moved and not flags & effects and not waited >> rules.current & 1:
             wrong.append("spurious")
         return wrong
 
     def injected(self) -> int:
-        return 1 << self.rules.current if self.rules.flags & Flags.INJECTED else 0
+        return 1 << self.rules.current if int(self.rules.flags) & INJECTED else 0
 
     def idle(self, event, plane: int) -> bool:
-        flags = self.rules.flags
+        flags = int(self.rules.flags)
         enters = (event == Event.ENTER and not self.rules.fault) or event == "answer"
         away = self.rules.user or self.rules.blocked
         itself = event == Event.CALL and plane == self.rules.was
-        bounced = flags & Flags.BOUNCED and not itself
-        return bool(bounced) or bool((flags & Flags.SWITCHED or enters) and away)
+        bounced = flags & BOUNCED and not itself
+        return bool(bounced) or bool((flags & SWITCHED or enters) and away)
 
     def pending(self, state: Values) -> int:
         self.rules.load(state)
         return self.rules.irq & self.rules.online & ~self.rules.held
 
-    def delivery(self, found: Found, depth: dict, edges: dict) -> None:
-        """Work backwards: which pending interrupts can still be injected from each state."""
+    def delivery(self, depth: dict, edges: dict) -> tuple[set[Values], set[Values]]:
+        """Work backwards: which pending interrupts can still be injected from each state.
+
+        Give the states in which one cannot, and those of them that nothing leads away from.
+        """
         pending = {state: self.pending(state) for state in depth}
         able = dict.fromkeys(depth, 0)
         changed = True
         while changed:
             changed = False
-            for state, steps in edges.items():
+            for state, steps in reversed(edges.items()):  # the later ones first, that others ask
                 new = able[state]
                 for after, injected, _ in steps:
                     new |= (injected | able[after]) & pending[state]
                 if new != able[state]:
                     able[state], changed = new, True
-        found.undelivered = {state for state in depth if pending[state] & ~able[state]}
+        undelivered = {state for state in depth if pending[state] & ~able[state]}
         moving = {s for s, steps in edges.items() if any(after != s for after, _, _ in steps)}
-        found.stuck = found.undelivered - moving
-        if found.undelivered:
-            found.broken["delivery"] = min(depth[state] for state in found.undelivered)
+        return undelivered, undelivered - moving
 
     def progress(self, found: Found, depth: dict, edges: dict) -> None:
         """Take away states from which no idle step leads on, until every one left has one."""
