@@ -28,8 +28,9 @@ from planesched.csched cimport (
     ps_takes_plane,
 )
 
-from .policytext import as_policy
 from .checks import plane_count
+from .errors import Mistake
+from .policytext import as_policy
 
 __all__ = ["policy_words", "unpack"]
 
@@ -74,7 +75,7 @@ def unpack(packed):
     """
     cdef int64_t bits = packed
     if bits < 0:
-        raise ValueError(f"packed={packed}: event, plane or state was out of range")
+        raise Mistake("packed", packed, "an outcome: event, plane or state was out of range")
     cdef Outcome outcome = Outcome.__new__(Outcome)
     outcome.c.was = bits & 0xff
     outcome.c.now = bits >> 8 & 0xff

@@ -144,10 +144,8 @@ cdef uint32_t check_chip_run(
             loop.ps_chips_check(chips, vm.states, vm.n_vcpus, vm.planes),
         )
     if bad < vm.n_vcpus:
-        raise ValueError(
-            f"state[{bad}]={vm._state[bad]} is not that of a vCPU with {vm.planes} planes and "
-            "these controllers"
-        )
+        expected = f"one of a vCPU with {vm.planes} planes and these controllers"
+        raise Mistake(f"state[{bad}]", vm._state[bad], expected)
     with nogil:
         bad = loop.ps_chip_events_check(
             it.records, it.n, it.policy, vm.planes, vm.n_vcpus, vm.clock_ns, &mistake

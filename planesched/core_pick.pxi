@@ -121,9 +121,9 @@ def _checked_out(out, shape):
         return None
     if not isinstance(out, np.ndarray) or out.dtype != np.int8:
         found = f"an array of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise TypeError(f"out is {found}, expected an ndarray of int8")
+        raise TypeMistake("out", Words(found), "an ndarray of int8")
     if out.shape != shape:
         raise Mistake("out.shape", out.shape, f"{shape}, as candidates have")
     if not out.flags.writeable:
-        raise ValueError("out is read-only, expected an array that can be written")
+        raise Mistake("out", Words("read-only"), "an array that can be written")
     return out

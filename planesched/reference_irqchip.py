@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .errors import Mistake
 from .events import ChipEvent, Event, Fault, Flags, Notes, Reason, chip_event_number
 from .irqchip import FIRST_VECTOR, Chip, Controller, as_controller
-from .policy import Policy
+from .policytext import Given
 from .reference import Reference, bit
 
 __all__ = ["ChipOutcome", "ReferenceChip"]
@@ -59,7 +59,7 @@ class ReferenceChip:
 
     Parameters
     ----------
-    policy : Policy or str
+    policy : Policy, str or path-like
         How the planes are scheduled, or the name of a preset.
     planes : int
         How many planes the VM has, 1..16.
@@ -76,7 +76,7 @@ class ReferenceChip:
 
     def __init__(
         self,
-        policy: Policy | str,
+        policy: Given,
         planes: int,
         controller: Controller | str = "lapic",
         online: Iterable[int] | None = None,

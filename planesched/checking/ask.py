@@ -7,7 +7,6 @@ Longer than 300 lines because three public questions are documented here with al
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -371,15 +370,28 @@ def matrix(
     policies: Several | None = None,
     planes: int = 2,
     vcpus: int = 1,
-    **options: Any,
+    *,
+    events: str | Iterable[str] = DEFAULT,
+    properties: str | Iterable[str | Predicate] | None = None,
+    max_states: int = MAX_STATES,
+    threads: int | None = None,
+    from_states: NDArray[np.void] | None = None,
+    assume: str | Iterable[str] = (),
+    every: bool = False,
+    cure: bool = False,
+    vectors: GivenVectors | None = None,
+    tpr: bool = False,
+    controller: Controller | str | None = None,
+    progress: Watched = None,
 ) -> Matrix:
-    """Check several policies, all presets by default, for all properties.
+    r"""Check several policies, all presets by default, for all properties.
 
     Parameters
     ----------
     policies : policy, or iterable or mapping of policies, optional
         One or several; a mapping gives labels.
-    planes, vcpus, options
+    planes, vcpus, events, properties, max_states, threads, from_states, assume, every, cure, \
+    vectors, tpr, controller, progress
         As of `check`. After Ctrl-C, the result has the policies until then, and names the others.
 
     Raises
@@ -390,7 +402,11 @@ def matrix(
     named = as_policies(tuple(presets()) if policies is None else policies, plane_count(planes))
     reports = {}
     for name, policy in named.items():
-        reports[name] = check(policy, planes, vcpus, **options)
+        reports[name] = check(
+            policy, planes, vcpus, events=events, properties=properties, max_states=max_states,
+            threads=threads, from_states=from_states, assume=assume, every=every, cure=cure,
+            vectors=vectors, tpr=tpr, controller=controller, progress=progress,
+        )  # fmt: skip
         if reports[name].coverage.interrupted:
             break
     return Matrix(reports, tuple(named)[len(reports) :])

@@ -31,7 +31,7 @@ cdef int fill_kick(k.ps_kick_system *sys, policy, unsigned planes, protocol, sen
     for i, value in enumerate(protocol):
         fields[i] = value
     if len(protocol) != sizeof(k.ps_protocol) or len(sends) > k.PS_KICK_SENDS:
-        raise ValueError(f"sends={sends!r}: at most {k.PS_KICK_SENDS}")
+        raise Mistake("sends", sends, f"at most {k.PS_KICK_SENDS}")
     for i, (nmi, plane, kicks, posts) in enumerate(sends):
         sys.sends[i] = k.ps_send(nmi, plane, kicks, posts)
     sys.n_planes = planes
@@ -144,7 +144,7 @@ cdef class KickSearch:
                  unsigned wanted):
         fill_kick(&self.search.sys, policy, planes, protocol, sends, repeat)
         if len(events) > k.PS_KICK_EVENTS:
-            raise ValueError(f"{len(events)} guest events are more than {k.PS_KICK_EVENTS}")
+            raise Mistake("events", events, f"at most {k.PS_KICK_EVENTS}")
         for i, (event, plane) in enumerate(events):
             self.search.sys.events[i] = k.ps_kick_act(k.PS_KICK_GUEST, plane, event)
         self.search.sys.n_events = <unsigned>len(events)

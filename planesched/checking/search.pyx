@@ -20,7 +20,7 @@ from planesched.core cimport (
 )
 from planesched.csched cimport ps_apic, ps_boot, ps_outcome, ps_policy, ps_state
 
-from ..errors import Mistake
+from ..errors import Mistake, Words
 from ..layouts import ACT, STATE
 
 __all__ = ["KickSearch", "KickState", "Search"]
@@ -99,13 +99,12 @@ cdef class Search:
         if chips is not None:
             self.fill_chips(chips)
         if c.ps_system_layout(system):
-            raise ValueError(
-                f"planes={planes}, vcpus={vcpus}: a state of {8 * system.words} packed bytes is "
-                "wider than the 40 that a search stores"
-            )
+            expected = f"fewer: a state of planes={planes} has {8 * system.words} > 40 bytes"
+            raise Mistake("vcpus", vcpus, expected)
         self.acts = np.require(acts, dtype=ACT, requirements=["C", "O"])
         if not 1 <= len(self.acts) < c.PS_MAX_ACTS:
-            raise ValueError(f"{len(self.acts)} acts are not in 1..{c.PS_MAX_ACTS - 1}")
+            expected = f"1 to {c.PS_MAX_ACTS - 1} of them"
+            raise Mistake("events", Words(f"{len(self.acts)} acts"), expected)
         if c.ps_search_open(self.search, self.c_acts(), <unsigned>len(self.acts), wanted):
             raise MemoryError("no memory for a search")
 

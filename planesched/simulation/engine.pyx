@@ -1,7 +1,8 @@
 """The timed engine (rules, section 7) as Python sees it: check, let go of the GIL, report.
 
-Longer than 300 lines because it is one class over one C struct. What guests do of themselves is
-included from a file of its own.
+What guests do of themselves, what an engine is made with and what is read of it stand in files of
+their own. Longer than 300 lines because it is one class over one C struct, and each of its methods
+is documented.
 """
 
 import time
@@ -57,6 +58,8 @@ hold_layouts(ps_engine_layouts)
 hold_enums(ps_engine_numbers)
 
 include "guests.pxi"
+include "setup.pxi"
+include "reading.pxi"
 
 # Between two looks for signals; the clock says how many make up some 20 ms.
 cdef uint64_t PATIENCE = 1 << 20
@@ -135,64 +138,21 @@ cdef class Engine:
     ):
         if self.c is not NULL:
             raise TypeError("an Engine is initialised once")
-        cdef ps_policy c_policy
-        cdef ps_state c_initial
-        cdef ps_chip_policy c_chip
-        cdef engine.ps_engine_config config
-        planes = plane_count(planes)
-        policy = as_policy(policy, planes)
-        self._picker = fill_algorithm(&c_policy, policy)
-        self._policy = policy
-        self.planes = planes
-        config.policy = &c_policy
-        config.n_vcpus = vcpu_count(vcpus)
-        config.n_planes = <uint8_t>self.planes
-        config.route = <uint8_t><int>job_route(route, policy)
-        config.online = <uint16_t>online_mask(online, planes, policy.boot)
-        config.initial = NULL
-        if initial is not None:
-            initial = np.array(initial, dtype=STATE)
-            if initial.shape != ():
-                raise Mistake("initial.shape", initial.shape, "()")
-            c_initial = (<ps_state *><size_t>initial.ctypes.data)[0]
-            config.initial = &c_initial
-            config.online = c_initial.online
-        config.main_plane = PS_NO_PLANE
-        if main is not None:
-            config.main_plane = <uint8_t>plane_id("main", main, planes)
-            if not config.online >> config.main_plane & 1:
-                raise Mistake("main", main, "a plane that is online")
-        config.busy = plane_mask("busy", busy, planes)
-        self._start_ns = config.start_ns = whole_ns("start_ns", start_ns)
-        config.forward_ns = whole_ns("forward_ns", forward_ns)
-        costs = Costs.of(costs)
-        cdef CostTable table = None if costs.free else CostTable(costs)
-        config.costs = NULL if table is None else &table.c
-        self._costs = table
-        if guests is None and table is not None and table.c.n_spreads:
-            guests = Guests([], [0] * 4, np.arange(max(config.n_vcpus, MAX_VCPUS), dtype=np.uint32))
-        check_guests(guests, config.n_vcpus)
-        self._guests = guests
-        self._began_ns = start_ns
-        config.workload = NULL if guests is None else &guests.c
-        check_userspace(userspace, [policy])
-        self._userspace = as_user_scheduler(userspace)
-        config.userspace = self._userspace.c
-        config.algorithm = self._picker.c
-        config.slice_ns = 0
-        if slice_ns is not None:
-            config.slice_ns = whole("slice_ns", slice_ns, 1, LAST_NS)
-        config.controller = NULL
-        self._controller = as_controller(controller)
-        if self._controller is not None:
-            if any(self._controller.messages_of(plane) for plane in range(planes)):
-                expected = "none with messages: guests in time write no EOM"
-                raise Mistake("controller", self._controller, expected)
-            fill_chip_policy(&c_chip, self._controller)
-            config.controller = &c_chip
+        cdef Setup setup
         cdef int error
+        planes = plane_count(planes)
+        self._policy = as_policy(policy, planes)
+        self.planes = planes
+        fill_planes(&setup, self, vcpus, route, busy)
+        fill_beginning(&setup, self, online, initial, main)
+        fill_times(&setup, self, start_ns, forward_ns, slice_ns)
+        fill_guests(&setup, self, guests, costs)
+        check_userspace(userspace, [self._policy])
+        self._userspace = as_user_scheduler(userspace)
+        setup.config.userspace = self._userspace.c
+        fill_controller(&setup, self, controller)
         with nogil:
-            error = engine.ps_engine_create(&config, &self.c)
+            error = engine.ps_engine_create(&setup.config, &self.c)
         if error == engine.PS_ENGINE_NO_MEMORY:
             raise MemoryError(f"no memory for vcpus={vcpus}")
         if error:
@@ -309,12 +269,7 @@ cdef class Engine:
     @property
     def state(self):
         """A copy of the states of all vCPUs, shape (vcpus,), dtype STATE."""
-        out = np.empty(self.vcpus, dtype=STATE)
-        cdef ps_state *states = <ps_state *><size_t>out.ctypes.data
-        cdef uint32_t vcpu
-        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
-            states[vcpu] = engine.ps_engine_state(self.c, vcpu)[0]
-        return out
+        return read_states(self)
 
     def grow(self, vcpus):
         """Have at least so many vCPUs; new ones have been there since the start.
@@ -333,10 +288,8 @@ cdef class Engine:
             code = engine.ps_engine_grow(self.c, count)
         self._check_picks()
         if code == engine.PS_ENGINE_BAD_TIME:
-            raise ValueError(
-                f"vcpus={vcpus}: the vCPUs send each other interrupts and are at {self.now_ns} ns, "
-                "where no more of them can begin"
-            )
+            expected = f"no more: they send each other interrupts, and are at {self.now_ns} ns"
+            raise Mistake("vcpus", vcpus, expected)
         if code:
             raise MemoryError(f"no memory for vcpus={vcpus}")
 
@@ -520,11 +473,7 @@ cdef class Engine:
         """
         if self._controller is None:
             raise Mistake("controller", None, "one: without, nothing is counted by vector")
-        out = np.zeros((self.planes, PS_N_VECTORS), dtype=VECTOR)
-        cdef engine.ps_vector_row *rows = <engine.ps_vector_row *><size_t>out.ctypes.data
-        with Turn(self):
-            engine.ps_engine_read_vectors(self.c, rows)
-        return out
+        return read_vectors(self)
 
     def log_vectors_to(self, log):
         """Write what is injected and ended from now on to an array, until it is full.
@@ -599,19 +548,7 @@ cdef class Engine:
         ValueError
             If `into` is no reading of an engine with as many rows.
         """
-        cdef engine.ps_reading reading
-        n_rows = engine.ps_engine_n_rows(self.c)
-        figures, totals, rows, latency, response, sojourn = _room(n_rows, into)
-        reading.figures = <ps_figures *><size_t>figures.ctypes.data
-        reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
-        reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
-        reading.latency = <uint64_t *><size_t>latency.ctypes.data
-        reading.response = <uint64_t *><size_t>response.ctypes.data
-        reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
-        with Turn(self):
-            with nogil:
-                engine.ps_engine_read(self.c, &reading)
-        return figures, totals, rows, latency, response, sojourn
+        return read_figures(self, into)
 
     def time_ns(self):
         """Give what each vCPU did with its time.
@@ -621,16 +558,7 @@ cdef class Engine:
         ndarray of int64, shape (vcpus, 4)
             Running, in userspace, blocked, in transitions; rows sum to what has elapsed.
         """
-        cdef engine.ps_vcpu_report report
-        out = np.empty((self.vcpus, 4), dtype=np.int64)
-        cdef int64_t *rows = <int64_t *><size_t>out.ctypes.data
-        cdef uint32_t vcpu
-        cdef unsigned kind
-        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
-            engine.ps_engine_report(self.c, vcpu, &report)
-            for kind in range(4):
-                rows[4 * <size_t>vcpu + kind] = report.time_ns[kind]
-        return out
+        return read_times(self)
 
     def livelocks(self):
         """Give the vCPUs whose planes handed them round and round and never worked.
@@ -640,16 +568,7 @@ cdef class Engine:
         list of tuple
             (vCPU, how often, time in ns of the first, planes that took part).
         """
-        cdef engine.ps_vcpu_report report
-        cdef uint32_t vcpu
-        out = []
-        for vcpu in range(engine.ps_engine_n_vcpus(self.c)):
-            engine.ps_engine_report(self.c, vcpu, &report)
-            if report.livelocks:
-                mask = report.livelock_planes
-                planes = tuple(plane for plane in range(PS_MAX_PLANES) if mask >> plane & 1)
-                out.append((vcpu, report.livelocks, report.livelock_ns, planes))
-        return out
+        return read_livelocks(self)
 
     def __repr__(self):
         many = counted(self.vcpus, "vCPU")
@@ -672,24 +591,3 @@ cdef class Turn:
 
     def __exit__(self, *error):
         self.owner.busy = False
-
-
-cdef int check_guests(Guests guests, uint32_t vcpus) except -1:
-    if guests is not None and guests.vcpus < vcpus:
-        raise Mistake("vcpus", vcpus, f"at most {guests.vcpus}: as many as guests are for")
-    return 0
-
-
-def _room(n_rows, into):
-    """Give the arrays of a reading: new ones, or those of an earlier one."""
-    histograms = (n_rows, PS_N_BUCKETS)
-    wanted = (
-        ((), FIGURES), ((), TOTALS), ((n_rows,), ROW), *[(histograms, np.dtype("u8"))] * 3,
-    )
-    if into is None:
-        return tuple(np.zeros(shape, dtype) for shape, dtype in wanted)
-    for array, (shape, dtype) in zip(into, wanted, strict=True):
-        if array.shape != shape or array.dtype != dtype or not array.flags.carray:
-            found = Words(f"{array.dtype} of shape {array.shape}")
-            raise Mistake("into", found, "arrays of an earlier reading of this engine")
-    return into

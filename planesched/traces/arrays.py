@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import Mistake, TypeMistake, Words
 from .record import MAX_VCPUS, NO_VCPU, RECORD, Kind
 
 __all__ = ["Records"]
@@ -51,7 +52,7 @@ class Records:
         for given in self._chunks:
             if not isinstance(given, np.ndarray) or given.dtype != RECORD or given.ndim != 1:
                 found = getattr(given, "dtype", type(given).__name__)
-                raise TypeError(f"records: found {found}, expected 1-d arrays of dtype RECORD")
+                raise TypeMistake("records", Words(found), "1-d arrays of dtype RECORD")
             if len(given):
                 self._check(given)
                 yield given.copy()
@@ -81,5 +82,4 @@ class Records:
     ) -> None:
         if bad.any():
             at = int(bad.argmax())
-            place = f"records[{self._read + at}]"
-            raise ValueError(f"{place}: {name}={values[at]}, expected {expected}")
+            raise Mistake(f"records[{self._read + at}].{name}", values[at], expected)

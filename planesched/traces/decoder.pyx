@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from planesched._clayouts cimport hold_layouts, ps_number, ps_trace_layouts, ps_trace_numbers
 from planesched.traces cimport _cdecoder as c
 
-from ..errors import Mistake
+from ..errors import Mistake, TypeMistake, Words
 from ..layouts import JOB, hold_numbers
 from .record import RECORD, Kind
 

@@ -127,7 +127,7 @@ def sort_jobs(jobs not None):
     """
     cdef uint64_t address = jobs.ctypes.data
     if jobs.dtype != JOB or not jobs.flags.carray:
-        raise TypeError(f"jobs: found {jobs.dtype}, expected a writable, contiguous array of JOB")
+        raise TypeMistake("jobs", Words(str(jobs.dtype)), "a writable, contiguous array of JOB")
     if c.ps_trace_jobs_sort(<c.ps_job *>address, len(jobs)):
         return jobs
     return jobs[np.lexsort((jobs["source"], jobs["plane"], jobs["vcpu"], jobs["time_ns"]))]

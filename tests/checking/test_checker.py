@@ -1,5 +1,6 @@
 """The checker's answers, its bounds, and what it says of wrong input."""
 
+import inspect
 import re
 import runpy
 import signal
@@ -182,6 +183,11 @@ def test_diff():
     assert diff(vsm, vsm.replace(force_self="ignore"), 3, max_states=100).same is None
 
 
+def test_a_matrix_is_asked_as_a_check():
+    asked = [[*map(str, inspect.signature(each).parameters.values())] for each in (check, matrix)]
+    assert asked[0][1:] == asked[1][1:]
+
+
 def test_matrix():
     table = matrix(["vsm", "tdx"], planes=2, properties=["priority", "feasible"])
     found, _, head, _, row, *_ = table.text.splitlines()
@@ -257,7 +263,7 @@ WRONG = [
     ({"policy": "vms"}, "policy='vms', expected one of kvm_planes"),
     ({"planes": 17}, "planes=17, expected"),
     ({"vcpus": 6}, "vcpus=6, expected a whole number in 1..5"),
-    ({"planes": 16, "vcpus": 2}, "wider than the 40"),
+    ({"planes": 16, "vcpus": 2}, "vcpus=2, expected fewer: a state of planes=16 has 64 > 40 bytes"),
     ({"events": "irk"}, "events='irk', expected one of"),
     ({"events": "irq 5"}, "expected a plane below planes=2"),
     ({"events": "halt 7"}, "expected a plane below planes=2"),

@@ -81,7 +81,7 @@ def test_packed_outcomes():
     packed = 3 | 15 << 8 | 11 << 16 | 9 << 24 | 255 << 32
     assert capi.unpack(packed) == outcome
     assert outcome.flags == Flags(255)
-    with pytest.raises(ValueError, match="packed=-1: event, plane or state was out of range"):
+    with pytest.raises(ValueError, match="packed=-1, expected an outcome: event, plane or"):
         capi.unpack(-1)
 
 

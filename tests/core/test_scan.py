@@ -172,10 +172,10 @@ def test_other_threads_run_meanwhile():
         ({"locked": 1.5}, TypeError, "locked.dtype='float64', expected uint16"),
         ({"locked": ALL[:3]}, ValueError, r"locked\.shape=\(3,\), .*\(5,\), as candidates"),
         ({"locked": ALL[:10].reshape(2, 5)}, ValueError, r"locked\.shape=\(2, 5\)"),
-        ({"out": [0] * 5}, TypeError, "out is list, expected an ndarray of int8"),
-        ({"out": np.empty(5, np.uint8)}, TypeError, "out is an array of uint8"),
+        ({"out": [0] * 5}, TypeError, "out: list, expected an ndarray of int8"),
+        ({"out": np.empty(5, np.uint8)}, TypeError, "out: an array of uint8"),
         ({"out": np.empty(6, np.int8)}, ValueError, r"out\.shape=\(6,\), expected \(5,\)"),
-        ({"out": np.broadcast_to(np.int8(0), 5)}, ValueError, "out is read-only"),
+        ({"out": np.broadcast_to(np.int8(0), 5)}, ValueError, "out: read-only"),
     ],
 )
 def test_what_does_not_fit_is_named(arguments, error, message):

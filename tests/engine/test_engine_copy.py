@@ -70,7 +70,7 @@ def test_vcpus_that_talk_begin_together():
     engine = make()
     engine.advance(1_000)
     before = everything(engine)
-    with pytest.raises(ValueError, match=r"vcpus=5: .* at 1000 ns"):
+    with pytest.raises(ValueError, match=r"vcpus=5, expected no more: .* at 1000 ns"):
         engine.grow(5)
     assert everything(engine) == before
 
