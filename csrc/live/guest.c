@@ -55,11 +55,32 @@ __asm__(
     "    out %al, $0x13\n"            /* 9 ipi: the host posts it into the other vCPU's plane */
     "    jmp 1b\n"
     "    .balign 16\n"
-    "    mov $0x0f, %cl\n"            /* 10 svr: the argument, into x2APIC register 0x80f */
+    "    jmp 4f\n"                    /* 10 fill: registers that planes share */
+    "    .balign 16\n"
+    "    jmp 5f\n"                    /* 11 store: those, into memory */
+    "    .balign 16\n"
+    "    mov $0x0f, %cl\n"            /* 12 svr: the argument, into x2APIC register 0x80f */
     "3:  mov $0x08, %ch\n"
     "    movzwl %cx, %ecx\n"
     "    xor %edx, %edx\n"
     "    wrmsr\n"
+    "    jmp 1b\n"
+    "4:  mov %eax, %esi\n"            /* fill: three numbers that the argument gives */
+    "    mov %eax, %cr2\n"
+    "    mov %eax, 0x3020\n"          /* PS_LIVE_DATA and what is stored */
+    "    not %eax\n"
+    "    mov %eax, %edi\n"
+    "    mov %eax, 0x3024\n"
+    "    shl $8, %eax\n"
+    "    mov %eax, %ebp\n"
+    "    movups 0x3020, %xmm0\n"
+    "    jmp 1b\n"
+    "5:  mov %esi, 0x3000\n"
+    "    mov %edi, 0x3004\n"
+    "    mov %ebp, 0x3008\n"
+    "    mov %cr2, %eax\n"
+    "    mov %eax, 0x300c\n"
+    "    movups %xmm0, 0x3010\n"
     "    jmp 1b\n"
     "ps_live_guest_end:\n"
     ".code64\n"

@@ -36,6 +36,8 @@ enum ps_live_command {
     PS_DO_TPR,
     PS_DO_EOI,
     PS_DO_IPI,
+    PS_DO_FILL,  /* registers that planes share: ESI, EDI, EBP, CR2, XMM0, from the argument */
+    PS_DO_STORE, /* put them into memory: ps_machine_stored */
     PS_DO_SVR
 };
 
@@ -146,6 +148,10 @@ enum ps_live_copy {
 /* Copy it from one seat to another: 0, or PS_LIVE_FAILED. A seat that does not ask gets its own
  * general registers back. */
 int ps_machine_share(struct ps_machine *machine, int from, int to, int copy);
+
+/* What a guest stored: ESI, EDI, EBP, CR2, and XMM0 in four. */
+enum { PS_LIVE_STORED = 8 };
+void ps_machine_stored(const struct ps_machine *machine, uint32_t words[PS_LIVE_STORED]);
 
 /* Have a seat's exits show its registers in struct kvm_run, or not any more. */
 void ps_machine_shows_registers(struct ps_machine *machine, int seat, int shows);

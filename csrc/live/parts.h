@@ -12,6 +12,7 @@ enum {
     PS_LIVE_CODE = 0x1000,
     PS_LIVE_HANDLERS = 0x2000,
     PS_LIVE_HANDLER_BYTES = 8,
+    PS_LIVE_DATA = 0x3000, /* what PS_DO_STORE puts there, and behind it what XMM0 is filled from */
     PS_LIVE_STACKS = 0x4000,
     PS_LIVE_STACK_BYTES = 512
 };

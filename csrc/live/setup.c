@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum { CPUID_ENTRIES = 256, X2APIC_ON = 0xc00, APIC_SPURIOUS = 0xf0, APIC_ON = 0x1ff };
-enum { RFLAGS_IF_AND_ONE = 0x202, PINS = PS_LIVE_SEATS * PS_LIVE_LINES };
+enum { CR4_SSE = 0x200 };
+enum { GUARD_BYTES = 0x1000, RFLAGS_IF_AND_ONE = 0x202, PINS = PS_LIVE_SEATS * PS_LIVE_LINES };
 const uint8_t ps_live_lines[PS_LIVE_LINES] = {0x35, 0x58, 0x9a};
 
 /* Three free pages, which real mode takes on old Intel processors. */
@@ -67,6 +68,7 @@ static int set_up_registers(struct ps_machine *machine, int fd, int number)
     sregs.cs.selector = 0;
     sregs.apic_base |= X2APIC_ON;
     sregs.cr8 = 0;
+    sregs.cr4 |= CR4_SSE;
     if (ioctl(fd, KVM_SET_SREGS, &sregs) < 0)
         return ps_machine_fail_call(machine, "KVM_SET_SREGS");
     memset(&regs, 0, sizeof regs);
@@ -118,6 +120,20 @@ static int open_seat(struct ps_machine *machine, int number)
     return set_up_registers(machine, seat->fd, number);
 }
 
+/* The guest's memory, and before and behind it a page that nobody may touch: the one that writes
+ * beyond it is stopped. */
+static int map_memory(struct ps_machine *machine)
+{
+    uint8_t *all = mmap(NULL, PS_LIVE_BYTES + 2 * GUARD_BYTES, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        return ps_machine_fail_call(machine, "mmap of the guest's memory");
+    machine->memory = all + GUARD_BYTES;
+    if (mprotect(machine->memory, PS_LIVE_BYTES, PROT_READ | PROT_WRITE))
+        return ps_machine_fail_call(machine, "mprotect of the guest's memory");
+    return 0;
+}
+
 static int open_vm(struct ps_machine *machine)
 {
     struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {PINS}};
@@ -136,13 +152,10 @@ static int open_vm(struct ps_machine *machine)
     if (ioctl(machine->vm, KVM_ENABLE_CAP, &split) < 0)
         return ps_machine_fail_call(machine, "KVM_ENABLE_CAP of the split irqchip");
     (void)ioctl(machine->vm, KVM_SET_TSS_ADDR, TSS_ADDRESS); /* who lacks it does without */
-    void *memory = mmap(NULL, PS_LIVE_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return ps_machine_fail_call(machine, "mmap of the guest's memory");
-    machine->memory = memory;
+    if (map_memory(machine))
+        return PS_LIVE_FAILED;
     ps_live_load_guest(machine->memory);
-    region.userspace_addr = (uint64_t)(uintptr_t)memory;
+    region.userspace_addr = (uint64_t)(uintptr_t)machine->memory;
     if (ioctl(machine->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
         return ps_machine_fail_call(machine, "KVM_SET_USER_MEMORY_REGION");
     const int bytes = ioctl(machine->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -208,7 +221,7 @@ void ps_machine_close(struct ps_machine *machine)
     if (machine->kvm >= 0)
         close(machine->kvm);
     if (machine->memory)
-        munmap(machine->memory, PS_LIVE_BYTES);
+        munmap(machine->memory - GUARD_BYTES, PS_LIVE_BYTES + 2 * GUARD_BYTES);
     machine->vm = machine->kvm = -1;
     machine->memory = NULL;
 }

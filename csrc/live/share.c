@@ -23,13 +23,14 @@ static void take_general(const struct ps_live_seat *seat, struct kvm_regs *to,
     to->rflags = own.rflags;
 }
 
+/* KVM_SET_FPU alone does not do: what the other plane's XSTATE_BV calls unused stays unused. */
 static int share_fpu(struct ps_machine *machine, int from, int to)
 {
-    struct kvm_fpu fpu;
-    if (ioctl(machine->seats[from].fd, KVM_GET_FPU, &fpu) < 0)
-        return ps_machine_fail(machine, "KVM_GET_FPU", errno, 0);
-    if (ioctl(machine->seats[to].fd, KVM_SET_FPU, &fpu) < 0)
-        return ps_machine_fail(machine, "KVM_SET_FPU", errno, 0);
+    struct kvm_xsave fpu;
+    if (ioctl(machine->seats[from].fd, KVM_GET_XSAVE, &fpu) < 0)
+        return ps_machine_fail(machine, "KVM_GET_XSAVE", errno, 0);
+    if (ioctl(machine->seats[to].fd, KVM_SET_XSAVE, &fpu) < 0)
+        return ps_machine_fail(machine, "KVM_SET_XSAVE", errno, 0);
     return 0;
 }
 
@@ -58,6 +59,11 @@ static void share_by_run(struct ps_machine *machine, int from, int to)
     take_general(&machine->seats[to], &b->s.regs.regs, &a->s.regs.regs);
     b->s.regs.sregs.cr2 = a->s.regs.sregs.cr2;
     b->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+}
+
+void ps_machine_stored(const struct ps_machine *machine, uint32_t words[PS_LIVE_STORED])
+{
+    memcpy(words, machine->memory + PS_LIVE_DATA, PS_LIVE_STORED * sizeof *words);
 }
 
 void ps_machine_shows_registers(struct ps_machine *machine, int seat, int shows)

@@ -9,6 +9,7 @@ cdef extern from "live/machine.h" nogil:
         PS_LIVE_WORDS
         PS_LIVE_FAILED
         PS_LIVE_LINES
+        PS_LIVE_STORED
 
     const uint8_t *ps_live_lines
 
@@ -23,6 +24,8 @@ cdef extern from "live/machine.h" nogil:
         PS_DO_TPR
         PS_DO_EOI
         PS_DO_IPI
+        PS_DO_FILL
+        PS_DO_STORE
         PS_DO_SVR
 
     enum ps_live_stop:
@@ -83,6 +86,8 @@ cdef extern from "live/machine.h" nogil:
     int ps_machine_is_halted(ps_machine *machine, int seat) noexcept
     int ps_machine_unhalt(ps_machine *machine, int seat) noexcept
     int ps_machine_takes_interrupts(const ps_machine *machine, int seat) noexcept
+    int ps_machine_share(ps_machine *machine, int seat, int to, int copy) noexcept
+    void ps_machine_stored(const ps_machine *machine, uint32_t *words) noexcept
     void ps_machine_shows_registers(ps_machine *machine, int seat, int shows) noexcept
     int ps_live_extension(int fd, int capability) noexcept
 

@@ -1,6 +1,7 @@
 """One KVM vCPU a plane, run by hand: what runs in it, what it took, what its APIC holds.
 
-Linux on x86-64 alone. A machine belongs to the thread that made it.
+Linux on x86-64 alone. A machine belongs to the thread that made it. Longer than 300 lines because a
+class stands in one file.
 """
 
 import numpy as np
@@ -23,7 +24,8 @@ MAX_ARGUMENT = 0xffffff
 COMMANDS = {
     "nothing": c.PS_DO_NOTHING, "compute": c.PS_DO_COMPUTE, "halt": c.PS_DO_HALT,
     "call": c.PS_DO_CALL, "return": c.PS_DO_RETURN, "cli": c.PS_DO_CLI, "sti": c.PS_DO_STI,
-    "tpr": c.PS_DO_TPR, "eoi": c.PS_DO_EOI, "ipi": c.PS_DO_IPI, "svr": c.PS_DO_SVR,
+    "tpr": c.PS_DO_TPR, "eoi": c.PS_DO_EOI, "ipi": c.PS_DO_IPI,
+    "fill": c.PS_DO_FILL, "store": c.PS_DO_STORE, "svr": c.PS_DO_SVR,
 }
 STOPS = {
     c.PS_STOP_ASKS: "asks", c.PS_STOP_VECTOR: "vector", c.PS_STOP_CALL: "call",
@@ -208,6 +210,21 @@ cdef class Machine:
     def takes_interrupts(self, plane):
         """Tell whether a plane had interrupts enabled when it was last left."""
         return bool(c.ps_machine_takes_interrupts(&self.machine, self._seat(plane)))
+
+    def share(self, plane, to, copy):
+        """Copy what planes share to another plane: ``ioctls``, ``shared`` or ``none`` of it."""
+        if copy not in COPIES:
+            raise unknown("copy", copy, COPIES)
+        self._did(c.ps_machine_share(
+            &self.machine, self._seat(plane), self._seat(to), COPIES[copy]
+        ))
+
+    def stored(self):
+        """Return what the guest stored last: ESI, EDI, EBP, CR2, and XMM0 in four parts."""
+        cdef c.uint32_t[8] words
+        self._seat(0)
+        c.ps_machine_stored(&self.machine, words)
+        return tuple([words[i] for i in range(c.PS_LIVE_STORED)])
 
     def shows_registers(self, shows):
         """Have exits of all planes show their registers, which copying by ``shared`` needs."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..checks import whole
 from ..errors import Mistake
+from .faults import LiveError
 from .host import open_machine, probe, urgent
 from .measured import Measured, Sampled
 
@@ -95,6 +96,7 @@ def measure(
         try:
             clock_ns = round(float(np.median(machine.sample("clock", 10 * n))))
             turns = _turns(machine)
+            _see_that_registers_arrive(machine, shared=host.sync_regs)
             kinds = [
                 kind for kind in _KINDS if host.sync_regs or kind.given.get("copy") != "shared"
             ]
@@ -110,6 +112,30 @@ def measure(
         except KeyboardInterrupt:
             partial = True
     return Measured(host, chosen, clock_ns, found, partial)
+
+
+def _see_that_registers_arrive(machine: "Machine", *, shared: bool) -> None:
+    """Have one plane fill what planes share, and another store it after a switch: all is there."""
+    for copy in ("ioctls", "shared") if shared else ("ioctls",):
+        machine.shows_registers(copy == "shared")
+        for value in (0x123456, 0xABCDEF):
+            machine.settle(0)
+            machine.settle(1)
+            machine.give(0, "fill", value)
+            machine.settle(0)
+            machine.share(0, 1, copy)
+            machine.settle(1)
+            machine.give(1, "store")
+            machine.settle(1)
+            if machine.stored() != filled(value):
+                raise LiveError(f"registers that planes share did not arrive when copied by {copy}")
+    machine.shows_registers(False)
+
+
+def filled(value: int) -> tuple[int, ...]:
+    """Return what the registers that planes share hold once the guest has filled them."""
+    inverse = ~value & 0xFFFFFFFF
+    return value, inverse, inverse << 8 & 0xFFFFFFFF, value, value, inverse, 0, 0
 
 
 def _turns(machine: "Machine") -> int:

@@ -165,7 +165,7 @@ def _live(
     if log is not None:
         log_array(log)[:] = np.zeros((), dtype=OUTCOME)
         logs = list(np.array_split(log, n_vcpus))
-    meeting = Meeting()
+    meeting = Meeting(n_vcpus)
     for place in range(n_vcpus):
         own = ids[place : place + 1]
         cell = LiveCell(resolved, own, plan.start_ns, recorded, logs[place])

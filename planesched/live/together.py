@@ -1,5 +1,6 @@
 """Engines in real time, and where those of several vCPUs come together when they are to stop."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -16,15 +17,20 @@ __all__ = ["LiveCell", "Meeting"]
 
 LOOK_NS = 5_000_000
 """Between two looks for Ctrl-C."""
+_MOST_WAITED_S = 1.0
 _MOST_BEHIND_NS = 50_000_000
 """Whose vCPU is further behind, as the host ran others, does not come to the meeting."""
 
 
 class Meeting:
-    """When all vCPUs stop: at one time of the guests, so that figures of all are of the same."""
+    """When all vCPUs stop: at one time of the guests, so that figures of all are of the same.
 
-    def __init__(self) -> None:
+    And when they begin.
+    """
+
+    def __init__(self, vcpus: int) -> None:
         self.cells: list[LiveCell] = []
+        self._start = threading.Barrier(vcpus)
         self._at_ns: int | None = None
         self._lock = threading.Lock()
 
@@ -32,6 +38,11 @@ class Meeting:
     def at_ns(self) -> int | None:
         """The time, where there is one."""
         return self._at_ns
+
+    def begin(self) -> None:
+        """Wait until all are about to run: what one sends another comes at the same time there."""
+        with contextlib.suppress(threading.BrokenBarrierError):  # one of them failed before
+            self._start.wait(_MOST_WAITED_S)
 
     def call(self) -> int:
         """Say when it is: behind what is being run at this moment."""
@@ -47,9 +58,12 @@ class _Engine(Engine):
     """An engine whose time is the real one: its planes run on a machine."""
 
     vcpu: "LiveVcpu"
+    begin: Callable[[], None]
 
     def advance(self, until_ns: int, stop: Callable[[], bool] | None = None) -> bool:
         """Go on in real time; what guests do takes as long as it takes."""
+        if self.now_ns == 0:
+            self.begin()
         while self.now_ns < until_ns:
             if stop is not None and stop():
                 return False
@@ -77,6 +91,7 @@ class LiveCell(Cell):
         """Return an engine for the vCPU on the machine."""
         engine = _Engine(*given, **named)
         engine.vcpu = self.vcpu
+        engine.begin = self.meeting.begin
         self.engine = engine
         return engine
 

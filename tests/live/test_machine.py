@@ -151,6 +151,46 @@ def machine_lines():
     return found
 
 
+@pytest.mark.parametrize("copy", ["ioctls", "shared"])
+def test_what_planes_share_arrives_with_a_switch(machine, copy):
+    """General registers, CR2 and an FPU register that one plane fills, the other stores."""
+    if machine is None:
+        return
+    machine.shows_registers(copy == "shared" and probe().sync_regs)
+    for value in (0x123456, 0xFEDCBA):
+        for plane in (0, 1):
+            machine.settle(plane)
+        machine.give(0, "fill", value)
+        machine.settle(0)
+        machine.give(1, "store")
+        machine.settle(1)
+        inverse = ~value & 0xFFFFFFFF
+        general = (value, inverse, inverse << 8 & 0xFFFFFFFF, value)
+        assert machine.stored()[:4] != general
+        machine.share(0, 1, copy)
+        machine.settle(1)
+        machine.give(1, "store")
+        machine.settle(1)
+        assert machine.stored() == (*general, value, inverse, 0, 0)
+
+
+def test_pages_beside_the_guests_memory_may_not_be_touched(machine):
+    """64 KiB between two pages without any permission: a write beyond it ends the process."""
+    if machine is None:
+        return
+    maps = [line.split()[:2] for line in Path("/proc/self/maps").read_text().splitlines()]
+    spans = [([int(end, 16) for end in span.split("-")], may) for span, may in maps]
+    found = [
+        one
+        for before, one, behind in zip(spans, spans[1:], spans[2:], strict=False)
+        if one[0][1] - one[0][0] == 64 << 10
+        and one[1] == "rw-p"
+        and (before[1], behind[1]) == ("---p", "---p")
+        and (before[0][1], behind[0][0]) == tuple(one[0])
+    ]
+    assert len(found) == 1
+
+
 def test_samples_are_within_the_time_that_went_by(machine):
     if machine is None:
         return

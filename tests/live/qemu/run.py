@@ -31,6 +31,7 @@ from planesched import Flags, Policy, presets
 from planesched.irqchip import Controller, Notes
 from planesched.live.machine import COMMANDS
 from planesched.live.measured import QUANTILES, Sampled
+from planesched.live.measuring import filled
 from planesched.live.planes import Order
 from planesched.live.walking import WALK, Act, Walk
 from planesched.text import format_ns, table
@@ -48,6 +49,8 @@ SAMPLES = [
     ("post", "MSI to a plane not running", 2000, 0),
     ("post_halted", "MSI to a halted one, not run", 200, 0),
 ]
+REGISTERS = [(copy, value) for copy in (1, 2) for value in (0x123456, 0xABCDEF)]
+"""How they are copied (csrc/live/machine.h), and what from."""
 INIT = """\
 #!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
@@ -89,6 +92,9 @@ def plan(kinds: list[tuple[str, int]], acts: int, to: Path) -> None:
         file.write("N2\n")
         for what, _, n, argument in SAMPLES:
             file.write(f"M{what} {n} {argument}\n")
+        for copy, value in REGISTERS:
+            file.write(f"Y{int(copy == 2)}\nr0 1\nr1 1\nG0 {COMMANDS['fill']} {value}\nr0 1\n")
+            file.write(f"X0 1 {copy}\nr1 1\nG1 {COMMANDS['store']}\nr1 1\nT\n")
         for preset, planes in kinds:
             file.write(f"N{planes}\n")
             for walk, rng in walks(preset, planes, acts, Planned):
@@ -117,6 +123,14 @@ def read(order: Order, told: Iterator[str]) -> Any:
         irr, isr, priorities = (tuple(map(int, part.split())) for part in chip.split(";"))
         found.append((irr, isr, *priorities))
     return found, takes.strip() == "1"
+
+
+def check_registers(told: Iterator[str]) -> None:
+    """What one plane filled the other has."""
+    for copy, value in REGISTERS:
+        *runs, stored = (next(told) for _ in range(6))
+        if runs != ["asks"] * 5 or tuple(map(int, stored.split())) != filled(value):
+            raise AssertionError(f"registers, copied by way {copy}: {stored}, after {runs}")
 
 
 def compare(kinds: list[tuple[str, int]], acts: int, told: Iterator[str]) -> int:
@@ -185,6 +199,7 @@ def main() -> int:
         clock_ns = clock_ns or (ns[len(ns) // 2] if what == "clock" else 0)
         found = Sampled(what, words, ns)  # type: ignore[arg-type]
         rows.append((words, *(format_ns(found.quantile_ns(q)) for q in QUANTILES.values())))
+    check_registers(lines)
     vectors = compare(kinds, acts, lines)
     if next(lines) != "DONE":
         raise AssertionError("it told more than it was asked")
