@@ -80,7 +80,7 @@ def test_what_stays_undelivered_is_noted():
     note, *_ = result.notes
     left = result.jobs.queued[1]
     assert note.startswith(
-        f"level1 (plane 1) never ran: {left} of {left} jobs undone: 2 interrupts"
+        f"level1 (plane 1) never ran: {left} of {left} jobs undone, 2 interrupts"
     )
     assert "pending at the end, the oldest for " in note
     assert str(result).startswith("WARNING: level1 (plane 1) never ran")
