@@ -221,12 +221,13 @@ static int sleep_in_kvm(struct spell *s, unsigned plane)
         ps_machine_give(live->machine, seat, PS_DO_HALT, 0);
     live->planes[plane].sleeps = PS_ASLEEP;
     int stop = run_until_deadline(s, plane);
-    while (stop == PS_STOP_TIME && !ps_machine_is_halted(live->machine, seat)) {
+    int halted = 0;
+    while (stop == PS_STOP_TIME && !(halted = ps_machine_is_halted(live->machine, seat))) {
         ps_live_timer_arm(&live->timer, seat_of(s, plane)->run, A_MOMENT_NS);
         s->armed_ns = -1;
         stop = ps_machine_run(live->machine, seat);
     }
-    return follow(s, plane, stop);
+    return halted < 0 ? PS_LIVE_FAILED : follow(s, plane, stop);
 }
 
 /* Nothing runs until the next arrival. */
