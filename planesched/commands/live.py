@@ -23,7 +23,6 @@ from .out import (
     add_timeline,
     check_drawings,
     check_out,
-    new_log,
     print_answer,
     write_report,
     write_timelines,
@@ -136,7 +135,7 @@ def _verify(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     check_out(args.out, ENDINGS)
     check_drawings(None, args.timeline, args.report)
-    log = new_log(args.timeline or args.report)
+    log = LOG_ROOM if args.timeline or args.report else 0
     costs = typed_costs(args.costs, Costs()) if args.costs else None
     with _ticking("running") as told:
         ran = run_live(
@@ -147,10 +146,10 @@ def _run(args: argparse.Namespace) -> int:
         if args.out is not None:
             ran.write(args.out)
         print_answer(args, ran)
-    if log is not None:
+    if ran.live.log is not None:
         live, room = ran.live, LOG_ROOM // ran.live.vcpus
         end_ns = live.start_ns + live.elapsed_ns
-        written = {live.label: log[log["record"] == -1]}
+        written = {ran.live.label: ran.live.log}
         write_timelines(args, written, live.start_ns, end_ns, room=room)
         if args.report is not None:
             from ..report.page.runs import whole_until

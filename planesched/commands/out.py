@@ -16,7 +16,6 @@ from ..errors import InputError, Mistake, Words
 from ..figures.results import Results
 from ..figures.written import csv_text, markdown, written_by
 from ..files import check_target, replacing
-from ..layouts import OUTCOME
 
 __all__ = [
     "LOG_ROOM",
@@ -31,7 +30,6 @@ __all__ = [
     "check_out",
     "document",
     "headed",
-    "new_log",
     "print_answer",
     "print_columns",
     "print_json",
@@ -98,11 +96,6 @@ def check_drawings(
         from ..report.page import check_page
 
         check_page(report)
-
-
-def new_log(timeline: str | None) -> NDArray[np.void] | None:
-    """Give room for a timeline's outcomes, if there is to be one."""
-    return None if timeline is None else np.zeros(LOG_ROOM, OUTCOME)
 
 
 def write_plot(args: argparse.Namespace, results: Any, title: str = "") -> None:

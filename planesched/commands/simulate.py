@@ -18,7 +18,6 @@ from .out import (
     add_timeline,
     check_drawings,
     check_out,
-    new_log,
     print_answer,
     write_out,
     write_plot,
@@ -75,11 +74,11 @@ def run(args: argparse.Namespace) -> int:
         raise Mistake("--policy", Words(" and ".join(args.policies)), expected)
     chosen = policies(scenario, args.policies)
     label, policy = next(iter(chosen.items()))
-    log = new_log(args.timeline)
     with ticking("simulating") as told:
         result = simulate(
-            policy, label=label, until_precision=args.until_precision, log=log, **options, **told
-        )
+            policy, label=label, until_precision=args.until_precision,
+            log=LOG_ROOM if args.timeline else 0, **options, **told,
+        )  # fmt: skip
     write_out(args, result)
     explained = simulated_moment(asked, result, options, until_precision=args.until_precision)
     print_answer(args, result, **in_json(explained))
@@ -87,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
     print_moments(args, asked, explained)
     write_plot(args, result, scenario.title)
     report_run(args, Results([result], result.partial), scenario.title, options)
-    if log is not None:
-        written = log[(log["record"] == -1) & np.isin(log["vcpu"], result.vcpu_ids)]
+    if result.log is not None:
+        written = result.log[np.isin(result.log["vcpu"], result.vcpu_ids)]
         # Groups of vCPUs share the room; there are not more of them than vCPUs.
         write_timelines(
             args, {label: written}, result.start_ns, result.start_ns + result.elapsed_ns,

@@ -75,7 +75,7 @@ class Result(Alike):
     trace : TraceSummary or None
         What was read, of a replay.
     log : ndarray of dtype OUTCOME, or None
-        What `replay` logged, by time, if it was asked to.
+        What was logged, by time, if there was to be a log.
     states : ndarray of dtype STATE, or None
         The state of the vCPU before each of these, if `replay` was asked for it; without a plane
         online where it is not known, for several things happened at once.

@@ -2,20 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import log_array, slice_of, vcpu_count
+from ..checks import slice_of, vcpu_count
 from ..errors import Mistake, Words
 from ..figures.result import Result
-from ..layouts import OUTCOME
 from ..policy import Scheduler
 from ..policytext import Given, as_policy
 from ..scenarios import Scenario, load_scenario
 from ..simulation.rounds import Rounds
-from ..simulation.run import settings_of, simulate
+from ..simulation.run import new_log, settings_of, simulate, written_log
 from ..simulation.stopping import Plan
 from ..workload import Costs
 from ..workload.costs import Given as GivenCosts
@@ -45,7 +45,7 @@ def run(
     vcpus: int | None = None,
     seed: int | None = None,
     costs: GivenCosts = None,
-    log: NDArray[np.void] | None = None,
+    log: int = 0,
     progress: Callable[[float, int], object] | None = None,
 ) -> Ran:
     """Run a scenario's guests on this host's KVM, and simulate the same.
@@ -67,8 +67,8 @@ def run(
         Of all random numbers; the scenario's, unless given.
     costs : Costs, or what `Costs.of` takes, optional
         What the simulation takes for costs; measured here before, unless given.
-    log : ndarray of dtype OUTCOME, optional
-        Takes the outcomes of the live run, as `simulate` does those of a simulation.
+    log : int
+        How many outcomes the `Result.log` of the live run has room for, as that of `simulate`.
     progress : callable, optional
         Called some times a second with the part that is done, 0..1, and the arrivals and ends of
         jobs so far.
@@ -148,7 +148,7 @@ def _live(
     said: dict[str, Any],
     host: Host,
     *,
-    log: NDArray[np.void] | None,
+    log: int,
     progress: Callable[[float, int], object] | None,
     name: str,
 ) -> Result:
@@ -162,9 +162,9 @@ def _live(
     exit_ns, turns_per_ns = _speed(machine)
     recorded = recorded_jobs(resolved)
     logs: list[NDArray[np.void] | None] = [None] * n_vcpus
-    if log is not None:
-        log_array(log)[:] = np.zeros((), dtype=OUTCOME)
-        logs = list(np.array_split(log, n_vcpus))
+    room = new_log(log)
+    if room is not None:
+        logs = list(np.array_split(room, n_vcpus))
     meeting = Meeting(n_vcpus)
     for place in range(n_vcpus):
         own = ids[place : place + 1]
@@ -179,9 +179,7 @@ def _live(
     for place, vcpu in enumerate(vcpus):
         vcpu.talk(vcpus, list(_senders(sources, place, n_vcpus)))
     result = Rounds(name, resolved, list(meeting.cells), n_vcpus, plan, progress).result()
-    if log is not None:
-        log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
-    return result
+    return replace(result, log=written_log(room))
 
 
 def _senders(

@@ -53,7 +53,7 @@ def write_timeline(
         Ends with ``.json``, ``.json.gz`` or ``.pftrace``; written whole or not at all.
     logs : mapping of str to ndarray of dtype OUTCOME
         For each policy the outcomes that were logged, in order of time: ``log[:stats.logged]`` of
-        `VM.run`, ``log[log["record"] == -1]`` of `simulate`, ``ReplayResult.log``.
+        `VM.run`, `Result.log`.
     start_ns : int
         When logging began.
     end_ns : int, optional

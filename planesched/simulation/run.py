@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import log_array, plane_count, slice_of, thread_count, vcpu_count, whole
+from ..checks import plane_count, slice_of, thread_count, vcpu_count, whole
 from ..errors import Mistake, TypeMistake
 from ..figures.result import Result
 from ..irqchip import Controller, as_controller
@@ -40,7 +41,7 @@ def simulate(
     warmup: str | int | None = None,
     seed: int | None = None,
     threads: int | None = None,
-    log: NDArray[np.void] | None = None,
+    log: int = 0,
     progress: Callable[[float, int], object] | None = None,
     until_precision: float | None = None,
     in_userspace: bool = False,
@@ -79,11 +80,10 @@ def simulate(
         Of all random numbers, 0 or more; 0 by default.
     threads : int, optional
         How many; as many as there are processors by default.
-    log : ndarray of dtype OUTCOME, optional
-        Takes the outcomes after `warmup` that `VM.run` logs, an equal part of its length for each
-        group of vCPUs that are simulated together, and sorted by time. What is left of it comes
-        last, with ``record`` 0 where those written have -1. What vCPUs do at once, as they begin,
-        is counted and not logged.
+    log : int
+        How many outcomes `Result.log` has room for, 32 bytes each, an equal part for each group of
+        vCPUs that are simulated together; the first ones after `warmup`, as `VM.run` logs them.
+        What vCPUs do at once, as they begin, is counted and not logged.
     progress : callable, optional
         Called some times a second with the part that is done, 0..1, and the arrivals and ends of
         jobs so far.
@@ -143,16 +143,29 @@ def simulate(
     policy = as_policy(policy, n_planes)
     if in_userspace and policy.scheduler != Scheduler.user:
         policy, name = policy.replace(scheduler="user"), label or f"{name} (userspace)"
+    room = new_log(log)
     run = prepare(
         name, policy, n_planes, 1 if vcpus is None else vcpus, workload, costs=costs,
-        duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads, log=log,
+        duration=duration, jobs=jobs, warmup=warmup or 0, seed=seed or 0, threads=threads, log=room,
         progress=progress, until_precision=until_precision, userspace=userspace,
         slice_ns=slice_ns, controller=controller,
     )  # fmt: skip
-    result = run.result()
-    if log is not None:
-        log[:] = log[np.lexsort((log["vcpu"], log["time_ns"], log["record"]))]
-    return result
+    return replace(run.result(), log=written_log(room))
+
+
+def new_log(room: int) -> NDArray[np.void] | None:
+    """Return a log with room for so many outcomes; None for none."""
+    return np.zeros(room, OUTCOME) if whole("log", room, 0) else None
+
+
+def written_log(log: NDArray[np.void] | None) -> NDArray[np.void] | None:
+    """Return what engines wrote to the parts of a log, by time."""
+    if log is None:
+        return None
+    written = log[log["record"] == -1]
+    order = np.lexsort((written["vcpu"], written["time_ns"]))
+    by_time: NDArray[np.void] = written[order]
+    return by_time
 
 
 def settings_of(scenario: Scenario, **given: Any) -> dict[str, Any]:
@@ -200,7 +213,7 @@ def prepare(
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (2 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = _recorded(resolved, vcpus)
     together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
-    logs = [None] * len(together) if log is None else _shares(log, len(together))
+    logs = [None] * len(together) if log is None else list(np.array_split(log, len(together)))
     cells = [
         cell(resolved, group, plan.start_ns, recorded, part, userspace)
         for group, part in zip(together, logs, strict=True)
@@ -248,9 +261,3 @@ def _recorded(resolved: Resolved, vcpus: Any) -> NDArray[np.void]:
     if not isinstance(vcpus, Iterable) and most >= vcpus:
         raise Mistake("vcpus", vcpus, f"more than {most}: a recorded trace has vCPU {most}")
     return found
-
-
-def _shares(log: NDArray[np.void], count: int) -> list[NDArray[np.void] | None]:
-    """Zero a log, and part it."""
-    log_array(log)[:] = np.zeros((), dtype=OUTCOME)
-    return list(np.array_split(log, count))

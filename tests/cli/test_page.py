@@ -11,7 +11,6 @@ from planesched.cli import main
 from planesched.events import Event, takes_plane
 from planesched.figures.budget import budget
 from planesched.figures.scores import scores
-from planesched.layouts import OUTCOME
 from planesched.live import probe
 from planesched.live.ran import Ran
 from planesched.reference import Reference
@@ -181,9 +180,8 @@ def test_the_log_of_a_page_is_the_begin_of_the_run():
     logs, end_ns = given["logs"], given["end_ns"]
     assert end_ns == compared[0].start_ns + compared[0].elapsed_ns
     for label in ("vsm", "vsm_relay"):
-        log = np.zeros(1 << 14, OUTCOME)
-        simulate(label, log=log, **settings)
-        whole = log[(log["record"] == -1) & (log["time_ns"] <= end_ns)]
+        log = simulate(label, log=1 << 14, **settings).log
+        whole = log[log["time_ns"] <= end_ns]
         assert (logs[label][logs[label]["time_ns"] <= end_ns] == whole).all()
     assert whole_until(whole, len(whole) + 1, 9) == 9
     last = [whole["time_ns"][whole["vcpu"] == vcpu].max() for vcpu in (0, 1)]
@@ -203,11 +201,10 @@ def test_what_starved_in_a_live_run_is_said_first():
 
 
 def test_a_live_run_stands_beside_what_was_predicted():
-    log = np.zeros(1 << 14, OUTCOME)
     settings = SETTINGS | {"threads": 1}
-    live = simulate("vsm", log=log, label=HOSTILE, **settings | {"costs": {"any": "4 us"}})
+    live = simulate("vsm", log=1 << 14, label=HOSTILE, **settings | {"costs": {"any": "4 us"}})
     ran = Ran(live, simulate("vsm", **settings), probe(), "as others do")
-    logs = {HOSTILE: log[log["record"] == -1]}
+    logs = {HOSTILE: live.log}
     read = check(page(ran, "planesched live run", logs=logs))
     assert read.data["labels"] == ["predicted", "measured"]
     assert read.of("p", class_="verdict")[0][1] == f"{ran.said}."

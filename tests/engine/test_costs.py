@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planesched import OUTCOME, simulate
+from planesched import simulate
 from planesched.workload import (
     Calls,
     Constant,
@@ -86,9 +86,8 @@ def test_work_is_routed_by_the_marker_where_only_it_may_call():
     workload = Workload(
         [Times("plane1", 30, times=[100]), Times("plane0", 5, times=[300])], forward=10
     )
-    log = np.zeros(8, dtype=OUTCOME)
-    result = simulate("tdx", 3, 1, workload, costs={"call": 5, "halt": 7}, duration=1000, log=log)
-    switched = log[(log["record"] == -1) & (log["was"] != log["now"])]
+    result = simulate("tdx", 3, 1, workload, costs={"call": 5, "halt": 7}, duration=1000, log=8)
+    switched = result.log[result.log["was"] != result.log["now"]]
     assert switched[["time_ns", "was", "now"]].tolist() == [(110, 0, 1), (145, 1, 0)]
     assert result.jobs.forwarded.tolist() == [0, 1, 0]
     assert result.rows["sojourn_max_ns"][:2].tolist() == [45, 5]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from busy_guests import BUSY, COSTS, check_books
 
-from planesched import OUTCOME, Flags, Policy, Result, presets, simulate
+from planesched import Flags, Policy, Result, presets, simulate
 from planesched.figures.distribution import bucket_floor, bucket_of
 from planesched.workload import (
     Calls,
@@ -77,11 +77,10 @@ def test_an_ipi_arrives_at_the_end_of_the_job_that_sends_it():
             Ipis(1, 30, after="a", to=[2], name="ipi"),
         ]
     )
-    log = np.zeros(64, dtype=OUTCOME)
-    result = simulate("vsm", 2, 3, workload, duration=2000, log=log)
+    result = simulate("vsm", 2, 3, workload, duration=2000, log=64)
     check_books(result)
     assert result.rows["finished"].tolist()[:2] == [2, 2]
-    written = log[log["record"] == -1]
+    written = result.log
     entered = written[(written["now"] == 1) & (written["flags"] & Flags.SWITCHED > 0)]
     assert entered[["time_ns", "vcpu"]].tolist() == [(50, 0), (150, 2), (1000, 0), (1100, 2)]
 
@@ -96,9 +95,8 @@ def test_at_equal_times_ends_come_before_arrivals_and_ipis_by_plane():
             Times(2, 10, times=[100], vcpus=[1], name="tick"),
         ]
     )
-    log = np.zeros(16, dtype=OUTCOME)
-    simulate("vsm", 3, 2, workload, duration=1000, log=log)
-    mine = log[(log["record"] == -1) & (log["vcpu"] == 1) & (log["time_ns"] == 100)]
+    log = simulate("vsm", 3, 2, workload, duration=1000, log=16).log
+    mine = log[(log["vcpu"] == 1) & (log["time_ns"] == 100)]
     assert mine["now"].tolist() == [1, 2]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planesched
-from planesched import OUTCOME, STATE, Policy, Workload, check, diff, presets, replay, simulate
+from planesched import STATE, Policy, Workload, check, diff, presets, replay, simulate
 from planesched.cli import main
 from planesched.errors import Mistake
 from planesched.explaining.moments import moment, wanted
@@ -85,9 +85,8 @@ SETTINGS = {"costs": "any=2us,exit=3us", "duration": "20 ms", "warmup": "1 ms", 
 @pytest.mark.parametrize("preset", presets())
 def test_a_change_of_a_simulation_is_explained_as_it_was_logged(preset):
     policy = Policy.preset(preset, 2)
-    log = np.zeros(10_000, OUTCOME)
-    result = simulate(policy, 2, 2, WORK, log=log, threads=1, **SETTINGS)
-    log = log[log["record"] == -1]
+    result = simulate(policy, 2, 2, WORK, log=10_000, threads=1, **SETTINGS)
+    log = result.log
     span_ns = result.start_ns, result.start_ns + result.elapsed_ns
 
     def again():
