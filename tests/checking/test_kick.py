@@ -70,6 +70,7 @@ def broken_in_c(search):
     return lengths
 
 
+@pytest.mark.python  # what it searches in C, the tests below search by all their fields
 def test_the_page_is_what_the_tool_prints(root):
     made = runpy.run_path(str(root / "docs" / "wakeups.py"))["page"]()
     assert (root / "docs" / "how-to" / "wakeups.md").read_text(encoding="utf-8") == made

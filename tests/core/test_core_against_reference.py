@@ -15,6 +15,8 @@ from planesched.events import MASKS, Event
 from planesched.presets import presets
 
 WORDS = (*MASKS, "current", "status")
+# With its asserts, and not with what a debug build has compiled.
+C_OF_ITS_OWN = pytest.mark.python
 EXAMPLE = Policy.preset("vsm", 2)
 
 
@@ -48,6 +50,7 @@ def compare_every_state(pair, policy):
 PRESETS = {name: policies.looked_at(Policy.preset(name, 2)) for name in presets()}
 
 
+@C_OF_ITS_OWN
 @pytest.mark.parametrize("preset", presets())
 def test_every_reachable_state_of_two_planes(pair, preset):
     compare_every_state(pair, PRESETS[preset])
@@ -62,6 +65,7 @@ def test_every_reachable_state_one_field_away(pair, preset):
         compare_every_state(pair, policy)
 
 
+@C_OF_ITS_OWN
 @pytest.mark.parametrize("preset", presets())
 def test_fields_without_a_meaning_are_not_looked_at(pair, preset):
     idle = [p for p in policies.neighbours(preset) if p != policies.looked_at(p)]
@@ -73,6 +77,7 @@ def test_fields_without_a_meaning_are_not_looked_at(pair, preset):
         assert both.same_core(twin, 50_000, seed)
 
 
+@C_OF_ITS_OWN
 def test_random_steps_of_random_policies(pair):
     draw = random.Random(20260608)
     n_steps = 0
@@ -86,6 +91,7 @@ def test_random_steps_of_random_policies(pair):
     assert n_steps == 3_000_000
 
 
+@C_OF_ITS_OWN
 def test_a_difference_is_found_and_shown(pair):
     """A pair whose halves run under different policies must not agree."""
     both = pair.Pair(EXAMPLE, EXAMPLE.replace(preempt="none"))
@@ -94,6 +100,7 @@ def test_a_difference_is_found_and_shown(pair):
     assert "reference: changed" in shown(both.difference)
 
 
+@C_OF_ITS_OWN
 def test_the_compiled_slow_model_is_the_slow_model(pair):
     """What is compiled is also what Python runs: the same steps from both."""
     draw = random.Random(7)

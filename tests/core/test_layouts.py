@@ -8,6 +8,8 @@ import pytest
 
 from planesched import layouts
 
+pytestmark = pytest.mark.python  # what compares them runs at every import
+
 HOLDERS = {
     **dict.fromkeys(("ps_state", "ps_apic", "ps_event_record"), "core"),
     **dict.fromkeys(("ps_outcome_record", "ps_figures"), "core"),
