@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -38,10 +38,62 @@ BROKEN_PIPE = 141
 
 
 class _Parser(argparse.ArgumentParser):
-    """Say what is wrong in one line."""
+    """Say what is wrong in one line, and what was probably meant; take each option once."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.given: dict[str, str] = {}
+        self.command: _Parser | None = None
+        self.register("action", None, _Store)
+        self.register("action", "store", _Store)
+        self.register("action", "store_const", _StoreConst)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"planesched: error: {message} (see {self.prog} --help)\n")
+
+    def parse_args(self, *args: Any, **options: Any) -> Any:
+        found, rest = self.parse_known_args(*args, **options)
+        if rest:
+            parser = self.command or self
+            known = parser._option_string_actions
+            option = next((word for word in rest if word.startswith("--")), "")
+            parser.error(f"unrecognized arguments: {' '.join(rest)}{_meant(option, known)}")
+        return found
+
+    def once(self, action: argparse.Action, option: str | None) -> None:
+        """Raise where what an option says was said before: the first would be lost silently."""
+        if option is None:
+            return
+        before = self.given.setdefault(action.dest, option)
+        if vars(action).setdefault("used", False) or before != option:
+            both = "twice" if before == option else f"and {before}"
+            raise argparse.ArgumentError(action, f"given {both}, expected once")
+        vars(action)["used"] = True
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = [str(choice) for choice in action.choices]
+            expected = f"expected one of {', '.join(names)}{_meant(str(value), names)}"
+            raise argparse.ArgumentError(action, f"{value!r}, {expected}")
+
+
+class _Store(argparse._StoreAction):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        parser.once(self, option)
+        super().__call__(parser, namespace, values, option)
+
+
+class _StoreConst(argparse._StoreConstAction):
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        parser.once(self, option)
+        super().__call__(parser, namespace, values, option)
+
+
+def _meant(word: str, names: Iterable[str]) -> str:
+    from .errors import nearest
+
+    near = nearest(word, names) if word else None
+    return f"; did you mean {near}?" if near else ""
 
 
 class _Version(argparse.Action):
@@ -170,6 +222,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
+        parser.command = command
         for action in command._actions:  # argcomplete's way: an attribute of what argparse made
             if action.dest in ("policy", "policies", "scenario", "term"):
                 vars(action)["completer"] = lambda of=action.dest, **_: _names(of)

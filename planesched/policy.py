@@ -194,11 +194,16 @@ class Policy:
     algorithm: Any = NAMED[0]
 
     def __init_subclass__(cls) -> None:
-        for name in (*field_names(), "userspace"):
-            if callable(vars(cls).get(name)):
+        for name, value in vars(cls).items():
+            known = name in (*field_names(), "userspace")
+            if (
+                not name.startswith("_")
+                and callable(value)
+                and (known or not hasattr(Policy, name))
+            ):
                 raise Mistake(
-                    f"{cls.__name__}.{name}", Words("a method"),
-                    f"none of that name: nobody would call it; {name}= takes a function",
+                    f"{cls.__name__}.{name}", Words("a method"), "none of that name: nobody would "
+                    f"call it; {name if known else 'algorithm'}= takes a function",
                 )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -214,6 +214,8 @@ def _changes(settings: Iterable[str]) -> dict[str, Any]:
         field, equals, value = (part.strip() for part in setting.partition("="))
         if not equals:
             raise Mistake("", setting, _SETTING)
+        if field in changes:
+            raise Mistake(field, Words("given twice"), "each field once")
         changes[field] = field_value(field, value)
     return changes
 

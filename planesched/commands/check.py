@@ -24,7 +24,7 @@ from ..policytext import as_policies, with_settings
 from ..presets import presets
 from ..report.progress import progress
 from ..text import counted, width
-from .options import add_planes, called, count
+from .options import add_planes, called, count, typed_as
 from .out import (
     add_cite,
     add_printed,
@@ -46,6 +46,11 @@ EXAMPLE = "planesched check vsm --planes 3 --property priority"
 
 
 _ALPHABETS = ALPHABETS.values()
+_TYPED = {
+    "events": "--events", "properties": "--property", "assume": "--assume",
+    "vectors": "--vectors", "tpr": "--tpr", "controller": "--controller", "vcpus": "--vcpus",
+    "max_states": "--max-states",
+}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,7 +265,7 @@ def _one_controller(given: list[str] | None) -> str | None:
 @contextmanager
 def watching() -> Iterator[dict[str, Any]]:
     """Show on a terminal how far a search is; gives what `check` takes for it."""
-    with progress("searching") as tick:
+    with typed_as(**_TYPED), progress("searching") as tick:
         if tick is None:
             yield {}
             return

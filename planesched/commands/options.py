@@ -1,6 +1,7 @@
 """Options that several commands share, and how what is typed there is read."""
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -21,6 +22,7 @@ __all__ = [
     "integer",
     "pairs",
     "planes_number",
+    "typed_as",
     "typed_costs",
 ]
 
@@ -35,6 +37,18 @@ def called(option: str) -> Iterator[None]:
     except Mistake as mistake:
         _, dot, inner = mistake.name.partition(".")
         raise mistake.named(f"{option}: {inner}" if dot else option) from None
+
+
+@contextmanager
+def typed_as(**options: str) -> Iterator[None]:
+    """Call what is wrong by the option that it was typed for: ``events="--events"``."""
+    try:
+        yield
+    except Mistake as mistake:
+        head, rest = re.match(r"(\w*)(.*)", mistake.name, re.DOTALL).groups()  # type: ignore[union-attr]
+        if head not in options:
+            raise
+        raise mistake.named(f"{options[head]}{rest}") from None
 
 
 def integer(text: str) -> int:

@@ -6,7 +6,7 @@ from typing import cast
 from ..policy import Policy
 from ..presets import Preset, presets
 from ..text import fill, table, width
-from .options import add_planes
+from .options import add_planes, called
 from .out import add_printed, print_columns, print_json
 
 DESCRIPTION = """\
@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the presets, or one."""
     if args.name is not None:
-        policy = Policy.preset(args.name, args.planes)
+        with called("NAME"):
+            policy = Policy.preset(args.name, args.planes)
         chosen = [presets()[args.name]]
     else:
         policy, chosen = None, list(presets().values())

@@ -28,6 +28,7 @@ from .options import (
     integer,
     pairs,
     planes_number,
+    typed_as,
     typed_costs,
 )
 from .out import (
@@ -160,7 +161,8 @@ def run(args: argparse.Namespace) -> int:
     }  # fmt: skip
 
     def run_all(policies: Mapping[str, Policy], **more: Any) -> Results:
-        return replay_trace(args.trace, policies, **options, **more)
+        with typed_as(service="--service", slice_ns="--slice", main="--main", vcpus="--vcpus"):
+            return replay_trace(args.trace, policies, **options, **more)
 
     log = LOG_ROOM if args.timeline is not None else PAGE_ROOM if args.report is not None else 0
     results = run_all(
@@ -173,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
     print_answer(args, results, **in_json(explained))
     print_changes(args, baseline, results)
     print_moments(args, asked, explained)
-    write_plot(args, results)
+    write_plot(args, results, f"What policies would have done with {args.trace}")
     logs = {result.label: result.log for result in results if result.log is not None}
     write_timelines(args, logs, 0, results[0].elapsed_ns)
     if args.report is not None:

@@ -13,7 +13,7 @@ from ..irqchip import as_controller
 from ..policytext import as_policies, field_value
 from ..report.progress import progress
 from ..scenarios import Scenario, load_scenario
-from .options import add_costs, called, count, duration, factor, integer, typed_costs
+from .options import add_costs, called, count, duration, factor, integer, typed_as, typed_costs
 from .out import write_report
 
 __all__ = ["add_running", "arguments", "policies", "report_run", "ticking", "varied"]
@@ -62,7 +62,8 @@ def varied(chosen: dict[str, Any], text: str) -> dict[str, Any]:
 
 def arguments(args: argparse.Namespace) -> tuple[Scenario, dict[str, Any]]:
     """Give the scenario, and the arguments of `planesched.simulate`."""
-    scenario = load_scenario(args.scenario)
+    with typed_as(scenario="SCENARIO"):
+        scenario = load_scenario(args.scenario)
     out = dict(scenario.arguments)
     for name in ("duration", "warmup", "jobs", "seed", "vcpus", "threads"):
         if getattr(args, name) is not None:

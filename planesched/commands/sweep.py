@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Mistake, Words
 from ..figures.written import ENDINGS
 from ..policytext import field_value
-from .options import called, count, factor, integer
+from .options import called, count, factor, integer, typed_as
 from .out import (
     add_cite,
     add_printed,
@@ -56,13 +56,14 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.out, ENDINGS)
     check_drawings(args.plot, report=args.report)
     scenario, options = arguments(args)
-    grid = dict(_setting(text) for text in args.grid) or scenario.grid
+    grid = _grid(args.grid) or scenario.grid
     if not grid:
         raise Mistake("--grid", Words("none"), f"one or more: {scenario.name} has no table [grid]")
     if "policy" not in grid:
         options["label"], options["policy"] = next(iter(policies(scenario, []).items()))
     kept = args.out if args.out is not None and args.out.endswith(".parquet") else None
     with ExitStack() as stack:
+        stack.enter_context(typed_as(grid="--grid", costs="--grid: costs"))
         pool = stack.enter_context(ProcessPoolExecutor(args.workers)) if args.workers > 1 else None
         told = stack.enter_context(ticking("sweeping"))
         found = sweep(grid, executor=pool, out=kept, **options, **told)
@@ -82,6 +83,16 @@ def run(args: argparse.Namespace) -> int:
 _WHOLE = ("planes", "vcpus", "seed", "jobs")
 _NUMBERS = ("scale", "chance", "until_precision")
 _PLANES = ("plane", "to", "main")
+
+
+def _grid(texts: list[str]) -> dict[str, list[Any]]:
+    grid: dict[str, list[Any]] = {}
+    for text in texts:
+        name, values = _setting(text)
+        if name in grid:
+            raise Mistake("--grid", Words(f"{name} twice"), f"each once: {name}=VALUE,VALUE")
+        grid[name] = values
+    return grid
 
 
 def _setting(text: str) -> tuple[str, list[Any]]:

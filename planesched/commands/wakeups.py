@@ -11,6 +11,7 @@ from ..policy import Policy
 from ..protocols import protocols
 from ..report.progress import progress
 from ..report.wakeups import write_wakeups
+from .options import typed_as
 from .out import print_columns, print_json, same_input, typed, write_report
 
 __all__ = ["add_wakeups", "run_wakeups"]
@@ -44,7 +45,8 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
     """Search, and print the report."""
     if args.sends is None:
         raise Mistake("--protocol", args.protocol, '--sends beside it, as "irq 1"')
-    with progress("searching") as tick:
+    typed_names = {"sends": "--sends", "protocol": "--protocol", "events": "--events"}
+    with typed_as(properties="--property", **typed_names), progress("searching") as tick:
         told: dict[str, Any] = {}
         if tick is not None:
             told["progress"] = lambda part, states: tick(

@@ -81,6 +81,30 @@ class Counts(Alike):
             for plane, buckets in enumerate(self.buckets)
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, lists and dicts, as JSON holds them."""
+        raise NotImplementedError
+
+    def table(self) -> dict[str, list[Any]]:
+        """Return one row a plane, as columns."""
+        columns = {
+            name: found
+            for name, found in self.as_dict().items()
+            if isinstance(found, list) and all(isinstance(value, int) for value in found)
+        }
+        return {"plane": list(range(self.planes)), **columns}
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give `table` to whoever speaks the Arrow C stream interface (needs pyarrow)."""
+        from .arrow import arrow_stream
+
+        return arrow_stream(self.table(), requested_schema)
+
+    def _repr_html_(self) -> str:
+        from .written import html
+
+        return html(self.table())
+
     def same_planes(self, other: "Counts") -> None:
         """Raise a `Mistake` if another has a different number of planes: they cannot be merged."""
         if self.planes != other.planes:

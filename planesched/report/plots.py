@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import Mistake, TypeMistake, Words
+from ..figures.budget import role
 from ..figures.planes import Stats
 from ..figures.result import Result
 from ..figures.written import written_by
@@ -20,6 +21,7 @@ from .waits import Curve, curves_of, percents, time_scale
 
 __all__ = [
     "COLOURS",
+    "DASHES",
     "FAINT",
     "INK",
     "check_plot",
@@ -34,6 +36,8 @@ __all__ = [
 _ENDINGS = (".svg", ".png", ".pdf")
 # Okabe and Ito's colours, which all people tell apart: https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5)))
+"""Lines are of one width, for none is of more weight; where equal ones lie, all are seen."""
 INK, FAINT = "#333333", "#dddddd"
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 3.2, 2.7
@@ -205,14 +209,17 @@ def _draw_latency(
         return
     lines: dict[str, Any] = {}
     for ax, (name, curves) in zip(axes, panels.items(), strict=True):
-        ax.set_title(name, fontsize=9, color=INK)
+        ax.set_title(role(name), fontsize=9, color=INK)
         for curve in curves:
-            number = policies.index(curve.policy)
-            lines[curve.policy] = _line(ax, curve, number, len(policies) - number)
+            if not curve.dead:
+                lines[curve.policy] = _line(ax, curve, policies.index(curve.policy))
+        dead = [f"{curve.policy or 'the plane'}: starved" for curve in curves if curve.dead]
+        style = {"fontsize": 8, "color": "#b00020", "va": "top", "transform": ax.transAxes}
+        ax.text(0.03, 0.97, "\n".join(dead), **style) if dead else None
         ax.grid(color=FAINT, linewidth=0.6)
         ax.spines[["top", "right"]].set_visible(False)
     drawn = [line for ax in axes for line in ax.get_lines()]
-    for ax in axes:
+    for ax in axes if drawn else []:
         _percent(ax, max(float(line.get_xdata()[-1]) for line in drawn))
         _times(ax, [float(y) for line in drawn for y in line.get_ydata()])
     if any(policies):
@@ -223,15 +230,12 @@ def _draw_latency(
         )  # fmt: skip
 
 
-def _line(ax: Any, curve: Curve, number: int, left: int) -> Any:
-    """Draw a curve up to its greatest, which is that of one in `injected`.
-
-    It is wider than each of those `left` that come on top, so that equal ones are all seen.
-    """
+def _line(ax: Any, curve: Curve, number: int) -> Any:
+    """Draw a curve up to its greatest, which is that of one in `injected`."""
     x, y = curve.points()
-    colour, width = COLOURS[number % len(COLOURS)], 0.2 + 1.3 * min(left, 5)
-    [line] = ax.plot(x, y, color=colour, linewidth=width, label=curve.policy)
-    ax.plot(x[-1:], y[-1:], "o", color=colour, markersize=width + 2)
+    colour, dashes = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
+    [line] = ax.plot(x, y, color=colour, linewidth=1.8, linestyle=dashes, label=curve.policy)
+    ax.plot(x[-1:], y[-1:], "o", color=colour, markersize=4)
     return line
 
 
@@ -255,6 +259,15 @@ def _times(ax: Any, values: Sequence[float]) -> None:
     ax.minorticks_off()
 
 
+def _called(result: Result | Stats) -> list[str]:
+    """Return what planes are called on an axis: with their level, where there is room for it."""
+    numbers = [str(plane) for plane in range(_stats(result).planes)]
+    if not isinstance(result, Result) or len(numbers) > 4:
+        return numbers
+    levels = {plane: role(level) for level, plane in result.levels.items()}
+    return [f"{n}: {levels[plane]}" if plane in levels else n for plane, n in enumerate(numbers)]
+
+
 def _draw_switches(figure: Any, results: Mapping[str, Any], columns: int) -> None:
     figure.suptitle("Switches, from plane to plane", x=0.01, ha="left", fontsize=10)
     most = max(int(_stats(result).entries.max()) for result in results.values())
@@ -267,8 +280,9 @@ def _draw_switches(figure: Any, results: Mapping[str, Any], columns: int) -> Non
         bounces = f", {stats.bounces:,} bounces" if stats.bounces else ""
         heading = f"{stats.switches:,} switches{bounces}"
         ax.set_title(f"{label}\n{heading}" if label else heading, fontsize=9, color=INK)
-        ax.set_xticks(range(stats.planes))
-        ax.set_yticks(range(stats.planes))
+        called = _called(result)
+        ax.set_xticks(range(stats.planes), called)
+        ax.set_yticks(range(stats.planes), called)
         ax.set_xlabel("to plane", fontsize=8, color=INK)
         ax.set_ylabel("from plane", fontsize=8, color=INK)
         ax.tick_params(length=0)

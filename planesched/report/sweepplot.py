@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from ..figures.budget import percent
+from ..figures.written import written_by
 from ..simulation.curves import GUEST, Curves, crossings, curves, findings, lost
-from .plots import COLOURS, FAINT, INK, grid, new_figure
+from .plots import COLOURS, DASHES, FAINT, INK, grid, new_figure
 from .waits import round_time
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_plot"]
 
+_MOST = 4
+"""Findings that stand above the curves."""
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -39,13 +42,18 @@ def sweep_plot(swept: "Sweep", title: str = "") -> Any:
     """
     found = curves(swept)
     figure = new_figure(len(found.facets), 3.2)
-    said = "\n".join([*([title] if title else []), *findings(found)])
+    told = findings(found)
+    more = [f"and {len(told) - _MOST} findings more, in the text"] if len(told) > _MOST + 1 else []
+    told = told[:_MOST] if more else told
+    said = "\n".join([*([title] if title else []), *told, *more])
+    figure.set_figheight(figure.get_figheight() + 0.17 * max(0, len(told) - 1))
     figure.suptitle(said, x=0.01, ha="left", fontsize=9, wrap=True)
     axes = grid(figure, len(found.facets), len(found.facets))
     for ax, facet in zip(axes, found.facets, strict=True):
         _panel(ax, facet, found)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, fontsize=8,
+                  handlelength=3.5)  # fmt: skip
     figure.text(0.99, 0.005, _rests_on(swept), ha="right", fontsize=6, color=INK)
     return figure
 
@@ -55,9 +63,15 @@ def _panel(ax: Any, facet: str, found: Curves) -> None:
     ax.set_title("guest OS, % of vCPU time" if share else facet, fontsize=9, color=INK)
     for number, line in enumerate(found.lines):
         points = found.facets[facet].get(line, [])
+        dead = [x for x, _ in points if (facet, line, x) in found.starved]
+        points = [(x, float("nan") if x in dead else y) for x, y in points]
+        for x in dead:  # what the few that got through waited is no figure
+            place = ax.get_xaxis_transform()
+            style = {"fontsize": 7, "color": "#b00020", "ha": "right", "va": "top"}
+            ax.text(x, 0.97, f"{line}: starved", rotation=90, transform=place, **style)
         xs, ys = [x for x, _ in points], [y * 100 if share else y for _, y in points]
-        colour = COLOURS[number % len(COLOURS)]
-        ax.plot(xs, ys, color=colour, marker=_MARKS[number % len(_MARKS)], ms=3.5, label=line)
+        look = {"color": COLOURS[number % len(COLOURS)], "marker": _MARKS[number % len(_MARKS)]}
+        ax.plot(xs, ys, linestyle=DASHES[number // len(COLOURS) % 4], ms=3.5, label=line, **look)
     xs = sorted({x for points in found.facets[facet].values() for x, _ in points})
     if xs[0] > 0 and xs[-1] / xs[0] > 20:
         ax.set_xscale("log")
@@ -68,10 +82,14 @@ def _panel(ax: Any, facet: str, found: Curves) -> None:
     ax.minorticks_off()
     ax.set_xlabel(found.x.removesuffix("_ns").replace("_", " "), fontsize=8, color=INK)
     if not share:
-        _times(ax, [y for points in found.facets[facet].values() for _, y in points])
+        _times(ax, [y for line in ax.get_lines() for y in line.get_ydata() if y == y])
     marks = lost(found) if share else []
-    for _, part, x in marks:
-        ax.axvline(x, color=INK, linewidth=0.8, linestyle=":")
+    several = len({line for line, _, _ in marks}) > 1
+    for line, part, x in marks:
+        colour = COLOURS[found.lines.index(line) % len(COLOURS)] if several else INK
+        ax.axvline(x, color=colour, linewidth=0.8, linestyle=":")
+        if several:  # by colour: their words would lie on each other, and stand above all
+            continue
         words = f"-{percent(part, 0)} at {round_time(round(x)) if times else f'{x:.3g}'}"
         place = ax.get_xaxis_transform()
         ax.text(x, 0.03, words, rotation=90, fontsize=7, ha="right", va="bottom", transform=place)
@@ -96,4 +114,5 @@ def _times(ax: Any, values: list[float]) -> None:
 
 
 def _rests_on(swept: "Sweep") -> str:
-    return ", ".join(f"{name} {value}" for name, value in swept.given.items() if value != "")
+    given = [f"{name} {value}" for name, value in swept.given.items() if value != ""]
+    return ", ".join([*given, f"planesched {written_by()['version']}"])

@@ -1,7 +1,7 @@
 """What a sweep shows: figures over a setting of numbers, line by line, and where they part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,21 @@ class Curves:
         By what is shown (`GUEST`, then response p99 of each source in ns) and line: x and y.
     starved : frozenset of tuple
         Facet, line and x of each point of a source that starves: its quantiles say nothing.
+    bases : dict of str to str
+        What a line is compared with: the first policy's with all else alike; the first line unless
+        given. A line that is its own is compared with none.
     """
 
     x: str
     lines: tuple[str, ...]
     facets: dict[str, dict[str, Points]]
     starved: frozenset[tuple[str, str, float]] = frozenset()
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the lines that are compared, each with what it is compared with."""
+        bases = [(line, self.bases.get(line, self.lines[0])) for line in self.lines]
+        return [(line, base) for line, base in bases if line != base]
 
     def text(self, columns: int | None = None) -> str:
         """Return a small table: some values of x, with the guest OS's share and a p99 by line.
@@ -93,17 +102,21 @@ def curves(swept: "Sweep") -> Curves:
     if not numeric:
         expected = "a setting of numbers with two values or more, as costs.exit=1us,10us"
         raise Mistake("grid", Words(", ".join(swept.settings) or "nothing"), expected)
-    x = max(numeric, key=lambda name: numeric[name])
+    x = max(numeric, key=lambda name: (numeric[name], name.endswith("_ns")))
     others = [name for name in swept.settings if name != x and len(values[name]) > 1]
     told = "policy_given" in swept.settings  # a policy of the grid is its own label
     several = len({row["policy"] for row in rows}) > 1 and not told
     facets: dict[str, dict[str, Points]] = {}
     lines: dict[str, None] = {}
     dead = set()
+    ruled = [name for name in others if name.startswith("policy_")]
+    kinds: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
     for row in rows:
         facet, y = _shown(row)
         values_of = [_named_value(name, row[name]) for name in others]
         line = ", ".join([*([row["policy"]] if several else []), *values_of]) or row["policy"]
+        rest = tuple(row[name] for name in others if name not in ruled)
+        kinds.setdefault(line, ((row["policy"], *(row[name] for name in ruled)), rest))
         if row["kind"] == "source" and starves(row["arrived"], row["finished"], row["queued"]):
             dead.add((facet, line, float(row[x])))
         if y is None:
@@ -113,11 +126,25 @@ def curves(swept: "Sweep") -> Curves:
     for by_line in facets.values():
         for points in by_line.values():
             points.sort()
-    return Curves(x, tuple(lines), facets, frozenset(dead))
+    if not any(y for points in facets.get(GUEST, {}).values() for _, y in points):
+        facets.pop(GUEST, None)  # a guest OS without work has no share to lose
+    return Curves(x, tuple(lines), facets, frozenset(dead), _bases(kinds))
+
+
+def _bases(kinds: Mapping[str, tuple[tuple[Any, ...], tuple[Any, ...]]]) -> dict[str, str]:
+    """Return what each line is compared with, given the policy and the other settings of each."""
+    first = next(iter(kinds.values()), ((), ()))[0]
+    if all(policy == first for policy, _ in kinds.values()):
+        return {}
+    of_first = {rest: line for line, (policy, rest) in kinds.items() if policy == first}
+    return {line: of_first[rest] for line, (_, rest) in kinds.items() if rest in of_first}
 
 
 def _named_value(name: str, value: Any) -> str:
-    return str(value) if name == "policy_given" else f"{name.removeprefix('policy_')} {value}"
+    if name == "policy_given":
+        return str(value)
+    number = type(value) in (int, float) and name.endswith(("_ns", "_hz"))
+    return f"{named(name)} {said(name, value) if number else value}"
 
 
 def _shown(row: Mapping[str, Any]) -> tuple[str, Any]:
@@ -141,8 +168,8 @@ def starving(found: Curves) -> list[str]:
 
 def findings(found: Curves) -> list[str]:
     """Say what starves, where lines lose the guest OS's time to the first, and where they cross."""
-    out, first = starving(found), next(iter(found.lines), "")
-    for line in found.lines[1:]:
+    out = starving(found)
+    for line, first in found.pairs():
         parts = [
             f"{percent(part, 0)} from {said(found.x, x)}"
             for name, part, x in lost(found)
@@ -153,22 +180,22 @@ def findings(found: Curves) -> list[str]:
                 f"Of the guest OS's time, {line} costs {' and '.join(parts)} of {named(found.x)} "
                 f"on, beside {first}."
             )
-        elif cost := _cost(found, line):
+        elif cost := _cost(found, line, first):
             out.append(f"{line} costs {cost} of the guest OS's time, beside {first}.")
     out += [
-        f"{facet}: {line} crosses {first} at {said(found.x, x)}."
+        f"{facet}: {line} crosses {dict(found.pairs())[line]} at {said(found.x, x)}."
         for facet, line, x in crossings(found)
     ]
     return out
 
 
-def _cost(found: Curves, line: str) -> str:
+def _cost(found: Curves, line: str, first: str) -> str:
     """Say what part of the guest OS's time a line costs that loses it nowhere between points.
 
     Nothing where the guest OS has no work.
     """
     shares = found.facets.get(GUEST, {})
-    pairs = zip(shares.get(found.lines[0], []), shares.get(line, []), strict=False)
+    pairs = zip(shares.get(first, []), shares.get(line, []), strict=False)
     parts = [1 - mine / base for (_, base), (_, mine) in pairs if base]
     if not parts:
         return ""
@@ -182,8 +209,8 @@ def crossings(found: Curves) -> list[tuple[str, str, float]]:
     """Return where a line crosses the first: facet, line and x."""
     out = []
     for facet, by_line in found.facets.items():
-        base = by_line.get(found.lines[0], [])
-        for line in found.lines[1:]:
+        for line, first in found.pairs():
+            base = by_line.get(first, [])
             apart = [
                 (x, y - b) for (x, b), (_, y) in zip(base, by_line.get(line, []), strict=False)
             ]
@@ -195,10 +222,10 @@ def crossings(found: Curves) -> list[tuple[str, str, float]]:
 
 def lost(found: Curves) -> list[tuple[str, float, float]]:
     """Return where a line has lost each part of the guest OS's time: line, part and x."""
-    base = found.facets.get(GUEST, {}).get(found.lines[0], [])
+    shares = found.facets.get(GUEST, {})
     out = []
-    for line in found.lines[1:]:
-        mine = found.facets.get(GUEST, {}).get(line, [])
+    for line, first in found.pairs():
+        base, mine = shares.get(first, []), shares.get(line, [])
         for part in _LOST:
             pairs = zip(base, mine, strict=False)
             at = _where([(x, y - (1 - part) * b) for (x, b), (_, y) in pairs])

@@ -340,6 +340,10 @@ def _points(grid: Mapping[str, Iterable[Any]]) -> Iterator[dict[str, Any]]:
     for name, found in zip(names, values, strict=True):
         if not found:
             raise Mistake(f"grid: {name}", Words("no values"), "one or more")
+        keys = [_key({name: value}) for value in found]
+        twice = next((v for v, key in zip(found, keys, strict=True) if keys.count(key) > 1), None)
+        if twice is not None:
+            raise Mistake(f"grid: {name}", Words(f"{twice} twice"), "each value once")
     for point in itertools.product(*values):
         yield dict(zip(names, point, strict=True))
 
@@ -401,7 +405,8 @@ def _with_work(workload: Any, field: str, value: Any) -> Workload:
     name, dot, part = field.rpartition(".")
     changed: Any = workload.source(name) if dot else workload
     if part not in changed.__dataclass_fields__:
-        raise unknown(f"grid: workload.{field}", part, changed.__dataclass_fields__)
+        known = [*changed.__dataclass_fields__, *([] if dot else ["scale"])]
+        raise unknown(f"grid: workload.{field}", part, known)
     made: Any = replace(changed, **{part: value})
     if isinstance(made, Workload):
         return made

@@ -263,7 +263,9 @@ def _as_rule(vector: object, plane: object) -> str:
 def _target(text: str, plane: str) -> Target:
     found = re.fullmatch(r"(level|plane)(0|[1-9]\d?)", plane, re.ASCII)
     if not found or int(found[2]) >= MAX_PLANES:
-        raise Mistake("plane_map", Words(f"plane {plane!r} in {text!r}"), _TARGET)
+        near = nearest(plane, [f"{word}{n}" for word in ("level", "plane") for n in range(16)])
+        meant = f"{_TARGET}; did you mean {near}?" if near else _TARGET
+        raise Mistake("plane_map", Words(f"plane {plane!r} in {text!r}"), meant)
     return Target("level" if found[1] == "level" else "plane", int(found[2]))
 
 

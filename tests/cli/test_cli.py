@@ -86,9 +86,9 @@ def test_the_example_at_the_end_of_help_runs(name, run, root, tmp_path):
     ("words", "message"),
     [
         ("", "the following arguments are required: COMMAND (see planesched --help)"),
-        ("relpay x", "argument COMMAND: invalid choice: 'relpay'"),
+        ("relpay x", "argument COMMAND: 'relpay', expected one of demo, replay, trace"),
         ("step vsm", "the following arguments are required: EVENT (see planesched step --help)"),
-        ("policies vms", "preset='vms', expected one of kvm_planes, kvm_user"),
+        ("policies vms", "NAME='vms', expected one of kvm_planes, kvm_user"),
         ("policies --planes 17", "argument --planes: 17, expected a whole number in 1..16"),
         ("policies --planes two", "argument --planes: 'two', expected a whole number"),
         ("step vsm irq", "event 1 (irq): plane=None, expected a plane in 0..1: irq needs one"),

@@ -8,6 +8,7 @@ import pytest
 
 import planesched
 from planesched import compare, replay, simulate
+from planesched.figures.notes import starved
 from planesched.figures.planes import Stats
 from planesched.report.plots import latency_plot, overview_plot, save_plot, switch_plot
 from planesched.traces import PlaneMap
@@ -67,16 +68,21 @@ def test_a_comparison_has_a_panel_a_source_and_a_line_a_policy(compared):
                 lambda q, of=result, source=source: of.response[source].quantile_ns(q),
                 int(row["response_max_ns"]),
             )
+            assert {line.get_linewidth() for line in curves(ax).values()} == {1.8}
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["vsm", "vsm_relay"]
 
 
 def test_a_replay_has_a_panel_a_target_of_the_map(replayed):
     figure = latency_plot(replayed)
-    assert list(panels(figure)) == ["level0", "level1", "level2"]
+    assert list(panels(figure)) == ["guest OS", "level1", "level2"]
     for target, ax in panels(figure).items():
         for result in replayed:
-            plane = result.levels[target]
+            plane = result.levels["level0" if target == "guest OS" else target]
+            if starved(result, plane):
+                assert result.label not in curves(ax)
+                assert f"{result.label}: starved" in [text.get_text() for text in ax.texts]
+                continue
             # What the trace had no arrival of is injected, and not timed.
             assert 0 < result.stats.latency[plane].count <= result.stats.injected[plane]
             check_curve(

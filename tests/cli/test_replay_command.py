@@ -155,14 +155,14 @@ def test_standard_input_and_bad_lines(run, demo, tmp_path):
         (":demo --map timer=level1 --policy vsm --service 5", "--service='5', expected a time"),
         (
             ":demo --map timer=level1 --policy vsm --service level4=5us",
-            "service='level4', expected one",
+            "--service='level4', expected one",
         ),
         (":demo --map timer=level1 --policy vsm --forward 5", "argument --forward: '5', expected"),
         (
             ":demo --map timer=level1 --policy vsm --vcpus 0",
             "argument --vcpus: 0, expected 1 or more",
         ),
-        (":demo --map timer=level1 --policy vsm --vcpus 1", "vcpus=1, expected 2 or more"),
+        (":demo --map timer=level1 --policy vsm --vcpus 1", "--vcpus=1, expected 2 or more"),
         (":demo --map timer=level1 --policy vsm --route marker", "route='marker', expected own"),
         (":demo --map timer=level1 --policy vsm --out no/x.csv", "no/x.csv: there is no folder no"),
         (

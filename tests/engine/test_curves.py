@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from planesched import Scenario, sweep
+from planesched import Scenario, Workload, sweep
 from planesched.cli import main
+from planesched.report.sweepplot import sweep_plot
 from planesched.simulation.curves import GUEST, Curves, crossings, curves, findings, lost
+from planesched.workload import Poisson
 
 # What is simulated here, other tests simulate too; what is tested is Python.
 pytestmark = pytest.mark.python
@@ -97,6 +99,38 @@ def test_a_plot_marks_it(tmp_path, capsys):
     assert "exit cost" in svg
     assert main([*QUICK, "--plot", str(tmp_path / "none.svg")]) == 2
     assert "expected a setting of numbers with two values or more" in capsys.readouterr().err
+
+
+def test_lines_are_compared_at_the_same_other_settings():
+    """Of three settings: a policy beside the first policy, at the same load."""
+    timer = Poisson("level1", "5 us", rate="20 kHz", name="timer")
+    grid = {
+        "policy.scheduler": ["kernel", "user"],
+        "workload.scale": [0.5, 1.0],
+        "costs.exit": ["1 us", "20 us"],
+    }
+    work = Workload([timer], busy=["level0"])
+    swept = sweep(grid, "vsm", 2, 1, work, costs="any=1us", duration="5 ms")
+    found = curves(swept)
+    assert found.x == "exit_cost_ns"  # of two with as many values, the cost
+    assert found.pairs() == [
+        (f"scheduler user, scale {scale}", f"scheduler kernel, scale {scale}")
+        for scale in (0.5, 1.0)
+    ]
+    assert "beside scheduler kernel, scale 0.5." in swept.findings()[0]
+    sweep_plot(swept).draw_without_rendering()
+
+
+def test_a_guest_without_work_has_no_curve_and_what_starves_no_point():
+    timer = Poisson("level1", "5 us", rate="20 kHz", name="timer")
+    grid = {"workload.scale": [0.5, 20.0]}
+    swept = sweep(grid, "vsm", 2, 1, Workload([timer]), costs="any=1us", duration="20 ms")
+    found = curves(swept)
+    assert GUEST not in found.facets
+    assert found.starved == {("p99 response, timer", "vsm", 20.0)}
+    [ax] = sweep_plot(swept).axes
+    assert [text.get_text() for text in ax.texts] == ["vsm: starved"]
+    assert [y == y for y in ax.get_lines()[0].get_ydata()] == [True, False]
 
 
 def test_a_grid_in_a_file(tmp_path, capsys):
