@@ -2,20 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "check.h"
 #include "engine/parts.h"
 
 #define PLANES 2u
 #define VCPUS 3u
 #define ROWS (1u + PLANES) /* one source */
-
-struct reading {
-    struct ps_figures figures;
-    struct ps_totals totals;
-    struct ps_row rows[ROWS];
-    uint64_t latency[ROWS * PS_N_BUCKETS], response[ROWS * PS_N_BUCKETS],
-        sojourn[ROWS * PS_N_BUCKETS];
-};
+#include "reading.h"
 
 /* A source that is not random, but tells when its stream was not copied. */
 static void draw(const struct ps_source *source, struct ps_stream *stream)
@@ -36,24 +28,12 @@ static void begin(struct ps_stream *stream, const struct ps_source *source,
         draw(source, stream);
 }
 
-static struct reading *read_all(struct ps_engine *engine)
-{
-    struct reading *out = (struct reading *)calloc(1, sizeof *out);
-    CHECK(out != NULL);
-    const struct ps_reading into = {&out->figures, &out->totals, out->rows, out->latency,
-                                    out->response, out->sojourn};
-    CHECK(ps_engine_n_rows(engine) == ROWS);
-    ps_engine_read(engine, &into);
-    return out;
-}
-
 static int same(struct ps_engine *a, struct ps_engine *b)
 {
-    struct reading *of_a = read_all(a), *of_b = read_all(b);
-    const int equal = memcmp(of_a, of_b, sizeof *of_a) == 0;
-    free(of_a);
-    free(of_b);
-    return equal && ps_engine_now_ns(a) == ps_engine_now_ns(b);
+    static struct reading of_a, of_b;
+    read_figures(a, &of_a);
+    read_figures(b, &of_b);
+    return memcmp(&of_a, &of_b, sizeof of_a) == 0 && ps_engine_now_ns(a) == ps_engine_now_ns(b);
 }
 
 static void feed(struct ps_engine *engine, int64_t from_ns, unsigned n)

@@ -2,31 +2,24 @@
  * that of an engine whose table holds all, and of one that asks step each time. */
 #include <stdlib.h>
 
-#include "check.h"
 #include "engine/parts.h"
 
 #define PLANES 7u
 #define VCPUS 3u
 #define ROWS (2u * PLANES)
+#include "reading.h"
 
-struct reading {
-    struct ps_figures figures;
-    struct ps_totals totals;
-    struct ps_row rows[ROWS];
-    uint64_t latency[ROWS * PS_N_BUCKETS], response[ROWS * PS_N_BUCKETS],
-        sojourn[ROWS * PS_N_BUCKETS];
+struct everything {
+    struct reading of;
     struct ps_vector_row vectors[PLANES * PS_N_VECTORS];
     struct ps_vcpu_report reports[VCPUS];
     struct ps_state states[VCPUS];
 };
 
-static void read_all(struct ps_engine *engine, struct reading *out)
+static void read_all(struct ps_engine *engine, struct everything *out)
 {
     memset(out, 0, sizeof *out);
-    const struct ps_reading into = {&out->figures, &out->totals, out->rows, out->latency,
-                                    out->response, out->sojourn};
-    CHECK(ps_engine_n_rows(engine) == ROWS);
-    ps_engine_read(engine, &into);
+    read_figures(engine, &out->of);
     CHECK((ps_engine_read_vectors(engine, out->vectors) == 0) == engine->chipped);
     for (uint32_t vcpu = 0; vcpu < VCPUS; vcpu++) {
         ps_engine_report(engine, vcpu, &out->reports[vcpu]);
@@ -64,7 +57,7 @@ static void ask_step_always(struct ps_engine *engine)
 static void check(const struct ps_engine_config *config)
 {
     struct ps_engine *bounded, *whole, *never;
-    static struct reading of_bounded, of_whole, of_never;
+    static struct everything of_bounded, of_whole, of_never;
     CHECK(ps_engine_create(config, &bounded) == 0);
     CHECK(ps_engine_create(config, &whole) == 0);
     CHECK(ps_engine_create(config, &never) == 0);
@@ -85,7 +78,7 @@ static void check(const struct ps_engine_config *config)
             ps_engine_restart(never);
         }
     }
-    CHECK(of_whole.totals.finished[0] > 100);
+    CHECK(of_whole.of.totals.finished[0] > 100);
     CHECK(bounded->automaton->n_states == bounded->automaton->most && backs > 100);
     CHECK(whole->automaton->n_states > bounded->automaton->most && is_out(never, 0));
     ps_engine_destroy(bounded);
