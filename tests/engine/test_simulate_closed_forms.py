@@ -15,6 +15,10 @@ from planesched import Policy
 from planesched.simulation.run import simulate
 from planesched.workload import Constant, Exponential, Gamma, LogNormal, Poisson, Workload
 
+# They judge figures, and a debug build computes the same: what it is to check of these services
+# and of the engine, it does in the shorter runs of test_engine_against_slow and its neighbours.
+pytestmark = pytest.mark.python
+
 MEAN_NS = 10_000
 
 
