@@ -127,6 +127,14 @@ def test_standard_input_and_bad_lines(run, demo, tmp_path):
         (":demo --policy vsm", "one of the arguments --map --map-file is required"),
         (":demo --map timer=level1", "the following arguments are required: --policy"),
         (":demo --map timer=level1 --map-file x --policy vsm", "argument --map-file: not allowed"),
+        (
+            ":demo --map 0x77=level1 --policy vsm",
+            "--map: 0x77=level1, expected a vector of an interrupt of :demo (planesched trace",
+        ),
+        (
+            ":demo --map vcpu9:0xec=level1 --policy vsm",
+            "--map: vcpu9:0xec=level1, expected a vector of an interrupt of :demo",
+        ),
         (":demo --map timer=b --policy vsm", "--map: plane 'b' in 'timer=b', expected level0.."),
         (
             ":demo --map timer=level2 --policy vsm --planes 2",

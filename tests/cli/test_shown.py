@@ -6,7 +6,7 @@ import pytest
 
 from planesched import Workload, compare, simulate
 from planesched.cli import main
-from planesched.figures.budget import role
+from planesched.figures.budget import budget, role
 from planesched.figures.scores import scores
 from planesched.workload import Periodic
 
@@ -98,3 +98,62 @@ def test_ticks_of_percentiles_do_not_touch():
         boxes = [tick.get_window_extent() for tick in ax.get_xticklabels() if tick.get_text()]
         assert len(boxes) >= 3
         assert all(one.x1 + 2 < other.x0 for one, other in pairwise(boxes))
+
+
+def test_a_livelock_is_said_first_and_where_its_time_went():
+    found = simulate(
+        "vsm:scheduler=user", 2, 1, TIMER, userspace=lambda *_: 1, duration="5 ms", costs="exit=5us"
+    )
+    said = str(found)
+    assert said.startswith("WARNING: vCPU 0: livelock at ")
+    assert found.livelocks
+    shares = budget(found)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["userspace"] + shares["switching"] > 0.5
+    assert " userspace " in said
+
+
+def test_response_comes_before_latency_and_says_what_it_is(relayed):
+    said = str(relayed[0])
+    assert said.index("response p50") < said.index("latency p99")
+    assert "response is to the plane's first instruction, latency to the injection" in " ".join(
+        said.split()
+    )
+    at = {one.title: one.cells for one in scores(relayed)}
+    assert list(at).index("response p99, timer") < list(at).index("latency p99, timer")
+    assert at["response p99, timer"][0].value == "1.00 us"
+    assert at["latency p99, timer"][0].value == "0 ns"
+
+
+def test_what_is_broken_is_told_with_what_was_asked_and_nothing_of_speed(capsys):
+    assert main(["check", "kvm_planes"]) == 1
+    out = capsys.readouterr().out
+    assert "wakeup: broken in 3 steps\n  asked: No vCPU is blocked while a plane that is" in out
+    assert "transitions/s" not in out
+    assert "MiB" not in out
+    assert main(["check", "kvm_planes"]) == 1
+    assert capsys.readouterr().out == out
+    assert main(["check", "--matrix", "vsm", "snp"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "in brackets: the steps of a shortest way there" in said
+
+
+def test_a_difference_is_explained_by_policy(capsys):
+    assert main(["diff", "vsm", "kvm_vsm", "--planes", "3", "--explain"]) == 1
+    out = capsys.readouterr().out
+    assert "where they differ, step 2 under vsm:" in out
+    assert "where they differ, step 2 under kvm_vsm:" in out
+    assert "vCPU 1" not in out
+    assert main(["diff", "vsm", "--set", "marker=2", "--planes", "3"]) == 0
+    assert "marker: none | 2" in capsys.readouterr().out
+
+
+def test_figures_by_plane_are_frames(relayed):
+    import polars as pl
+
+    stats, jobs = relayed[0].stats, relayed[0].jobs
+    for found, name in ((stats, "running_ns"), (jobs, "finished")):
+        frame = pl.DataFrame(found)
+        assert frame["plane"].to_list() == [0, 1, 2]
+        assert frame[name].to_list() == [*map(int, getattr(found, name))]
+        assert found._repr_html_().startswith("<table>")

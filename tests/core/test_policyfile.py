@@ -91,3 +91,12 @@ def test_wrong_files(text, said, tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         as_policy(str(tmp_path / "none.toml"))
+
+
+def test_a_method_that_nobody_would_call_is_refused():
+    """What a policy picks is a function of `algorithm`, not a method of a class of one's own."""
+    with pytest.raises(ValueError, match=r"Mine\.order: a method, expected none.*algorithm= takes"):
+        type("Mine", (Policy,), {"order": lambda *_: 1})
+    with pytest.raises(ValueError, match=r"Mine\.algorithm: a method.*algorithm= takes a function"):
+        type("Mine", (Policy,), {"algorithm": lambda *_: 1})
+    assert type("Mine", (Policy,), {"_helped": lambda *_: 1})() == Policy()

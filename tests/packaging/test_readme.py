@@ -94,5 +94,15 @@ def test_the_way_to_each_command_and_each_preset_is_there(root):
     assert set(planesched.presets()) <= set(re.findall(r"`(\w+)`", presets))
 
 
+def test_rows_are_told_before_they_are_shown(root):
+    """What direct, relay and so on are, before the block that has them; its columns below it."""
+    before, block, after = (root / "README.md").read_text().split("```")[:3]
+    rows = re.findall(r"^([a-z][\w-]+)  +[\d,]+ ", block, re.MULTILINE)
+    assert rows == ["direct", "relay", "plane-0-first", "userspace"]
+    assert [row for row in rows if f"*{row}*" not in before] == []
+    for name in ("Rates", "`guest OS`", "`level1`", "`undone`", "`--cost`"):
+        assert name in after.partition("## ")[0]
+
+
 def test_it_is_two_screens(root):
     assert len((root / "README.md").read_text().splitlines()) <= 125
