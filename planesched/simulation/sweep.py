@@ -340,10 +340,12 @@ def _points(grid: Mapping[str, Iterable[Any]]) -> Iterator[dict[str, Any]]:
     for name, found in zip(names, values, strict=True):
         if not found:
             raise Mistake(f"grid: {name}", Words("no values"), "one or more")
-        keys = [_key({name: value}) for value in found]
-        twice = next((v for v, key in zip(found, keys, strict=True) if keys.count(key) > 1), None)
-        if twice is not None:
-            raise Mistake(f"grid: {name}", Words(f"{twice} twice"), "each value once")
+        seen: dict[str, Any] = {}
+        for value in found:
+            key = _key({name: value})
+            if key in seen and seen[key] == value:
+                raise Mistake(f"grid: {name}", Words(f"{value} twice"), "each value once")
+            seen[key] = value
     for point in itertools.product(*values):
         yield dict(zip(names, point, strict=True))
 
