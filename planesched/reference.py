@@ -15,7 +15,7 @@ import numpy as np
 
 from .algorithm import Algorithm
 from .checks import online_mask, plane_count, plane_id, planes_of, whole
-from .errors import Mistake
+from .errors import Mistake, TypeMistake, Words
 from .events import MASKS, Event, Fault, Flags, Reason, event_number, takes_plane
 from .layouts import STATE
 from .policy import (
@@ -47,6 +47,7 @@ __all__ = [
     "Outcome",
     "Reference",
     "Values",
+    "answered",
     "boot_state",
     "default_pick",
     "prepare",
@@ -823,6 +824,22 @@ def record_of(values: Values) -> Any:
     return record
 
 
+def values_of(state: Any) -> Values:
+    """Give a record of `planesched.layouts.STATE` as plain numbers.
+
+    Raises
+    ------
+    Mistake
+        A TypeError too, if it is no such record.
+    """
+    array = np.asarray(state)
+    if array.dtype != STATE or array.size != 1:
+        found = Words(f"a {type(state).__name__}")
+        raise TypeMistake("state", found, "one record of dtype STATE, as VCPU.state gives")
+    record = array.reshape(-1)[0]
+    return tuple(int(record[name]) for name in (*MASKS, "current", "status"))
+
+
 def step(
     policy: Policy,
     state: Values,
@@ -893,6 +910,15 @@ def prepare(policy: Policy, state: Values, plane: int) -> Values:
     rules.load(state)
     rules.req_exit = rules.asked_for(plane)
     return rules.values()
+
+
+def answered(policy: Policy, state: Any, plane: int) -> Any:
+    """Return a state in userspace as the default scheduler leaves it just before it enters a plane.
+
+    Its answer is two steps: req_exit is set, and then comes `enter`. The state is a record.
+    """
+    values = values_of(state)
+    return record_of(prepare(policy, values, plane)) if values[-1] & USER else state
 
 
 class Reference:

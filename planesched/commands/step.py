@@ -12,12 +12,12 @@ from ..core import VCPU, VM, Outcome
 from ..errors import Mistake, Words
 from ..events import ChipEvent, Event, Notes, set_names
 from ..explaining import Explanation, explain
-from ..explaining.asking import answered
 from ..explaining.chips import ChipWalk
 from ..explaining.explanation import outcome_dict
 from ..explaining.terms import meaning
 from ..irqchip import as_controller, said_chips
 from ..policytext import as_policy, with_settings
+from ..reference import answered
 from ..text import fitted, width
 from .check import add_start
 from .options import add_planes, called, count, integer

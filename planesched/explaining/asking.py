@@ -4,20 +4,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from .. import reference
 from ..checking.cures import single_fields
 from ..checks import plane_count, planes_of
 from ..conformance import nearest
-from ..errors import TypeMistake, Words
 from ..events import MASKS, Event, Reason, event_number
-from ..layouts import STATE
 from ..policy import Policy, Scheduler
 from ..policytext import Given, as_policy
 from .explanation import Change, Explanation, Note, PlaneStory
 
-__all__ = ["answered", "explain"]
+__all__ = ["explain"]
 
 _SILENT = ("fault", "exit", "effect", "base", "pre", "not asked")
 """Topics that say something of no plane, too."""
@@ -69,7 +65,7 @@ def explain(
     >>> print(explain("kvm_planes", vcpu.state, "irq", 1).text().splitlines()[0])
     irq 1 under kvm_planes with 2 planes, while plane 0 runs: plane 0 goes on.
     """
-    before = _values(state)
+    before = reference.values_of(state)
     top = max(int(mask).bit_length() for mask in before[: len(MASKS)])
     count = plane_count(max(2, top, before[-2] + 1) if planes is None else planes)
     made = as_policy(policy, count)
@@ -95,17 +91,6 @@ def explain(
         stories=tuple(_stories(heard, at, [*slow.order(), *range(count)])),
         changes=tuple(_changes(made, count, before, number, plane)),
     )
-
-
-def answered(policy: Policy, state: Any, plane: int) -> Any:
-    """Return a state in userspace as the default scheduler leaves it just before it enters a plane.
-
-    Its answer is two steps: req_exit is set, and then comes `enter`.
-    """
-    values = _values(state)
-    if not values[-1] & reference.USER:
-        return state
-    return reference.record_of(reference.prepare(policy, values, plane))
 
 
 class _Heard:
@@ -206,16 +191,6 @@ def _changes(
             continue  # Its call is another event: one that names a plane, or none.
         after, outcome = reference.step(changed, before, event, named)
         yield Change(setting, outcome, after)
-
-
-def _values(state: Any) -> reference.Values:
-    """Return a state as plain numbers."""
-    array = np.asarray(state)
-    if array.dtype != STATE or array.size != 1:
-        found = Words(f"a {type(state).__name__}")
-        raise TypeMistake("state", found, "one record of dtype STATE, as VCPU.state gives")
-    record = array.reshape(-1)[0]
-    return tuple(int(record[name]) for name in (*MASKS, "current", "status"))
 
 
 def _label(given: Given, policy: Policy, planes: int) -> str:

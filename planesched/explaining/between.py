@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import reference
 from ..errors import Mistake, Words
-from ..events import MASKS, NO_PLANE, Event
+from ..events import NO_PLANE, Event
 from ..policy import Policy
 
 __all__ = ["Step", "steps_between"]
@@ -44,7 +44,7 @@ def steps_between(
     Mistake
         If no steps are found.
     """
-    start, goal = _values(before), _values(after)
+    start, goal = reference.values_of(before), reference.values_of(after)
     unlogged = [(Event.IRQ, plane) for plane in range(planes)]
     unlogged.append((Event.RESCHED, reference.NOBODY))
     queue: deque[tuple[reference.Values, int, tuple[Step, ...]]] = deque([(start, 0, ())])
@@ -86,7 +86,3 @@ def _plane(record: Any) -> int:
 def _agrees(outcome: reference.Outcome, record: Any) -> bool:
     names = ("was", "now", "reason", "fault", "flags")
     return all(int(getattr(outcome, name)) == int(record[name]) for name in names)
-
-
-def _values(record: Any) -> reference.Values:
-    return tuple(int(record[name]) for name in (*MASKS, "current", "status"))

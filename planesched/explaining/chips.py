@@ -11,9 +11,9 @@ from typing import Any
 from ..events import ChipEvent, Event
 from ..irqchip import Controller
 from ..policy import Policy
-from ..reference import NOBODY, Reference, Values, record_of
+from ..reference import NOBODY, Reference, Values, answered, record_of
 from ..reference_irqchip import ReferenceChip
-from .asking import answered, explain
+from .asking import explain
 from .explanation import Explanation
 
 __all__ = ["ChipWalk"]

@@ -7,7 +7,8 @@ from ..conformance.case import ANSWER
 from ..conformance.chips import read_chip_event
 from ..conformance.events import read_event
 from ..events import Event
-from .asking import answered, explain
+from ..reference import answered
+from .asking import explain
 from .chips import ChipWalk
 from .explanation import Explanation
 

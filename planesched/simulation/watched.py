@@ -74,7 +74,7 @@ class Watched(Engine):
 
     def _replay(self, start: Any, end: Any, rows: list[tuple[int, Any]], found: list[Any]) -> None:
         """Do the steps of a vCPU again, and keep the states if all comes out as it did."""
-        from ..explaining.asking import answered  # slow to import, and few watch
+        from ..reference import answered  # slow to import, and few watch
 
         vcpu = self._again
         vcpu.state = start

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,20 @@ def test_imports_go_downwards():
         above = {name for name in found if RANK[name] > RANK[own]}
         wrong += [f"{path.relative_to(PACKAGE)} imports {name}, above it" for name in above]
     assert not wrong, "\n".join(["", *wrong])
+
+
+# A counterexample is written as a case; cases of posting and kick are run on the search's C.
+TWO_WAYS = {"checking", "conformance"}
+
+
+def test_rooms_form_no_circle():
+    needs: dict[str, set[str]] = {}
+    for path in SOURCES:
+        found = {name for name in imports(path) if not name.endswith(".h")}
+        needs.setdefault(room(path), set()).update(found - {room(path)})
+    for one in TWO_WAYS:
+        needs[one] -= TWO_WAYS
+    TopologicalSorter(needs).prepare()  # raises a CycleError, which names the circle
 
 
 def needed_at_once(path: Path) -> set[str]:
