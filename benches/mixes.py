@@ -36,3 +36,11 @@ def closed_loop(policy, planes, vcpus, n, seed=1):
         vm.run(events)
         rounds.append(events)
     return np.concatenate(rounds)
+
+
+def repeated(n):
+    """Make a sequence that a branch predictor learns: call, interrupt, return, return."""
+    events = np.zeros(n, dtype=EVENT)
+    events["kind"] = np.resize([CALL, IRQ, RETURN, RETURN], n)
+    events["plane"] = np.resize([0, 2, 0, 0], n)
+    return events

@@ -1,16 +1,19 @@
 """The core called by another package's Cython module."""
 
 import shutil
+import statistics
 import sys
+import time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from timeit import Timer
 
 import pytest
 from Cython.Build import cythonize
-from mixes import closed_loop
+from mixes import closed_loop, repeated
 from setuptools import Extension
 from setuptools.dist import Distribution
-from test_step import N, repeated
+from test_step import N
 
 import planesched
 from planesched import VM, core
@@ -59,3 +62,28 @@ def test_call_across_modules(benchmark, per, across):
     n = 1_000_000
     assert benchmark.pedantic(lambda: across.calls(n), rounds=9) == n * core.ABI_VERSION
     per(n, "call")
+
+
+@pytest.mark.parametrize("call", ["step('irq', 1)", "step('return')", "irq(1)"])
+def test_call_from_python(benchmark, across, call):
+    """A step beside an empty method of a cdef class, with the same arguments and with none."""
+    vcpu, n = VM("vsm", planes=4, vcpus=1).vcpus[0], 1_000
+    names = {"vcpu": vcpu, "empty": across.Empty()}
+
+    def timer(code):
+        return Timer("\n".join([code] * 10), globals=names, timer=time.thread_time)
+
+    arguments = call[call.index("(") :]
+    others = [timer(f"empty.step{arguments}"), timer("empty.nothing()")]
+    ours, took = timer(f"vcpu.{call}"), []
+    vcpu.irq(1)
+
+    def round_():
+        took.append([each.timeit(n) for each in (ours, *others)])
+
+    benchmark.pedantic(round_, rounds=31)
+    for place, name in enumerate(("with the same arguments", "without arguments"), 1):
+        ratio = statistics.median(times[0] / times[place] for times in took)
+        benchmark.extra_info[f"of an empty method {name}"] = round(ratio, 2)
+    benchmark.extra_info["ns a call"] = round(min(times[0] for times in took) / n / 10 * 1e9, 1)
+    assert vcpu.current == (0 if "return" in call else 1)

@@ -2,22 +2,13 @@
 
 import ctypes
 
-import numpy as np
 import pytest
-from mixes import closed_loop
+from mixes import closed_loop, repeated
 
-from planesched import EVENT, VM, capi
+from planesched import VM, capi
 
 N = 100_000
 LOOKUP = [f"core/{name}.c" for name in ("lookup", "automaton", "step_with", "ledger")]
-
-
-def repeated(n):
-    """Make a sequence that a branch predictor learns: call, interrupt, return, return."""
-    events = np.zeros(n, dtype=EVENT)
-    events["kind"] = np.resize([9, 1, 10, 10], n)
-    events["plane"] = np.resize([0, 2, 0, 0], n)
-    return events
 
 
 @pytest.fixture(params=["unpredictable", "predictable"])

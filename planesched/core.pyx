@@ -4,6 +4,7 @@ Which plane runs is decided by ps_step alone. Its parts are the files that are i
 each one idea: a module each would be 12,000 lines more for the C compiler.
 """
 
+from sys import intern
 from time import perf_counter
 
 import numpy as np

@@ -1,6 +1,7 @@
 # One step of one vCPU: what is checked before, and what is noted behind it.
 
-cdef dict EVENT_NUMBERS = {event.name.lower(): int(event) for event in Event}
+# By the very strings that a caller's code holds: those are found without comparing characters.
+cdef dict EVENT_NUMBERS = {intern(event.name.lower()): int(event) for event in Event}
 
 
 cdef Outcome step_numbered(VCPU vcpu, unsigned number, object plane):

@@ -45,3 +45,13 @@ def calls(int64_t n):
         for i in range(n):
             total += abi_version()
     return total
+
+
+cdef class Empty:
+    """What a call costs when it does nothing."""
+
+    def step(self, event, plane=None, arg=None):
+        """Take what VCPU.step takes."""
+
+    def nothing(self):
+        """Take nothing."""

@@ -9,8 +9,8 @@
 #endif
 
 #ifdef BY
-static int own(void *memory, const struct ps_policy *policy, const struct ps_state *s,
-               uint32_t base, uint32_t pre, uint32_t event)
+int own(void *memory, const struct ps_policy *policy, const struct ps_state *s,
+        uint32_t base, uint32_t pre, uint32_t event)
 {
     return ps_pick_rank(memory, policy, s, base, pre, event);
 }
