@@ -135,7 +135,8 @@ uint32_t ps_automaton_row(struct ps_automaton *a, const struct ps_state *state)
     const uint32_t row = number * a->width;
     memset(&a->tallies[row], 0, a->width * sizeof *a->tallies);
     memset(&a->edges[row], 0, a->width * sizeof *a->edges);
-    for (unsigned code = 0; code < a->width; code++)
+    a->edges[row].next = number;
+    for (unsigned code = 1; code < a->width; code++)
         a->edges[row + code].next = PS_NO_STATE;
     a->slots[slot] = number;
     return row;

@@ -40,7 +40,7 @@ struct ps_automaton {
     uint32_t n_states, room, most;     /* states known, allocated, allowed */
     uint64_t n_filled;                 /* pairs worked out so far */
     struct ps_state *states;           /* [room] */
-    struct ps_edge *edges;             /* [room][width] */
+    struct ps_edge *edges;             /* [room][width]; the first: `next` numbers its state */
     struct ps_tally *tallies;          /* [room][width]; the first: when vCPUs came and left */
     struct ps_outcome *outcomes;       /* [room][width] */
     uint32_t *slots;                   /* open addressing: state numbers by hash */
@@ -66,6 +66,14 @@ static inline const struct ps_state *ps_automaton_state(const struct ps_automato
                                                         uint32_t row)
 {
     return &automaton->states[row / automaton->width];
+}
+
+/* The same of a row alone: without a division. */
+static inline const struct ps_state *ps_automaton_row_state(const struct ps_automaton *automaton,
+                                                            uint32_t row)
+{
+    assert(row % automaton->width == 0);
+    return &automaton->states[automaton->edges[row].next];
 }
 
 /* Work out one pair. Returns 0, or -1 where the table is full or the algorithm's answer wrong: ask

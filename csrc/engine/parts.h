@@ -154,7 +154,8 @@ static inline const struct ps_state *ps_vcpu_state(const struct ps_engine *engin
 {
     assert(vcpu < engine->n_vcpus);
     const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
-    return row == PS_NO_STATE ? &engine->states[vcpu] : ps_automaton_state(engine->automaton, row);
+    return row == PS_NO_STATE ? &engine->states[vcpu]
+                              : ps_automaton_row_state(engine->automaton, row);
 }
 
 /* How many rows of figures there are: one a source, then one a plane. */

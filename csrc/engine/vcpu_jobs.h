@@ -185,17 +185,12 @@ static void let_be_told(const struct ps_vcpu v)
 
 /* A job is there for a plane with a controller: its vector is posted; of work that none brings an
  * intercept tells. */
-PS_INLINE void bring(const struct ps_vcpu v, uint32_t index, unsigned plane, uint32_t row)
+PS_INLINE void bring(const struct ps_vcpu v, uint32_t index, unsigned plane)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
-    const struct ps_node *node = &engine->pool.nodes[index];
-    const unsigned vector = engine->pool.brought[index];
-    if (vector) {
-        const int64_t arrival_ns = node->arrival_ns;
-        ps_queue_push(&engine->pool, ps_posted(engine, v.number, plane), index);
-        guest->vector = (uint8_t)vector;
-        ps_vcpu_act(v, PS_EVENT_IRQ, plane, arrival_ns, row);
+    if (engine->pool.brought[index]) {
+        ps_vcpu_act(v, PS_EVENT_IRQ, plane, 0, index);
         return;
     }
     mark_queued(guest, plane, guest->now_ns);
@@ -210,7 +205,7 @@ PS_INLINE int end_vector(const struct ps_vcpu v, uint32_t index)
     struct ps_pool *pool = &v.engine->pool;
     const unsigned ends = pool->brought[index] & PS_BROUGHT_ENDS;
     pool->brought[index] &= PS_BROUGHT_VECTOR;
-    if (ends)
+    if (ends && !ps_vectors_end_alone(v))
         ps_vcpu_act(v, PS_CHIP_EOI, v.guest->current, 0, 0);
     if (pool->nodes[index].kind != PS_JOB_NOTICE && pool->nodes[index].kind != PS_JOB_TASK)
         return 0;
@@ -255,7 +250,7 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
     guest->n_jobs++;
     note_progress(guest);
     if (v.is == PS_CHIPPED) {
-        bring(v, index, plane, row);
+        bring(v, index, plane);
     } else {
         mark_queued(guest, plane, arrival_ns);
         ps_queue_push(&engine->pool, &guest->queues[plane], index);
@@ -285,7 +280,7 @@ static inline void forward_job(const struct ps_vcpu v, uint32_t index)
     node->left_ns = node->service_ns;
     engine->totals.forwarded[plane]++;
     if (v.is == PS_CHIPPED) {
-        bring(v, index, plane, node->source);
+        bring(v, index, plane);
     } else {
         mark_queued(guest, plane, guest->now_ns);
         ps_queue_push(&engine->pool, &guest->queues[plane], index);

@@ -62,9 +62,9 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
     const uint64_t now_ns = (uint64_t)v.guest->now_ns;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
     if (v.is == PS_CHIPPED && event == PS_EVENT_IRQ)
-        return ps_vectors_post(engine, v.number, plane, posted_ns);
+        return ps_vectors_post(engine, v.guest, v.clock, v.number, plane, row);
     if (v.is == PS_CHIPPED && event == PS_CHIP_EOI)
-        return ps_vectors_end(engine, v.number, plane);
+        return ps_vectors_end(engine, v.guest, v.clock, v.number, plane);
     if (v.is == PS_CHIPPED && (!ps_vectors_pass(event) || from == PS_NO_STATE))
         return ps_vectors_step(engine, v.number, event, plane, posted_ns);
     if (PS_RARELY(from == PS_NO_STATE))
@@ -128,7 +128,8 @@ PS_INLINE void ps_count_starved(const struct ps_vcpu v, unsigned current, unsign
     }
 }
 
-/* Let an event happen. `posted_ns` and `row`: of the job behind an irq. Returns its fault. */
+/* Let an event happen. `posted_ns` and `row`: of the job behind an irq; with controllers `row` is
+ * its node. Returns its fault. */
 PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned plane,
                                int64_t posted_ns, uint32_t row)
 {

@@ -33,12 +33,32 @@ void ps_vectors_count_pending(const struct ps_engine *engine,
     ps_chips_pending(&chips, engine->states, engine->n_vcpus, engine->config.n_planes, counts);
 }
 
+/* What sources brought is counted by source: each has one vector, at the plane that it is for. */
+static void add_sources(const struct ps_engine *engine, struct ps_vector_row *rows)
+{
+    for (uint32_t i = 0; i < engine->n_sources; i++) {
+        const struct ps_row *row = &engine->rows[i];
+        struct ps_vector_row *to =
+            &rows[engine->row_planes[i] * PS_N_VECTORS + engine->sources[i].vector];
+        if (!row->injected)
+            continue;
+        to->injected += row->injected;
+        ps_wide_add_wide(&to->latency_ns, row->latency_ns);
+        ps_wide_add_wide(&to->response_ns, row->response_ns);
+        ps_extend_range(&to->latency_min_ns, &to->latency_max_ns, row->latency_min_ns);
+        ps_extend_range(&to->latency_min_ns, &to->latency_max_ns, row->latency_max_ns);
+        ps_extend_range(&to->response_min_ns, &to->response_max_ns, row->response_min_ns);
+        ps_extend_range(&to->response_min_ns, &to->response_max_ns, row->response_max_ns);
+    }
+}
+
 int ps_engine_read_vectors(const struct ps_engine *engine, struct ps_vector_row *rows)
 {
     const size_t n = (size_t)engine->config.n_planes * PS_N_VECTORS;
     if (!engine->chipped)
         return PS_ENGINE_BAD_CONFIG;
     memcpy(rows, engine->vectors, n * sizeof *rows);
+    add_sources(engine, rows);
     for (size_t i = 0; i < n && !engine->costly; i++) { /* as of other rows */
         rows[i].response_ns = rows[i].latency_ns;
         rows[i].response_min_ns = rows[i].latency_min_ns;

@@ -30,25 +30,20 @@ void ps_vectors_name(struct ps_engine *engine, uint32_t index)
 
 /* ---- One step ---- */
 
-static void log_vector(struct ps_engine *engine, uint32_t vcpu, unsigned plane, unsigned vector,
-                       unsigned event)
+PS_SELDOM void log_vector(struct ps_engine *engine, uint32_t vcpu, unsigned plane, unsigned vector,
+                          unsigned event)
 {
-    if (!engine->vector_log_left)
-        return;
     engine->vector_log_left--;
     const struct ps_event_record record = {engine->guests[vcpu].now_ns, vcpu, (uint8_t)event,
                                            (uint8_t)plane, (uint16_t)vector};
     *engine->vector_log++ = record;
 }
 
-/* The jobs that a vector brought are taken out of those that wait, in their order, and come before
- * all others that their plane has: it is of a higher class than what is in service. Returns the
- * first, or PS_NIL where no job brought it. */
-static uint32_t take_jobs(const struct ps_vcpu v, unsigned plane, unsigned vector, unsigned ends)
+/* Those of the jobs that wait which a vector brought, in their order, no longer wait. Returns the
+ * first, or PS_NIL; `*to`: the last. */
+PS_SELDOM uint32_t sort_out(struct ps_pool *pool, struct ps_queue *posted, unsigned vector,
+                            uint32_t *to)
 {
-    struct ps_pool *pool = &v.engine->pool;
-    struct ps_queue *posted = ps_posted(v.engine, v.number, plane);
-    struct ps_queue *queue = &v.guest->queues[plane];
     uint32_t first = PS_NIL, last = PS_NIL, before = PS_NIL, next;
     for (uint32_t i = posted->head; i != PS_NIL; i = next) {
         next = pool->nodes[i].next;
@@ -70,26 +65,49 @@ static uint32_t take_jobs(const struct ps_vcpu v, unsigned plane, unsigned vecto
     }
     if (posted->head == PS_NIL)
         posted->tail = 0; /* any */
+    *to = last;
+    return first;
+}
+
+/* The jobs that a vector brought are taken out of those that wait, and come before all others that
+ * their plane has: it is of a higher class than what is in service. Returns the first, or PS_NIL
+ * where no job brought it. */
+PS_INLINE uint32_t take_jobs(const struct ps_vcpu v, unsigned plane, unsigned vector, unsigned ends)
+{
+    struct ps_pool *pool = &v.engine->pool;
+    struct ps_queue *posted = ps_posted(v.engine, v.number, plane);
+    struct ps_queue *queue = &v.guest->queues[plane];
+    uint32_t first = posted->head, last = first;
+    if (first != PS_NIL && pool->nodes[first].next == PS_NIL && pool->brought[first] == vector)
+        posted->head = PS_NIL; /* one, which is usual */
+    else
+        first = sort_out(pool, posted, vector, &last);
     if (first == PS_NIL)
         return PS_NIL;
     pool->nodes[last].next = queue->head;
     if (queue->head == PS_NIL)
         queue->tail = last;
     queue->head = first;
-    if (ends)
-        pool->brought[last] |= PS_BROUGHT_ENDS;
+    pool->brought[last] = (uint16_t)(pool->brought[last] | ends * PS_BROUGHT_ENDS);
     return first;
 }
 
-/* A vector is injected: its jobs are there to be done, and its latency is known. */
-static void inject(const struct ps_vcpu v, unsigned plane, unsigned vector)
+/* One that no source brought. */
+PS_SELDOM void count_injected(struct ps_engine *engine, unsigned plane, unsigned vector,
+                              uint64_t latency_ns)
+{
+    struct ps_vector_row *row = vector_row(engine, plane, vector);
+    row->injected++;
+    ps_wide_add(&row->latency_ns, latency_ns);
+    ps_extend_range(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
+}
+
+/* A vector is injected: its jobs are there to be done, and its latency is known. What sources bring
+ * is counted by source alone: each has one vector, and who reads adds up. */
+PS_INLINE void count_taken(const struct ps_vcpu v, unsigned plane, unsigned vector, uint32_t first)
 {
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
-    struct ps_vector_row *row = vector_row(engine, plane, vector);
-    const unsigned ends = !ps_vectors_have(engine->chip.auto_eoi[plane], vector);
-    const uint32_t first = take_jobs(v, plane, vector, ends);
-    assert(first != PS_NIL); /* what was posted is a job, or VINA's notice */
     const struct ps_node *node = &engine->pool.nodes[first];
     const int own = node->kind == PS_JOB_INTERRUPT;
     const uint32_t number = own ? node->source : ps_plane_row(engine, plane);
@@ -101,15 +119,25 @@ static void inject(const struct ps_vcpu v, unsigned plane, unsigned vector)
     guest->vector = (uint8_t)vector;
     v.clock[PS_CLOCK_POSTED + plane] = node->arrival_ns; /* responses count from it */
     ps_row_inject(engine, number, latency_ns);
-    row->injected++;
-    ps_wide_add(&row->latency_ns, latency_ns);
-    ps_extend_range(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
-    log_vector(engine, v.number, plane, vector, PS_EVENT_IRQ);
+    if (PS_RARELY(number >= engine->n_sources))
+        count_injected(engine, plane, vector, latency_ns);
+    if (PS_RARELY(engine->vector_log_left))
+        log_vector(engine, v.number, plane, vector, PS_EVENT_IRQ);
+}
+
+PS_INLINE void inject(const struct ps_vcpu v, unsigned plane, unsigned vector)
+{
+    const unsigned ends = !ps_vectors_have(v.engine->chip.auto_eoi[plane], vector);
+    const uint32_t first = take_jobs(v, plane, vector, ends);
+    assert(first != PS_NIL); /* what was posted is a job, or VINA's notice */
+    count_taken(v, plane, vector, first);
 }
 
 void ps_vectors_respond(struct ps_engine *engine, uint32_t vcpu, uint64_t response_ns)
 {
     const struct ps_guest *guest = &engine->guests[vcpu];
+    if (guest->posted[PS_CLOCK_POSTED + guest->current] < engine->n_sources)
+        return;
     struct ps_vector_row *row = vector_row(engine, guest->current, guest->vector);
     ps_wide_add(&row->response_ns, response_ns);
     ps_extend_range(&row->response_min_ns, &row->response_max_ns, response_ns);
@@ -170,18 +198,102 @@ static struct ps_outcome step_itself(struct ps_engine *engine, uint32_t vcpu,
     return ps_chip_follow(&engine->policy, &algorithm, &engine->chip, s, apics, act, plane);
 }
 
-/* What a step did, in the form that is counted. */
-struct decided {
-    struct ps_outcome out;
-    struct ps_mark mark;
-};
-
-static void count_posted(struct ps_vector_row *row, struct ps_outcome out)
+static void count_posted(struct ps_engine *engine, unsigned plane, unsigned vector,
+                         struct ps_outcome out)
 {
+    struct ps_vector_row *row = vector_row(engine, plane, vector);
     row->posted++;
-    row->dropped += (out.notes & PS_NOTE_DROPPED) != 0;
     row->coalesced += (out.flags & PS_FLAG_COALESCED) != 0;
+    if (PS_RARELY(out.notes & PS_NOTE_DROPPED))
+        row->dropped++;
 }
+
+/* What follows from a step for the jobs, the logs and the vCPU. */
+PS_INLINE struct ps_done follow(const struct ps_vcpu v, struct ps_outcome out, struct ps_mark mark,
+                                unsigned event, unsigned plane, uint8_t status)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_guest *guest = v.guest;
+    const unsigned now = (unsigned)out.now;
+    if (PS_RARELY(engine->log.left) && mark.bits & PS_MARK_LOGGED)
+        ps_engine_log_step(engine, v.number, event, plane, out, status);
+    if (PS_RARELY(out.flags & PS_FLAG_VINA))
+        engine->figures.vina_set[now] += post_notice(v, now, out.notes);
+    if (out.flags & PS_FLAG_INJECTED && !PS_RARELY(engine->failed))
+        inject(v, now, out.vector);
+    if (PS_RARELY(out.notes & PS_NOTE_MORE))
+        guest->more = 1;
+    guest->current = (uint8_t)now;
+    guest->status = (uint8_t)(mark.bits >> PS_MARK_STATUS_SHIFT);
+    const struct ps_done done = {(uint8_t)ps_mark_was(mark), mark.bits, out.reason};
+    return done;
+}
+
+/* ---- One step without the automaton ---- */
+
+/* An act came to nothing that the 32 bytes know of. */
+PS_SELDOM struct ps_done stay(const struct ps_vcpu v, struct ps_chip_act act, unsigned event,
+                              unsigned plane)
+{
+    struct ps_engine *engine = v.engine;
+    const struct ps_done nothing = {v.guest->current, 0, 0};
+    struct ps_state s = *ps_vcpu_state(engine, v.number);
+    struct ps_outcome out = ps_chip_unstepped(&s);
+    ps_chip_decided(&engine->chip, &s, ps_vcpu_apics(engine, v.number), &act, plane, &out);
+    ps_chip_count_unstepped(&engine->figures, event, plane, out);
+    if (event == PS_EVENT_IRQ)
+        count_posted(engine, plane, v.guest->vector, out);
+    return nothing;
+}
+
+/* The step that an act leads to, of a state that stands in `states`. `lost`: what a reset loses, or
+ * NULL where none comes of it; `kept`: with an NMI. */
+PS_SELDOM struct ps_done step_on(const struct ps_vcpu v, struct ps_chip_act act, unsigned event,
+                                 unsigned plane, int64_t posted_ns, const struct ps_apic *lost,
+                                 unsigned kept)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_figures *f = &engine->figures;
+    const struct ps_state *s = &engine->states[v.number];
+    const struct ps_before before = ps_look(s);
+    const unsigned vector = v.guest->vector;
+    const struct ps_outcome out = step_itself(engine, v.number, &act, plane);
+    if (out.fault == PS_NO_ANSWER)
+        return ps_vcpu_give_in(engine, v.number);
+    const unsigned now = (unsigned)out.now;
+    const uint64_t vina_set = f->vina_set[now];
+    const struct ps_mark mark = ps_count_step(f, &before, s, out, act.event, plane, PS_MARK_ALL,
+                                              posted_ns, (uint64_t)v.guest->now_ns, v.clock);
+    f->vina_set[now] = vina_set; /* post_notice knows */
+    ps_vcpu_enter_automaton(engine, v.number);
+    if (event == PS_EVENT_IRQ && !out.fault)
+        count_posted(engine, plane, vector, out);
+    if (lost && ps_among(PS_CHIP_RESETS, act.event) && !out.fault)
+        lose(v, plane, lost, kept);
+    return follow(v, out, mark, act.event, plane, before.status);
+}
+
+static struct ps_done step_slowly(const struct ps_vcpu v, unsigned event, unsigned plane,
+                                  int64_t posted_ns)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_apic *apic = ps_vcpu_apics(engine, v.number) + plane;
+    if (engine->wrong)
+        return ps_vcpu_give_in(engine, v.number);
+    ps_vcpu_leave_automaton(engine, v.number);
+    struct ps_state *s = &engine->states[v.number];
+    const struct ps_apic before = *apic;
+    const unsigned kept = ps_apic_nmi_outside(apic, s, plane);
+    const struct ps_chip_act act =
+        ps_chip_act_on(&engine->chip, s, apic, event, plane, v.guest->vector);
+    if (act.ended && engine->vector_log_left)
+        log_vector(engine, v.number, plane, act.ended, PS_CHIP_EOI);
+    if (act.event == PS_NO_STEP)
+        return stay(v, act, event, plane);
+    return step_on(v, act, event, plane, posted_ns, &before, kept);
+}
+
+/* ---- One step by it ---- */
 
 /* The vCPU's state is another by what its controllers give. Returns whether the automaton holds it;
  * if not, it stands in `states`. */
@@ -189,9 +301,6 @@ static int move_to(const struct ps_vcpu v, const struct ps_state *s)
 {
     struct ps_automaton *automaton = v.engine->automaton;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
-    const struct ps_state *is = ps_automaton_state(automaton, from);
-    if (s->irq == is->irq && s->masked == is->masked && s->noint == is->noint)
-        return 1; /* and nothing else is theirs, for nmi is never here */
     const uint32_t to = ps_automaton_row(automaton, s);
     if (to == PS_NO_STATE) {
         ps_vcpu_leave_automaton(v.engine, v.number);
@@ -204,155 +313,205 @@ static int move_to(const struct ps_vcpu v, const struct ps_state *s)
     return 1;
 }
 
-/* An act's step by the automaton, which counts it as if there were no controllers: what they make
- * of it is put right. Returns 0 where it has no room; the state stands in `states` then. */
-PS_INLINE int step_by_table(const struct ps_vcpu v, const struct ps_state *before,
-                         const struct ps_chip_act *act, unsigned plane, int64_t posted_ns,
-                         struct decided *done)
+/* The automaton has counted an NMI as taken that is not, for one is in progress. */
+PS_SELDOM void count_nmi_kept(struct ps_figures *f, const struct ps_state *before,
+                              struct ps_outcome out, const struct ps_outcome *by_table)
+{
+    const unsigned waiting = (unsigned)before->runnable | before->trap;
+    f->taken[PS_PENDING_NMI][out.now]--;
+    f->idle_entries[out.now] += ps_entry_idles(waiting, out) - ps_entry_idles(waiting, *by_table);
+}
+
+/* What was looked up is done to the controller of the plane that takes something, and what it makes
+ * of that is put right: the automaton knows of none. */
+PS_INLINE void settle(const struct ps_vcpu v, const struct ps_chip_act *act, uint32_t from,
+                      struct ps_mark mark, unsigned plane, struct ps_outcome *out)
 {
     struct ps_engine *engine = v.engine;
     struct ps_automaton *automaton = engine->automaton;
-    struct ps_figures *f = &engine->figures;
-    if (!move_to(v, before))
-        return 0;
-    const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
-    const uint32_t at = ps_automaton_at(automaton, from, act->event, plane);
-    if (PS_RARELY(automaton->edges[at].next == PS_NO_STATE) &&
-        ps_automaton_fill(automaton, from, act->event, plane) != 0) {
-        ps_vcpu_leave_automaton(engine, v.number);
-        return 0;
-    }
-    const struct ps_edge edge = automaton->edges[at];
-    struct ps_outcome *out = &done->out;
-    *out = automaton->outcomes[at];
-    done->mark = edge.mark;
-    ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
-    v.clock[PS_CLOCK_ROW] = edge.next;
-    ps_count_mark(f, edge.mark,
-                  PS_MARK_FORETOLD | (act->event == PS_EVENT_IRQ ? PS_MARK_MAY_POST : 0u),
-                  posted_ns, (uint64_t)v.guest->now_ns, v.clock);
-    if (!act->counted && !act->ended && !(out->flags & (PS_FLAG_INJECTED | PS_FLAG_VINA)))
-        return 1; /* nothing of it is a controller's */
-    struct ps_state s = *ps_automaton_state(automaton, edge.next);
-    const unsigned coalesced = out->flags & PS_FLAG_COALESCED;
+    const struct ps_state *is =
+        ps_automaton_row_state(automaton, (uint32_t)v.clock[PS_CLOCK_ROW]);
+    struct ps_state s = *is;
+    const struct ps_outcome by_table = *out;
     ps_chip_decided(&engine->chip, &s, ps_vcpu_apics(engine, v.number), act, plane, out);
-    if (act->event == PS_EVENT_IRQ) {
-        f->coalesced[PS_PENDING_IRQ][plane] += (out->flags & PS_FLAG_COALESCED) != 0;
-        f->coalesced[PS_PENDING_IRQ][plane] -= coalesced != 0;
-    }
-    if (out->flags & PS_FLAG_VINA)
-        f->vina_set[out->now] -= edge.mark.notify != PS_CLOCK_NOWHERE;
-    if (out->flags & (PS_FLAG_INJECTED | PS_FLAG_VINA))
-        move_to(v, &s);
-    return 1;
+    if (PS_RARELY(out->flags & PS_FLAG_VINA))
+        engine->figures.vina_set[out->now] -= mark.notify != PS_CLOCK_NOWHERE;
+    if (PS_RARELY(by_table.flags & ~out->flags & PS_FLAG_NMI))
+        count_nmi_kept(&engine->figures, ps_automaton_row_state(automaton, from), *out, &by_table);
+    if (s.irq == is->irq && s.masked == is->masked && s.noint == is->noint && s.nmi == is->nmi)
+        return;
+    struct ps_state other = *is; /* of its own: the other one never stands in memory */
+    other.irq = s.irq;
+    other.masked = s.masked;
+    other.noint = s.noint;
+    other.nmi = s.nmi;
+    move_to(v, &other);
 }
 
-/* The same by ps_step. Returns 0 where the algorithm's answer is wrong. */
-PS_SELDOM int step_slowly(const struct ps_vcpu v, const struct ps_before *before,
-                       const struct ps_chip_act *act, unsigned plane, int64_t posted_ns,
-                       struct decided *done)
-{
-    struct ps_engine *engine = v.engine;
-    struct ps_figures *f = &engine->figures;
-    done->out = step_itself(engine, v.number, act, plane);
-    if (done->out.fault == PS_NO_ANSWER)
-        return 0;
-    const unsigned now = (unsigned)done->out.now;
-    const uint64_t vina_set = f->vina_set[now];
-    done->mark = ps_count_step(f, before, &engine->states[v.number], done->out, act->event, plane,
-                               PS_MARK_ALL, posted_ns, (uint64_t)v.guest->now_ns, v.clock);
-    f->vina_set[now] = vina_set; /* post_notice knows */
-    if (!engine->states[v.number].nmi) /* see step */
-        ps_vcpu_enter_automaton(engine, v.number);
-    return 1;
-}
-
-/* What follows from a step for the jobs, the logs and what is counted by vector. */
-PS_INLINE void follow(const struct ps_vcpu v, const struct decided *done, unsigned event,
-                   unsigned plane, uint8_t status)
-{
-    struct ps_engine *engine = v.engine;
-    struct ps_guest *guest = v.guest;
-    const struct ps_outcome out = done->out;
-    const unsigned now = (unsigned)out.now;
-    if (engine->log.left && done->mark.bits & PS_MARK_LOGGED)
-        ps_engine_log_step(engine, v.number, event, plane, out, status);
-    if (out.flags & PS_FLAG_VINA)
-        engine->figures.vina_set[now] += post_notice(v, now, out.notes);
-    if (out.flags & PS_FLAG_INJECTED && !engine->failed)
-        inject(v, now, out.vector);
-    if (out.notes & PS_NOTE_MORE)
-        guest->more = 1;
-    guest->current = (uint8_t)now;
-    guest->status = (uint8_t)(done->mark.bits >> PS_MARK_STATUS_SHIFT);
-}
-
-/* What an event has to do with a controller, known where this is compiled: a loop has one of the
- * first three nearly always. */
-enum dealing { POSTS, ENDS, PASSES, ANY };
+/* What an event has to do with a controller, known where this is compiled. */
+enum dealing { POSTS, ENDS, PASSES };
 
 PS_INLINE struct ps_done step(const struct ps_vcpu v, enum dealing dealing, unsigned event,
                               unsigned plane, int64_t posted_ns)
 {
     struct ps_engine *engine = v.engine;
-    struct ps_guest *guest = v.guest;
+    struct ps_automaton *automaton = engine->automaton;
+    struct ps_figures *f = &engine->figures;
     struct ps_apic *apic = ps_vcpu_apics(engine, v.number) + plane;
-    const struct ps_done nothing = {guest->current, 0, 0};
-    const unsigned vector = guest->vector, status = guest->status;
-    struct decided done;
-    if (PS_RARELY(engine->wrong))
-        return ps_vcpu_give_in(engine, v.number);
-    struct ps_state s = *ps_vcpu_state(engine, v.number);
-    if (PS_RARELY(s.nmi)) /* whether it is taken the automaton does not know */
-        ps_vcpu_leave_automaton(engine, v.number);
-    const struct ps_before before = ps_look(&s);
-    struct ps_apic first; /* what a reset loses */
-    unsigned kept = 0;
+    const struct ps_done nothing = {v.guest->current, 0, 0};
+    const unsigned vector = v.guest->vector;
+    const uint8_t status = v.guest->status;
+    uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
+    if (PS_RARELY(from == PS_NO_STATE))
+        return step_slowly(v, event, plane, posted_ns);
     struct ps_chip_act act = {event, 0, 0, 0, 0};
-    if (dealing == ANY) {
-        first = *apic;
-        kept = ps_apic_nmi_outside(apic, &s, plane);
-    }
-    if (dealing != PASSES)
+    if (dealing != PASSES) {
+        const struct ps_state *is = ps_automaton_row_state(automaton, from);
+        struct ps_state s = *is;
         act = ps_chip_act_on(&engine->chip, &s, apic, event, plane, vector);
-    if (dealing == ENDS && act.ended)
-        log_vector(engine, v.number, plane, act.ended, PS_CHIP_EOI);
-    if (dealing == ENDS && act.event == PS_NO_STEP)
-        return nothing; /* and nothing of it is counted */
-    if (act.event == PS_NO_STEP) {
-        done.out = ps_chip_unstepped(&s);
-        ps_chip_decided(&engine->chip, &s, ps_vcpu_apics(engine, v.number), &act, plane, &done.out);
-        ps_chip_count_unstepped(&engine->figures, event, plane, done.out);
-    } else {
-        int stepped = 0;
-        if (PS_RARELY((uint32_t)v.clock[PS_CLOCK_ROW] == PS_NO_STATE))
-            engine->states[v.number] = s;
-        else
-            stepped = step_by_table(v, &s, &act, plane, posted_ns, &done);
-        if (!stepped && !step_slowly(v, &before, &act, plane, posted_ns, &done))
-            return ps_vcpu_give_in(engine, v.number);
+        if (dealing == ENDS && PS_RARELY(engine->vector_log_left) && act.ended)
+            log_vector(engine, v.number, plane, act.ended, PS_CHIP_EOI);
+        if (dealing == ENDS && act.event == PS_NO_STEP)
+            return nothing; /* and nothing of it is counted */
+        if (PS_RARELY(act.event == PS_NO_STEP))
+            return stay(v, act, event, plane);
+        if (s.masked != is->masked || s.noint != is->noint) {
+            struct ps_state other = *is;
+            other.masked = s.masked;
+            other.noint = s.noint;
+            if (!move_to(v, &other))
+                return step_on(v, act, event, plane, posted_ns, NULL, 0);
+            from = (uint32_t)v.clock[PS_CLOCK_ROW];
+        }
     }
-    if (event == PS_EVENT_IRQ && !done.out.fault)
-        count_posted(vector_row(engine, plane, vector), done.out);
-    if (act.event == PS_NO_STEP)
-        return nothing;
-    if (dealing == ANY && ps_among(PS_CHIP_RESETS, act.event) && !done.out.fault)
-        lose(v, plane, &first, kept);
-    follow(v, &done, act.event, plane, (uint8_t)status);
-    const struct ps_done answer = {(uint8_t)ps_mark_was(done.mark), done.mark.bits,
-                                   done.out.reason};
-    return answer;
+    const uint32_t at = ps_automaton_at(automaton, from, act.event, plane);
+    if (PS_RARELY(automaton->edges[at].next == PS_NO_STATE) &&
+        ps_automaton_fill(automaton, from, act.event, plane) != 0) {
+        ps_vcpu_leave_automaton(engine, v.number);
+        return step_on(v, act, event, plane, posted_ns, NULL, 0);
+    }
+    assert(ps_automaton_agrees(automaton, from, act.event, plane));
+    const struct ps_edge edge = automaton->edges[at];
+    struct ps_outcome out = automaton->outcomes[at];
+    ps_tally_add(&automaton->tallies[at], (uint64_t)v.guest->now_ns);
+    v.clock[PS_CLOCK_ROW] = edge.next;
+    ps_count_mark(f, edge.mark,
+                  PS_MARK_FORETOLD | (act.event == PS_EVENT_IRQ ? PS_MARK_MAY_POST : 0u),
+                  posted_ns, (uint64_t)v.guest->now_ns, v.clock);
+    if (act.counted) {
+        f->coalesced[PS_PENDING_IRQ][plane] += act.coalesced != 0;
+        f->coalesced[PS_PENDING_IRQ][plane] -= (out.flags & PS_FLAG_COALESCED) != 0;
+    }
+    if (out.flags & PS_VECTORS_TAKEN)
+        settle(v, &act, from, edge.mark, plane, &out);
+    else
+        ps_chip_note(&act, &out);
+    if (dealing == POSTS && !out.fault)
+        count_posted(engine, plane, vector, out);
+    return follow(v, out, edge.mark, act.event, plane, status);
 }
 
-PS_FLATTEN struct ps_done ps_vectors_post(struct ps_engine *engine, uint32_t vcpu, unsigned plane,
-                                          int64_t posted_ns)
+/* The vCPU as the steps here want it, who draw nothing. */
+PS_INLINE struct ps_vcpu chipped(struct ps_engine *engine, struct ps_guest *guest, int64_t *clock,
+                                 uint32_t number)
 {
-    return step(ps_vcpu_of(engine, vcpu), POSTS, PS_EVENT_IRQ, plane, posted_ns);
+    const struct ps_vcpu v = {engine, guest, clock, NULL, number, PS_CHIPPED, 0};
+    return v;
 }
 
-PS_FLATTEN struct ps_done ps_vectors_end(struct ps_engine *engine, uint32_t vcpu, unsigned plane)
+/* In a debug build, a posting that is done in a shorter way is checked against the longer one. */
+PS_SELDOM int post_agrees(const struct ps_vcpu v, unsigned plane, unsigned vector, uint32_t row,
+                          unsigned injects)
 {
-    return step(ps_vcpu_of(engine, vcpu), ENDS, PS_CHIP_EOI, plane, 0);
+    const struct ps_engine *engine = v.engine;
+    const struct ps_automaton *automaton = engine->automaton;
+    const struct ps_state is = *ps_automaton_row_state(automaton, row);
+    const uint32_t at = ps_automaton_at(automaton, row, PS_EVENT_IRQ, plane);
+    const struct ps_state next = *ps_automaton_row_state(automaton, automaton->edges[at].next);
+    struct ps_apic longer[PS_MAX_PLANES], shorter = ps_vcpu_apics(engine, v.number)[plane];
+    memcpy(longer, ps_vcpu_apics(engine, v.number), engine->config.n_planes * sizeof *longer);
+    struct ps_state s = is;
+    const struct ps_chip_act act =
+        ps_chip_act_on(&engine->chip, &s, &longer[plane], PS_EVENT_IRQ, plane, vector);
+    struct ps_outcome out = automaton->outcomes[at];
+    const unsigned flags = out.flags;
+    if (injects)
+        ps_apic_serve(&shorter, vector, engine->chip.auto_eoi[plane]);
+    else
+        ps_apic_post(&shorter, vector);
+    int agrees = memcmp(&s, &is, sizeof s) == 0 && act.event == PS_EVENT_IRQ && act.notes == 0;
+    s = next;
+    ps_chip_decided(&engine->chip, &s, longer, &act, plane, &out);
+    agrees &= memcmp(&s, &next, sizeof s) == 0 && out.flags == flags && out.notes == 0;
+    return agrees && out.vector == (injects ? vector : 0u) &&
+           memcmp(&longer[plane], &shorter, sizeof shorter) == 0;
+}
+
+/* A vector is posted that nothing holds back, which is usual; if its plane takes it, it does so at
+ * once. Returns whether this was so, and was done. */
+PS_INLINE int post_alone(const struct ps_vcpu v, unsigned plane, unsigned vector, uint32_t index,
+                         struct ps_done *done)
+{
+    struct ps_engine *engine = v.engine;
+    struct ps_automaton *automaton = engine->automaton;
+    struct ps_apic *apic = ps_vcpu_apics(engine, v.number) + plane;
+    struct ps_queue *posted = ps_posted(engine, v.number, plane);
+    const uint32_t row = (uint32_t)v.clock[PS_CLOCK_ROW];
+    const uint64_t now_ns = (uint64_t)v.guest->now_ns;
+    if (row == PS_NO_STATE || posted->head != PS_NIL ||
+        !ps_chip_at_once(&engine->chip, apic, plane, vector))
+        return 0;
+    const uint32_t at = ps_automaton_at(automaton, row, PS_EVENT_IRQ, plane);
+    const struct ps_edge edge = automaton->edges[at];
+    if (PS_RARELY(edge.next == PS_NO_STATE || edge.mark.bits & PS_MARK_FAULT || engine->log.left))
+        return 0;
+    const struct ps_outcome *out = &automaton->outcomes[at];
+    const unsigned injects = edge.mark.bits & PS_MARK_INJECTED;
+    if (out->flags & PS_VECTORS_TAKEN & ~PS_FLAG_INJECTED ||
+        (injects && (unsigned)out->now != plane))
+        return 0;
+    assert(ps_automaton_agrees(automaton, row, PS_EVENT_IRQ, plane));
+    assert(post_agrees(v, plane, vector, row, injects));
+    struct ps_pool *pool = &engine->pool;
+    ps_tally_add(&automaton->tallies[at], now_ns);
+    v.clock[PS_CLOCK_ROW] = edge.next;
+    ps_count_mark(&engine->figures, edge.mark, PS_MARK_FORETOLD, 0, now_ns, v.clock);
+    vector_row(engine, plane, vector)->posted++;
+    v.guest->current = (uint8_t)ps_mark_now(edge.mark);
+    v.guest->status = (uint8_t)(edge.mark.bits >> PS_MARK_STATUS_SHIFT);
+    if (injects) {
+        const unsigned ends = !ps_vectors_have(engine->chip.auto_eoi[plane], vector);
+        ps_apic_serve(apic, vector, engine->chip.auto_eoi[plane]);
+        pool->brought[index] = (uint16_t)(pool->brought[index] | ends * PS_BROUGHT_ENDS);
+        ps_queue_push_front(pool, &v.guest->queues[plane], index);
+        count_taken(v, plane, vector, index);
+    } else {
+        v.clock[edge.mark.post] = pool->nodes[index].arrival_ns;
+        ps_apic_post(apic, vector);
+        ps_queue_push(pool, posted, index);
+    }
+    const struct ps_done as = {(uint8_t)ps_mark_was(edge.mark), edge.mark.bits, out->reason};
+    *done = as;
+    return 1;
+}
+
+struct ps_done ps_vectors_post(struct ps_engine *engine, struct ps_guest *guest, int64_t *clock,
+                               uint32_t number, unsigned plane, uint32_t index)
+{
+    const struct ps_vcpu v = chipped(engine, guest, clock, number);
+    const unsigned vector = engine->pool.brought[index] & PS_BROUGHT_VECTOR;
+    struct ps_done done;
+    if (post_alone(v, plane, vector, index, &done))
+        return done;
+    guest->vector = (uint8_t)vector;
+    ps_queue_push(&engine->pool, ps_posted(engine, number, plane), index);
+    return step(v, POSTS, PS_EVENT_IRQ, plane, engine->pool.nodes[index].arrival_ns);
+}
+
+struct ps_done ps_vectors_end(struct ps_engine *engine, struct ps_guest *guest, int64_t *clock,
+                              uint32_t number, unsigned plane)
+{
+    return step(chipped(engine, guest, clock, number), ENDS, PS_CHIP_EOI, plane, 0);
 }
 
 struct ps_done ps_vectors_step(struct ps_engine *engine, uint32_t vcpu, unsigned event,
@@ -361,5 +520,5 @@ struct ps_done ps_vectors_step(struct ps_engine *engine, uint32_t vcpu, unsigned
     const struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
     if (ps_vectors_pass(event))
         return step(v, PASSES, event, plane, posted_ns);
-    return step(v, ANY, event, plane, posted_ns);
+    return step_slowly(v, event, plane, posted_ns);
 }

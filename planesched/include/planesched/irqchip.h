@@ -160,21 +160,29 @@ static inline enum ps_posted ps_apic_post(struct ps_apic *apic, unsigned vector)
     return before & ps_vector_bit(vector) ? PS_POSTED_AGAIN : PS_POSTED;
 }
 
+/* A vector is taken: it is in service, unless it ends of itself. */
+static inline void ps_apic_serve(struct ps_apic *apic, unsigned vector,
+                                 const uint16_t auto_eoi[PS_N_CLASSES])
+{
+    const unsigned cls = vector >> 4;
+    PS_ASSERT(vector >= PS_FIRST_VECTOR);
+    if (ps_vectors_have(auto_eoi, vector))
+        return;
+    PS_ASSERT(!ps_has(apic->isr_classes, cls)); /* its class was above all that are served */
+    apic->isr_classes = (uint16_t)(apic->isr_classes | ps_bit(cls));
+    apic->serving |= (uint64_t)(vector & 15u) << 4 * cls;
+}
+
 /* The guest takes the highest pending vector, of which there must be one. Returns it. */
 static inline unsigned ps_apic_acknowledge(struct ps_apic *apic,
                                            const uint16_t auto_eoi[PS_N_CLASSES])
 {
     const unsigned vector = ps_apic_pending(apic);
     const unsigned cls = vector >> 4;
-    PS_ASSERT(vector >= PS_FIRST_VECTOR);
     apic->irr[cls] = (uint16_t)(apic->irr[cls] & ~ps_vector_bit(vector));
     if (!apic->irr[cls])
         apic->irr_classes = (uint16_t)(apic->irr_classes & ~ps_bit(cls));
-    if (!ps_vectors_have(auto_eoi, vector)) {
-        PS_ASSERT(!ps_has(apic->isr_classes, cls)); /* its class was above all that are served */
-        apic->isr_classes = (uint16_t)(apic->isr_classes | ps_bit(cls));
-        apic->serving |= (uint64_t)(vector & 15u) << 4 * cls;
-    }
+    ps_apic_serve(apic, vector, auto_eoi);
     return vector;
 }
 
@@ -511,16 +519,22 @@ static inline struct ps_outcome ps_chip_unstepped(const struct ps_state *s)
     return out;
 }
 
+/* What an act itself did, added to what came of it. */
+static inline void ps_chip_note(const struct ps_chip_act *act, struct ps_outcome *out)
+{
+    if (act->counted)
+        out->flags = (uint8_t)((out->flags & ~PS_FLAG_COALESCED) | act->coalesced);
+    out->ended = (uint8_t)act->ended;
+    out->notes = (uint8_t)act->notes;
+}
+
 /* What a step decided after an act, or an answer without one, done to the controllers and added to
  * by what the act itself did. */
 static inline void ps_chip_decided(const struct ps_chip_policy *chip, struct ps_state *s,
                                    struct ps_apic *apics, const struct ps_chip_act *act,
                                    unsigned plane, struct ps_outcome *out)
 {
-    if (act->counted)
-        out->flags = (uint8_t)((out->flags & ~PS_FLAG_COALESCED) | act->coalesced);
-    out->ended = (uint8_t)act->ended;
-    out->notes = (uint8_t)act->notes;
+    ps_chip_note(act, out);
     if (act->event < PS_N_EVENTS && ps_among(PS_CHIP_RESETS, act->event) && !out->fault) {
         ps_apic_reset(&apics[plane]);
         if (act->event == PS_EVENT_DISABLE) /* an INIT leaves the SynIC as it is */
@@ -571,6 +585,29 @@ static inline struct ps_outcome ps_chip_step_by(const struct ps_policy *policy,
     PS_ASSERT(event < PS_N_EVENTS || (event >= PS_CHIP_EOI && event < PS_CHIP_N_EVENTS));
     const struct ps_chip_act act = ps_chip_act_on(chip, s, &apics[plane], event, plane, arg);
     return ps_chip_follow(policy, algorithm, chip, s, apics, &act, plane);
+}
+
+/* ---- What is usual, and takes fewer instructions (both follow from the above) ---- */
+
+/* Whether a vector that is posted would be the only one that pends, held back by nothing of its
+ * controller's, and no more would be held back once it is taken: irq alone changes of the derived
+ * bits, and ps_apic_serve does what posting and acknowledging do. */
+static inline int ps_chip_at_once(const struct ps_chip_policy *chip, const struct ps_apic *apic,
+                                  unsigned plane, unsigned vector)
+{
+    const unsigned cls = vector >> 4;
+    return !(apic->irr_classes | apic->flags) && cls > ps_apic_isr_class(apic) &&
+           cls > (unsigned)apic->tpr >> 4 && cls < (unsigned)chip->vina_vector[plane] >> 4 &&
+           chip->mask_by == PS_MASK_BY_PPR && !chip->has_messages;
+}
+
+/* Whether an EOI of a plane that is online leads to no step, whatever it ends: it lowers PPR, and
+ * PPR holds back nothing. */
+static inline int ps_chip_ends_alone(const struct ps_chip_policy *chip, const struct ps_state *s,
+                                     const struct ps_apic *apic, unsigned plane)
+{
+    return !ps_has(s->masked, plane) && chip->mask_by == PS_MASK_BY_PPR &&
+           chip->rescan == PS_RESCAN_EOM && !ps_vectors_have(apic->lines, ps_apic_in_service(apic));
 }
 
 /* Whether the bits of a state are those that its controllers give: a state that was written by hand
