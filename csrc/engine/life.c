@@ -66,7 +66,8 @@ static int take_controller(struct ps_engine *engine)
     engine->config.controller = &engine->chip;
     engine->chipped = engine->pool.by_vectors = 1;
     engine->vectors = (struct ps_vector_row *)calloc(n, sizeof *engine->vectors);
-    return engine->vectors ? 0 : PS_ENGINE_NO_MEMORY;
+    engine->timed = (uint16_t *)calloc(n, sizeof *engine->timed);
+    return engine->vectors && engine->timed ? 0 : PS_ENGINE_NO_MEMORY;
 }
 
 int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **out)
@@ -106,6 +107,8 @@ void ps_engine_destroy(struct ps_engine *engine)
     free(engine->apics);
     free(engine->posted);
     free(engine->vectors);
+    free(engine->timed);
+    free(engine->times);
     free(engine->pool.brought);
     free(engine->states);
     free(engine->guests);

@@ -86,6 +86,11 @@ struct ps_guest {
 #define PS_ALGORITHM_STEPS 65536u
 #define PS_NOTED UINT32_MAX
 
+/* Histograms of one vector of one plane. */
+struct ps_vector_times {
+    uint64_t latency[PS_N_BUCKETS], response[PS_N_BUCKETS];
+};
+
 struct ps_engine {
     struct ps_engine_config config;  /* its pointers lead to the two below, or nowhere */
     struct ps_policy policy;
@@ -142,6 +147,9 @@ struct ps_engine {
     struct ps_apic *apics;          /* [n_vcpus][n_planes] */
     struct ps_queue *posted;        /* likewise: jobs whose vector was not injected yet */
     struct ps_vector_row *vectors;  /* [n_planes][PS_N_VECTORS] */
+    uint16_t *timed;                /* likewise: which of these histograms is its own, plus 1 */
+    struct ps_vector_times *times;  /* of vectors that no source brings, once one is injected */
+    uint32_t n_times, room_for_times;
     struct ps_event_record *vector_log;
     uint64_t vector_log_left;
 

@@ -35,11 +35,14 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     PS_COPY(struct ps_apic, apics, chips);
     PS_COPY(struct ps_queue, posted, chips);
     PS_COPY(struct ps_vector_row, vectors, rows_of_vectors);
+    PS_COPY(uint16_t, timed, rows_of_vectors);
+    PS_COPY(struct ps_vector_times, times, engine->n_times);
     PS_COPY(uint16_t, pool.brought, engine->chipped ? engine->pool.used : 0);
 #undef PS_COPY
     copy->automaton = ps_automaton_clone(engine->automaton);
     failed += !copy->automaton;
     copy->pool.capacity = engine->pool.used;
+    copy->room_for_times = engine->n_times;
     copy->ledger.clocks = copy->clocks;
     copy->ledger.figures = &copy->figures;
     copy->config.policy = &copy->policy;

@@ -1,6 +1,59 @@
 /* What became of vectors: counted, read and logged (rules, 8). */
 #include "engine/vcpu_step.h"
 
+#include <stdlib.h>
+
+/* ---- Of vectors that no source brings ---- */
+
+/* The histograms of a vector, made if need be; NULL, and the engine is at its end, without memory.
+ * There are as many as vectors that come: 58 KiB each. */
+static struct ps_vector_times *times_of(struct ps_engine *engine, size_t at)
+{
+    if (engine->timed[at])
+        return &engine->times[engine->timed[at] - 1u];
+    if (engine->n_times == engine->room_for_times) {
+        const uint32_t room = engine->n_times ? 2 * engine->n_times : 4;
+        void *wider = realloc(engine->times, room * sizeof *engine->times);
+        if (!wider) {
+            engine->failed = 1;
+            return NULL;
+        }
+        engine->times = (struct ps_vector_times *)wider;
+        engine->room_for_times = room;
+    }
+    struct ps_vector_times *times = &engine->times[engine->n_times++];
+    memset(times, 0, sizeof *times);
+    engine->timed[at] = (uint16_t)engine->n_times;
+    return times;
+}
+
+void ps_vectors_count(struct ps_engine *engine, unsigned plane, unsigned vector,
+                      uint64_t latency_ns)
+{
+    const size_t at = plane * PS_N_VECTORS + vector;
+    struct ps_vector_row *row = &engine->vectors[at];
+    struct ps_vector_times *times = times_of(engine, at);
+    row->injected++;
+    ps_wide_add(&row->latency_ns, latency_ns);
+    ps_extend_range(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
+    if (times)
+        times->latency[ps_bucket(latency_ns)]++;
+}
+
+void ps_vectors_respond(struct ps_engine *engine, uint32_t vcpu, uint64_t response_ns)
+{
+    const struct ps_guest *guest = &engine->guests[vcpu];
+    const size_t at = guest->current * PS_N_VECTORS + guest->vector;
+    struct ps_vector_row *row = &engine->vectors[at];
+    if (guest->posted[PS_CLOCK_POSTED + guest->current] < engine->n_sources || engine->failed)
+        return; /* it counts by source */
+    ps_wide_add(&row->response_ns, response_ns);
+    ps_extend_range(&row->response_min_ns, &row->response_max_ns, response_ns);
+    times_of(engine, at)->response[ps_bucket(response_ns)]++;
+}
+
+/* ---- Reading ---- */
+
 /* Where IRR is not empty, of how many vectors by plane. */
 static void count_in_irr(const struct ps_engine *engine, struct ps_vector_row *rows, int before)
 {
@@ -23,6 +76,8 @@ void ps_vectors_clear(struct ps_engine *engine)
     memset(engine->vectors, 0, n * sizeof *engine->vectors);
     for (size_t i = 0; i < n; i++)
         engine->vectors[i].latency_min_ns = engine->vectors[i].response_min_ns = UINT64_MAX;
+    if (engine->n_times)
+        memset(engine->times, 0, engine->n_times * sizeof *engine->times);
     count_in_irr(engine, engine->vectors, 1);
 }
 
@@ -66,6 +121,35 @@ int ps_engine_read_vectors(const struct ps_engine *engine, struct ps_vector_row 
     }
     count_in_irr(engine, rows, 0);
     return 0;
+}
+
+static void add_buckets(uint64_t *to, const uint64_t *from)
+{
+    for (unsigned bucket = 0; bucket < PS_N_BUCKETS; bucket++)
+        to[bucket] += from[bucket];
+}
+
+void ps_engine_read_vector_times(const struct ps_engine *engine, const uint32_t *places,
+                                 uint64_t *latency, uint64_t *response)
+{
+    const size_t n = (size_t)engine->config.n_planes * PS_N_VECTORS;
+    const int costly = engine->costly;
+    for (size_t i = 0; engine->chipped && i < n; i++)
+        if (engine->timed[i] && places[i] != PS_NOWHERE) {
+            const struct ps_vector_times *times = &engine->times[engine->timed[i] - 1u];
+            const size_t to = (size_t)places[i] * PS_N_BUCKETS;
+            add_buckets(&latency[to], times->latency);
+            add_buckets(&response[to], costly ? times->response : times->latency);
+        }
+    for (uint32_t i = 0; engine->chipped && i < engine->n_sources; i++) {
+        const uint32_t place =
+            places[engine->row_planes[i] * PS_N_VECTORS + engine->sources[i].vector];
+        const size_t from = (size_t)i * PS_N_BUCKETS, to = (size_t)place * PS_N_BUCKETS;
+        if (place == PS_NOWHERE)
+            continue;
+        add_buckets(&latency[to], &engine->latency[from]);
+        add_buckets(&response[to], costly ? &engine->response[from] : &engine->latency[from]);
+    }
 }
 
 void ps_engine_log_vectors(struct ps_engine *engine, struct ps_event_record *records, uint64_t n)

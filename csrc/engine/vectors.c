@@ -92,16 +92,6 @@ PS_INLINE uint32_t take_jobs(const struct ps_vcpu v, unsigned plane, unsigned ve
     return first;
 }
 
-/* One that no source brought. */
-PS_SELDOM void count_injected(struct ps_engine *engine, unsigned plane, unsigned vector,
-                              uint64_t latency_ns)
-{
-    struct ps_vector_row *row = vector_row(engine, plane, vector);
-    row->injected++;
-    ps_wide_add(&row->latency_ns, latency_ns);
-    ps_extend_range(&row->latency_min_ns, &row->latency_max_ns, latency_ns);
-}
-
 /* A vector is injected: its jobs are there to be done, and its latency is known. What sources bring
  * is counted by source alone: each has one vector, and who reads adds up. */
 PS_INLINE void count_taken(const struct ps_vcpu v, unsigned plane, unsigned vector, uint32_t first)
@@ -120,7 +110,7 @@ PS_INLINE void count_taken(const struct ps_vcpu v, unsigned plane, unsigned vect
     v.clock[PS_CLOCK_POSTED + plane] = node->arrival_ns; /* responses count from it */
     ps_row_inject(engine, number, latency_ns);
     if (PS_RARELY(number >= engine->n_sources))
-        count_injected(engine, plane, vector, latency_ns);
+        ps_vectors_count(engine, plane, vector, latency_ns);
     if (PS_RARELY(engine->vector_log_left))
         log_vector(engine, v.number, plane, vector, PS_EVENT_IRQ);
 }
@@ -131,16 +121,6 @@ PS_INLINE void inject(const struct ps_vcpu v, unsigned plane, unsigned vector)
     const uint32_t first = take_jobs(v, plane, vector, ends);
     assert(first != PS_NIL); /* what was posted is a job, or VINA's notice */
     count_taken(v, plane, vector, first);
-}
-
-void ps_vectors_respond(struct ps_engine *engine, uint32_t vcpu, uint64_t response_ns)
-{
-    const struct ps_guest *guest = &engine->guests[vcpu];
-    if (guest->posted[PS_CLOCK_POSTED + guest->current] < engine->n_sources)
-        return;
-    struct ps_vector_row *row = vector_row(engine, guest->current, guest->vector);
-    ps_wide_add(&row->response_ns, response_ns);
-    ps_extend_range(&row->response_min_ns, &row->response_max_ns, response_ns);
 }
 
 /* The vector that tells a plane of interrupts for others is posted: no job, but something to end.

@@ -71,6 +71,9 @@ int ps_vectors_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns
                        uint64_t *patience);
 /* What is injected has been responded to. */
 void ps_vectors_respond(struct ps_engine *engine, uint32_t vcpu, uint64_t response_ns);
+/* One is injected that no source brought. */
+void ps_vectors_count(struct ps_engine *engine, unsigned plane, unsigned vector,
+                      uint64_t latency_ns);
 /* Counting begins; what is pending beside that which the 32 bytes know of is added to figures. */
 void ps_vectors_clear(struct ps_engine *engine);
 void ps_vectors_count_pending(const struct ps_engine *engine,

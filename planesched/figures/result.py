@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import plane_id, whole
 from ..errors import Mistake, Words, unknown
 from ..files import replacing
 from ..layouts import TIMED
@@ -27,6 +28,7 @@ from .interval import Interval, mean_interval, ratio_interval
 from .jobs import JobStats
 from .planes import Stats
 from .trace import TraceSummary
+from .vectors import VectorTimes, vector_distribution
 
 __all__ = ["Result", "Timed"]
 
@@ -81,6 +83,8 @@ class Result(Alike):
         online where it is not known, for several things happened at once.
     vectors : ndarray of dtype VECTOR, shape (planes, 256), or None
         What became of each vector of each plane, where planes have controllers.
+    vector_times : VectorTimes or None
+        Histograms of their latency and response: ``result.latency.vector("level1", 0x31)``.
 
     Examples
     --------
@@ -115,6 +119,7 @@ class Result(Alike):
     log: NDArray[np.void] | None = None
     states: NDArray[np.void] | None = None
     vectors: NDArray[np.void] | None = None
+    vector_times: VectorTimes | None = None
 
     @property
     def vcpus(self) -> int:
@@ -283,6 +288,8 @@ class Result(Alike):
             self.partial or other.partial, self.levels, self.given,
             vectors=None if self.vectors is None or other.vectors is None
             else merged(self.vectors, other.vectors),
+            vector_times=None if self.vector_times is None or other.vector_times is None
+            else self.vector_times.merge(other.vector_times),
         )  # fmt: skip
 
     @property
@@ -378,7 +385,9 @@ class Result(Alike):
             "levels": self.levels, "given": self.given,
         }  # fmt: skip
         arrays = {name: getattr(self, name) for name in _ARRAYS} | self.histograms
-        arrays |= {} if self.vectors is None else {"vectors": self.vectors}
+        if self.vectors is not None and self.vector_times is not None:
+            arrays |= {"vectors": self.vectors}
+            arrays |= {f"vector_{name}": it for name, it in self.vector_times.arrays().items()}
         arrays |= {f"batch_{name}": array for name, array in self.batches.arrays().items()}
         with replacing(path, "wb") as file:
             np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
@@ -398,7 +407,9 @@ class Result(Alike):
             with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as data:
                 head = json.loads(str(data["head"]))
                 arrays = {name: data[name] for name in _ARRAYS}
-                arrays |= {"vectors": data["vectors"]} if "vectors" in data.files else {}
+                if "vectors" in data.files:
+                    times = (data[f"vector_{name}"] for name in ("where", "latency", "response"))
+                    arrays |= {"vectors": data["vectors"], "vector_times": VectorTimes(*times)}
                 histograms = {name: data[name] for name in TIMED}
                 batches = {
                     name.removeprefix("batch_"): data[name]
@@ -442,6 +453,23 @@ class Timed:
             result.histograms[what][rows].sum(axis=0),
             result.batches.parts(what, rows),
         )
+
+    def vector(self, where: int | str, vector: int) -> Distribution:
+        """Return the same of one vector of a plane, where planes have controllers.
+
+        Raises
+        ------
+        Mistake
+            If they have none, if there is no such plane or vector, or for sojourn: jobs of one
+            vector that coalesced have one injection.
+        """
+        result, what = self._result, self._what
+        if result.vectors is None or what == "sojourn":
+            expected = "latency or response, of a result with controllers"
+            raise Mistake("vector", vector, expected)
+        plane = plane_id("where", result.plane_of(where), result.planes)
+        number = whole("vector", vector, 0, result.vectors.shape[1] - 1)
+        return vector_distribution(result, what, plane, number)
 
     def __repr__(self) -> str:
         return f"<{self._what} of {self._result!r}>"

@@ -16,6 +16,7 @@ from ..figures.batches import Batches
 from ..figures.result import Result
 from ..figures.results import Results
 from ..figures.trace import TraceSummary
+from ..figures.vectors import VectorTimes
 from ..irqchip import Controller, as_controller
 from ..layouts import OUTCOME, TIMED
 from ..policy import Call, Policy, Scheduler, check_userspace
@@ -358,6 +359,9 @@ class _Run:
             log=written[order],
             states=None if before is None else before[order],
             vectors=None if engine.controller is None else engine.vectors(),
+            vector_times=None
+            if engine.controller is None
+            else VectorTimes(*engine.vector_times()),
         )
 
 

@@ -154,6 +154,10 @@ cdef extern from "planesched/engine.h" nogil:
     void ps_engine_log(ps_engine *engine, ps_outcome_record *records, uint64_t n) noexcept
     uint64_t ps_engine_log_left(const ps_engine *engine) noexcept
     int ps_engine_read_vectors(const ps_engine *engine, ps_vector_row *rows) noexcept
+    uint32_t PS_NOWHERE
+    void ps_engine_read_vector_times(
+        const ps_engine *engine, const uint32_t *places, uint64_t *latency, uint64_t *response
+    ) noexcept
     void ps_engine_log_vectors(
         ps_engine *engine, ps_event_record *records, uint64_t n
     ) noexcept

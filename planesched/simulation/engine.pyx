@@ -475,6 +475,32 @@ cdef class Engine:
             raise Mistake("controller", None, "one: without, nothing is counted by vector")
         return read_vectors(self)
 
+    def vector_times(self):
+        """Give the histograms of the vectors that were injected up to now.
+
+        Returns
+        -------
+        where : ndarray of int, shape (n, 2)
+            Plane and vector of each, in ascending order.
+        latency, response : ndarray of uint64, shape (n, buckets)
+
+        Raises
+        ------
+        ValueError
+            If the planes have no controllers.
+        """
+        where = np.argwhere(self.vectors()["injected"] > 0)
+        places = np.full((self.planes, PS_N_VECTORS), engine.PS_NOWHERE, dtype=np.uint32)
+        places[where[:, 0], where[:, 1]] = np.arange(len(where))
+        latency = np.zeros((len(where), PS_N_BUCKETS), dtype=np.uint64)
+        response = np.zeros_like(latency)
+        cdef size_t[3] to = [places.ctypes.data, latency.ctypes.data, response.ctypes.data]
+        with Turn(self):
+            engine.ps_engine_read_vector_times(
+                self.c, <const uint32_t *>to[0], <uint64_t *>to[1], <uint64_t *>to[2]
+            )
+        return where, latency, response
+
     def log_vectors_to(self, log):
         """Write what is injected and ended from now on to an array, until it is full.
 

@@ -15,6 +15,7 @@ from ..figures.batches import Batches
 from ..figures.counts import merged
 from ..figures.distribution import bucket_of
 from ..figures.planes import exits, switches
+from ..figures.vectors import VectorTimes
 from ..workload import Times
 from ..workload.numbered import Resolved, calm_ns
 from .engine import Engine, Guests
@@ -45,6 +46,7 @@ class Reading:
     livelocks: list[tuple[int, int, int, tuple[int, ...]]]
     batches: Batches | None = None
     vectors: NDArray[np.void] | None = None
+    vector_times: VectorTimes | None = None
 
     def beside(self, other: "Reading") -> "Reading":
         """Give the figures of both, of other vCPUs at the same time: sums of integers."""
@@ -67,6 +69,9 @@ class Reading:
             None
             if self.vectors is None or other.vectors is None
             else merged(self.vectors, other.vectors),
+            None
+            if self.vector_times is None or other.vector_times is None
+            else self.vector_times.merge(other.vector_times),
         )
 
 
@@ -274,7 +279,9 @@ class Cell:
             return
         reading.time_ns = [engine.time_ns()]
         reading.livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
-        reading.vectors = None if engine.controller is None else engine.vectors()
+        if engine.controller is not None:
+            reading.vectors = engine.vectors()
+            reading.vector_times = VectorTimes(*engine.vector_times())
 
     def pair(self) -> None:
         """Make batches twice as long."""

@@ -196,6 +196,7 @@ class Rounds:
             {what: getattr(read, what)[order] for what in TIMED}, times[by_id],
             read.batches.trimmed(), sorted(read.livelocks),
             levels=self.resolved.levels, given=self.resolved.given, vectors=read.vectors,
+            vector_times=read.vector_times,
         )  # fmt: skip
 
 

@@ -206,6 +206,13 @@ void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out);
  * PS_ENGINE_BAD_CONFIG where planes have no controllers. */
 int ps_engine_read_vectors(const struct ps_engine *engine, struct ps_vector_row *rows);
 
+/* Add the latency and response of vectors that were injected to histograms of the caller, zeroed,
+ * [n][PS_N_BUCKETS] each: those of a vector to the one that `places`, [n_planes][256], names, or
+ * nowhere where that is PS_NOWHERE. */
+#define PS_NOWHERE UINT32_MAX
+void ps_engine_read_vector_times(const struct ps_engine *engine, const uint32_t *places,
+                                 uint64_t *latency, uint64_t *response);
+
 /* Write what is injected (`kind` PS_EVENT_IRQ) and ended (PS_CHIP_EOI), by vector (`arg`), to an
  * array of the caller until there is no room left; NULL: nowhere. */
 void ps_engine_log_vectors(struct ps_engine *engine, struct ps_event_record *records, uint64_t n);
