@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .budget import budget, per_second
 from .distribution import QUANTILES, Distribution
+from .vectors import came, vector_distribution
 
 if TYPE_CHECKING:
     from .result import Result
@@ -16,7 +17,7 @@ _SHARES = ("running_share", "switching_share", "userspace_share", "blocked_share
 
 
 def result_columns(results: "Sequence[Result]") -> dict[str, list[Any]]:
-    """Return one row a policy, one a plane and one a source of each result, as columns.
+    """Return one row a policy, a plane, a source, and a vector with controllers, as columns.
 
     Times are in ns (``_ns``), rates a second of one vCPU (``_hz``), shares of vCPU time. Of the
     jobs that arrived, `made_up` are busy periods of a trace that no interrupt began: they are not
@@ -70,7 +71,8 @@ def _rows(result: "Result") -> list[dict[str, Any]]:
             found["made_up"] = int(result.jobs.woken[plane])
         out.append(row | found)
     assert len(out) == 1 + result.planes + n_sources
-    return out
+    nothing: dict[str, Any] = dict.fromkeys(out[0])
+    return out + [nothing | _vector_row(result, *where) for where in came(result)]
 
 
 def _row(result: "Result", kind: str, name: str, where: int | str | None) -> dict[str, Any]:
@@ -84,6 +86,20 @@ def _row(result: "Result", kind: str, name: str, where: int | str | None) -> dic
         ("response", result.response), ("latency", result.latency), ("sojourn", result.sojourn)
     ):  # fmt: skip
         out |= _times(what, timed[where])
+    return out
+
+
+def _vector_row(result: "Result", plane: int, vector: int) -> dict[str, Any]:
+    """Return the row of a vector: what arrived was posted, what is queued pends."""
+    assert result.vectors is not None
+    counts = result.vectors[plane, vector]
+    levels = [level for level, number in result.levels.items() if number == plane]
+    out: dict[str, Any] = {"policy": result.label, "kind": "vector", "name": f"{vector:#04x}"}
+    out |= {"plane": plane, "level": levels[0] if levels else None}
+    out |= {"arrived": int(counts["posted"])}
+    out |= {"queued": int(counts["pending"]), "injected": int(counts["injected"])}
+    for what in ("response", "latency"):
+        out |= _times(what, vector_distribution(result, what, plane, vector))
     return out
 
 

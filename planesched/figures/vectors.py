@@ -98,8 +98,8 @@ def vector_rows(result: "Result") -> list[dict[str, Any]]:
 
 def vectors_text(result: "Result", columns: int | None) -> str:
     """Return the table of a result's vectors; empty where there are none."""
-    header = ["vector", "posted", "injected", "coalesced", "left", "latency mean", "p99", "max"]
-    header += ["response mean", "p99", "max"]
+    header = ["vector", "posted", "injected", "coalesced", "left"]
+    header += [f"{what} {figure}" for what in _TIMED for figure in ("mean", "p99", "max")]
     lines = []
     for row in vector_rows(result):
         left = str(row["pending"])

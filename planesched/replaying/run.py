@@ -359,9 +359,7 @@ class _Run:
             log=written[order],
             states=None if before is None else before[order],
             vectors=None if engine.controller is None else engine.vectors(),
-            vector_times=None
-            if engine.controller is None
-            else VectorTimes(*engine.vector_times()),
+            vector_times=None if engine.controller is None else VectorTimes(*engine.vector_times()),
         )
 
 

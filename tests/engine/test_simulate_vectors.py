@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planesched import JOB, Controller, Workload, compare, simulate
+from planesched import JOB, Controller, Result, Workload, compare, simulate
 from planesched.cli import main
 from planesched.errors import InputError
 from planesched.layouts import EVENT
@@ -69,7 +69,44 @@ def test_results_do_not_depend_on_the_number_of_threads_and_merge():
     two = simulate("openhcl", 2, 4, load, threads=2, **given)
     assert one.vectors.tobytes() == two.vectors.tobytes()
     halves = [simulate("openhcl", 2, ids, load, **given) for ids in (range(2), range(2, 4))]
-    assert halves[0].merge(halves[1]).vectors.tobytes() == one.vectors.tobytes()
+    merged = halves[0].merge(halves[1])
+    assert merged.vectors.tobytes() == one.vectors.tobytes()
+    assert merged.vector_times == one.vector_times == two.vector_times
+
+
+def test_times_of_a_vector_are_those_of_the_sources_that_bring_it(tmp_path):
+    """By the sources' own histograms; where the marker forwards, by plane: all of it counts."""
+    both = Poisson("level1", Exponential(SERVICE_NS), rate="9 kHz", name="third", vector=HIGH)
+    load = Workload([*two_classes("30 kHz", "20 kHz").sources, both])
+    result = simulate("vsm", 2, 2, load, duration="20 ms", controller="lapic", costs="any=1us")
+    for timed in (result.latency, result.response):
+        for names, vector in ((("low",), LOW), (("high", "third"), HIGH)):
+            found, sources = timed.vector("level1", vector), [timed[name] for name in names]
+            assert found.count == sum(it.count for it in sources) > 100
+            assert found.sum_ns == sum(it.sum_ns for it in sources)
+            assert found.buckets.tolist() == sum(it.buckets for it in sources).tolist()
+            assert found.max_ns == max(it.max_ns for it in sources)
+            assert found.min_ns <= found.quantile_ns(0.5) < found.quantile_ns(0.99) <= found.max_ns
+    assert timed.vector("level0", HIGH).count == 0
+    assert timed.vector("level0", HIGH).quantile_ns(0.5) is None
+    result.save(tmp_path / "result.npz")
+    assert Result.load(tmp_path / "result.npz") == result
+    rows = dict(zip(result.table()["name"], result.table()["response_p99_ns"], strict=True))
+    assert rows["0x31"] == result.response.vector("level1", LOW).quantile_ns(0.99)
+    forwarded = simulate("cca", 2, 2, load, duration="20 ms", controller="lapic", costs="any=1us")
+    for what in ("latency", "response"):
+        counted = getattr(forwarded.vector_times, what).sum(axis=1)
+        injected = forwarded.vectors["injected"]
+        assert counted.tolist() == injected[injected > 0].tolist()
+
+
+@pytest.mark.parametrize("given", [{"where": 2}, {"vector": 256}, {"what": "sojourn"}])
+def test_times_of_no_vector(given):
+    load = two_classes("30 kHz", "20 kHz")
+    result = simulate("vsm", 2, 1, load, duration="1 ms", controller="lapic")
+    asked = {"what": "latency", "where": 1, "vector": HIGH} | given
+    with pytest.raises(ValueError, match="where|vector"):
+        getattr(result, asked["what"]).vector(asked["where"], asked["vector"])
 
 
 def test_warm_up_leaves_what_is_pending_to_be_counted_once():
