@@ -97,22 +97,24 @@ def vector_rows(result: "Result") -> list[dict[str, Any]]:
 
 
 def vectors_text(result: "Result", columns: int | None) -> str:
-    """Return the table of a result's vectors; empty where there are none."""
-    header = ["vector", "posted", "injected", "coalesced", "left"]
-    header += [f"{what} {figure}" for what in _TIMED for figure in ("mean", "p99", "max")]
-    lines = []
+    """Return the tables of a result's vectors, counts and times; empty where there are none."""
+    counts, times = [], []
     for row in vector_rows(result):
-        left = str(row["pending"])
-        figures = [f"{what}_{each}_ns" for what in _TIMED for each in ("mean", "p99", "max")]
-        lines.append(
+        name, left = f"{row['vector']:#04x}, {result.called(row['plane'])}", str(row["pending"])
+        counts.append(
             (
-                f"{row['vector']:#04x}, {result.called(row['plane'])}",
-                *(str(row[name]) for name in ("posted", "injected", "coalesced")),
+                name,
+                *(str(row[what]) for what in ("posted", "injected", "coalesced")),
                 f"{left}, {row['dropped']} dropped" if row["dropped"] else left,
-                *(format_ns(row[figure]) for figure in figures),
             )
         )
-    return fitted(header, lines, columns) if lines else ""
+        figures = [f"{what}_{each}_ns" for what in _TIMED for each in ("mean", "p99", "max")]
+        times.append((name, *(format_ns(row[figure]) for figure in figures)))
+    if not counts:
+        return ""
+    header = ["vector", "posted", "injected", "coalesced", "left"]
+    timed = ["vector", "latency mean", "p99", "max", "response mean", "p99", "max"]
+    return f"{fitted(header, counts, columns)}\n\n{fitted(timed, times, columns)}"
 
 
 def vectors_compared(results: "Sequence[Result]", columns: int | None) -> str:

@@ -149,7 +149,7 @@ def test_a_few_records_are_injected_and_ended_as_they_were():
     counts = [int(row[name]) for name in ("posted", "injected", "coalesced", "pending")]
     assert counts == [3, 2, 1, 0]
     assert int(row["latency_max_ns"]) == 35
-    assert "0x31, level0 (plane 0) 3 2 1 0" in " ".join(str(result).split())
+    assert "0x31, guest OS (plane 0) 3 2 1 0" in " ".join(str(result).split())
 
 
 def test_a_vector_that_came_during_another_s_injection_counts_as_raced():
