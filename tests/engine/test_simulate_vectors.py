@@ -105,7 +105,7 @@ def test_times_of_no_vector(given):
     load = two_classes("30 kHz", "20 kHz")
     result = simulate("vsm", 2, 1, load, duration="1 ms", controller="lapic")
     asked = {"what": "latency", "where": 1, "vector": HIGH} | given
-    with pytest.raises(ValueError, match="where|vector"):
+    with pytest.raises(ValueError, match=r"where|vector"):
         getattr(result, asked["what"]).vector(asked["where"], asked["vector"])
 
 
