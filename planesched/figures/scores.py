@@ -50,10 +50,11 @@ def scores(results: "Results") -> list[Score]:
         ("sojourn_p99", "sojourn p99"),
     ):
         group = title.partition(" ")[0]
-        found += [
+        rows = [
             score(results, group, f"{title}, {role(where)}", metric, where, format_ns)
             for where in results.sources
         ]
+        found += [row for row in rows if any(cell.value != "-" for cell in row.cells)]
     for where in results.sources:
         left = [int(each.rows[each.rows_of(where)]["queued"].sum()) for each in results]
         if any(left):

@@ -23,6 +23,8 @@ def foremost(results: "Results") -> str | None:
     of_level1 = [n for n in names if first.plane_of(n) == level1 and first.response[n].count]
     if of_level1:
         return of_level1[0]
+    # Of calls nothing is injected, and so there is no response to tell of.
+    names = tuple(n for n in names if any(each.response[n].count for each in results)) or names
     return max(names, key=lambda name: (first.plane_of(name), name), default=None)
 
 

@@ -157,3 +157,12 @@ def test_figures_by_plane_are_frames(relayed):
         assert frame["plane"].to_list() == [0, 1, 2]
         assert frame[name].to_list() == [*map(int, getattr(found, name))]
         assert found._repr_html_().startswith("<table>")
+
+
+def test_calls_have_no_response_to_tell_of(capsys):
+    """Nothing is injected for them: neither the verdict nor a row speaks of it."""
+    out = told(capsys, "compare", "vsm-boot", "--duration", "20ms")
+    assert "p99 response of guest timer " in " ".join(out.split("\n\n")[0].split())
+    assert "response mean, disk" in out
+    assert "response mean, memory protection" not in out
+    assert "sojourn mean, memory protection" in out
