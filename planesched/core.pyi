@@ -158,9 +158,10 @@ def run_events(
 ) -> Stats: ...
 def pick_many(
     candidates: ArrayLike,
-    policy: Policy,
+    policy: Given,
     locked: ArrayLike | None = None,
     out: NDArray[np.int8] | None = None,
+    planes: int | None = None,
 ) -> NDArray[np.int8]: ...
 
 @disjoint_base

@@ -9,7 +9,7 @@ READ = ("readonly", *PLAIN)
 WRITE = ("writeonly", "allocate", "no_subtype", *PLAIN)
 
 
-def pick_many(candidates, policy, locked=None, out=None):
+def pick_many(candidates, policy, locked=None, out=None, planes=None):
     """Pick the first plane of each packed mask by a policy's rank (rules, 3.1).
 
     Arrays need not be contiguous, aligned or of this machine's byte order: ``vm.state["runnable"]``
@@ -19,14 +19,15 @@ def pick_many(candidates, policy, locked=None, out=None):
     ----------
     candidates : array_like of uint16, any shape
         Bit p of each word: plane p may be picked.
-    policy : Policy
-        Its direction, marker and rank count. (A preset's marker depends on the number of
-        planes, so a name alone does not do.)
+    policy : Policy, str or path-like
+        Its direction, marker and rank count.
     locked : array_like of uint16, optional
         The planes that are locked in, broadcast against `candidates`; none by default. Looked
         at with ``rank="locked"`` only.
     out : ndarray of int8, optional
         Where the result goes; the shape of `candidates`.
+    planes : int, optional
+        How many planes there are, 1..16, on which a preset's marker depends: with a str or path.
 
     Returns
     -------
@@ -36,33 +37,35 @@ def pick_many(candidates, policy, locked=None, out=None):
     Raises
     ------
     TypeError
-        If `candidates`, `locked` or `out` is of another dtype, or `policy` is no Policy.
+        If `candidates`, `locked` or `out` is of another dtype, or `policy` is no policy, or one by
+        name without `planes`.
     ValueError
         If shapes do not fit, `out` is read-only, or an int has more than 16 bits.
 
     Examples
     --------
-    >>> from planesched import Policy
     >>> masks = np.array([0b0110, 0b0001, 0], np.uint16)
-    >>> pick_many(masks, Policy.preset("vsm", planes=3)).tolist()
+    >>> pick_many(masks, "vsm", planes=3).tolist()
     [2, 0, -1]
     """
     cdef ps_policy c_policy
     cdef const uint16_t *masks
     cdef const uint16_t *locks = NULL
-    cdef int8_t *planes
+    cdef int8_t *picked
     cdef uint64_t n
-    if not isinstance(policy, Policy):
-        raise TypeMistake("policy", policy, "a Policy")
+    if planes is not None:
+        policy = as_policy(policy, plane_count(planes))
+    elif not isinstance(policy, Policy):
+        raise TypeMistake("policy", policy, "a Policy, or one by name with planes=")
     fill_policy(&c_policy, policy)
     words = _words("candidates", candidates)
     if out is None and locked is None and _plain(words):
         # An iterator takes longer to make than a thousand masks to look at.
         found = np.empty(words.shape, np.int8)
-        masks, planes = <const uint16_t *>memory_of(words), <int8_t *>memory_of(found)
+        masks, picked = <const uint16_t *>memory_of(words), <int8_t *>memory_of(found)
         n = words.size
         with nogil:
-            figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, NULL, n, planes)
+            figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, NULL, n, picked)
         return found
     operands = [words, _checked_out(out, words.shape)]
     if locked is not None and policy.rank.name == "locked":
@@ -73,12 +76,12 @@ def pick_many(candidates, policy, locked=None, out=None):
         # numpy's iterator has seen to it: each block is contiguous, aligned and of this byte order.
         for block in blocks:
             masks = <const uint16_t *>memory_of(block[0])
-            planes = <int8_t *>memory_of(block[1])
+            picked = <int8_t *>memory_of(block[1])
             n = block[0].size
             if len(operands) == 3:
                 locks = <const uint16_t *>memory_of(block[2])
             with nogil:
-                figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, locks, n, planes)
+                figures.ps_scan(figures.ps_scan_widest(), &c_policy, masks, locks, n, picked)
         return blocks.operands[1] if out is None else out
 
 

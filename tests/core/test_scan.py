@@ -78,6 +78,7 @@ def test_all_masks_of_each_preset(name):
         assert np.array_equal(pick_many(ALL, policy, locked), expected)
         assert np.array_equal(pick_many(ALL, policy, np.full_like(ALL, locked)), expected)
     assert np.array_equal(pick_many(ALL, policy), first_of(ALL, policy))
+    assert np.array_equal(pick_many(ALL, name, planes=MAX_PLANES), first_of(ALL, policy))
 
 
 @READABLE
