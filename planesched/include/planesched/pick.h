@@ -130,7 +130,8 @@ static inline unsigned ps_default_pick(const struct ps_policy *policy, const str
 {
     const struct ps_choice pick = ps_pick(policy, s, 0, 0);
     const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
-    return candidates ? ps_first(policy, s->locked, candidates) : ps_last_resort(policy, s);
+    const unsigned first = candidates ? ps_first(policy, s->locked, candidates) : PS_NO_PLANE;
+    return first != PS_NO_PLANE ? first : ps_last_resort(policy, s);
 }
 
 /* How a vCPU with these planes begins: the boot plane runs (2, 3.5). */

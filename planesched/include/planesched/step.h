@@ -211,7 +211,7 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy,
     }
 
     const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
-    unsigned plane, reason = ps_cause(step);
+    unsigned plane = PS_NO_PLANE, reason = ps_cause(step);
     if (!candidates) {
         plane = ps_last_resort(policy, s);
         if (plane == PS_NO_PLANE)
