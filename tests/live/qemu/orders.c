@@ -52,7 +52,11 @@ static void say_seen(const char *stop, const struct ps_live_seen *seen)
     SAY("\n");
 }
 
-static const char *const stops[] = {"asks", "vector", "call", "return", "time", "signal", "eoi"};
+static const char *const stops[] = {
+    [PS_STOP_ASKS] = "asks", [PS_STOP_VECTOR] = "vector", [PS_STOP_CALL] = "call",
+    [PS_STOP_RETURN] = "return", [PS_STOP_TIME] = "time", [PS_STOP_SIGNAL] = "signal",
+    [PS_STOP_IPI] = "ipi", [PS_STOP_EOI] = "eoi",
+};
 
 static void run(int plane, unsigned most)
 {
