@@ -326,7 +326,7 @@ def test_a_survey_of_the_demo(capsys):
     assert main(["trace", ":demo"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "10000 events, 416 halts, 396 wake-ups" in text
-    assert "0x26 220 221 286.4 0 device" in text
+    assert "0x26 220 221 286 0 device" in text
     assert "0xec 398 399 518 0, 1 local timer" in text
     rules = text.partition("planesched replay ")[2].split()
     assert main(["replay", *rules]) == 0
