@@ -82,4 +82,4 @@ class Records:
     ) -> None:
         if bad.any():
             at = int(bad.argmax())
-            raise Mistake(f"records[{self._read + at}].{name}", values[at], expected)
+            raise Mistake(f"records[{self._read + at}].{name}", int(values[at]), expected)

@@ -371,7 +371,7 @@ def test_records_from_python():
     ]:
         broken = rows.copy()
         broken[name][2] = value
-        with pytest.raises(ValueError, match=rf"records\[2\]: {text}, expected"):
+        with pytest.raises(ValueError, match=rf"records\[2\]\.{text}, expected"):
             replay(broken, "vsm", plane_map=["40=level1"])
     with pytest.raises(TypeError, match="dtype RECORD"):
         replay(np.zeros(3), "vsm", plane_map=["40=level1"])

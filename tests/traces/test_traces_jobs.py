@@ -90,5 +90,5 @@ def test_long_waits_and_services_are_no_overflow():
     with pytest.raises(ValueError, match=r"service.level0=.*below 2\^63"):
         traces.jobs(traces.Records(rows), PlaneMap(), service={"level0": last + 1})
     rows["arg"][2] = -1
-    with pytest.raises(ValueError, match=r"records\[2\]: arg=-1, expected a wait of 0 ns"):
+    with pytest.raises(ValueError, match=r"records\[2\]\.arg=-1, expected a wait of 0 ns"):
         list(traces.jobs(traces.Records(rows), PlaneMap()))
