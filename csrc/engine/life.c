@@ -52,7 +52,7 @@ static int take_workload(struct ps_engine *engine)
     engine->costly = ps_config_costly(&engine->config);
     engine->plain = !engine->costly && !engine->callers && !engine->talks &&
                     !engine->config.busy && engine->config.route == PS_ROUTE_OWN &&
-                    !engine->config.slice_ns && !engine->chipped;
+                    !engine->config.slice_ns;
     return 0;
 }
 

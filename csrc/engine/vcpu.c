@@ -12,7 +12,7 @@ static unsigned plane_to_hand_to(const struct ps_vcpu v)
     const struct ps_state *s = ps_vcpu_state(engine, v.number);
     const struct ps_policy *policy = &engine->policy;
     uint16_t eager = ps_vcpu_eager(v);
-    if (v.is == PS_CHIPPED) /* it takes what is pending where it is entered */
+    if (ps_chipped(v)) /* it takes what is pending where it is entered */
         eager = (uint16_t)(eager | ps_injectable(s));
     const uint16_t work = (uint16_t)(eager & s->online & ~policy->marker_bit);
     if (work)
@@ -81,7 +81,7 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
 {
     struct ps_guest *guest = v.guest;
     while (!ps_vcpu_in_transition(v) && !guest->stuck) {
-        if (v.is == PS_CHIPPED && guest->more) {
+        if (ps_chipped(v) && guest->more) {
             take_more(v);
         } else if (guest->status) {
             if (guest->status == PS_STATUS_BLOCKED || !answer_exit(v))
@@ -93,7 +93,7 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
             finish_job(v);
             continue;
         } else if (ps_has(ps_vcpu_eager(v), guest->current) ||
-                   (v.is == PS_CHIPPED && holds_off(v))) {
+                   (ps_chipped(v) && holds_off(v))) {
             return NULL;
         } else {
             give_up(v);
@@ -268,6 +268,11 @@ int ps_vectors_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns
                        uint64_t *patience)
 {
     struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
+    if (engine->plain) {
+        v.is = PS_CHIPPED_PLAIN;
+        v.sliced = 0;
+        return advance_one(v, until_ns, patience);
+    }
     v.is = PS_CHIPPED;
     return advance_one(v, until_ns, patience);
 }

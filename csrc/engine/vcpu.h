@@ -6,7 +6,7 @@
 
 /* Chipped: planes have controllers. In an engine that is plain nothing costs, no plane calls, is
  * busy or forwards, and no vCPU sends: a loop that knows this from the start asks less. */
-enum ps_vcpu_kind { PS_USUAL, PS_PLAIN, PS_CHIPPED };
+enum ps_vcpu_kind { PS_USUAL, PS_PLAIN, PS_CHIPPED, PS_CHIPPED_PLAIN }; /* sums */
 
 /* One vCPU while something happens to it: where its things stand, looked up once. */
 struct ps_vcpu {
@@ -21,6 +21,16 @@ struct ps_vcpu {
      * the loop writes it to memory each time. */
 };
 
+PS_INLINE int ps_plain(const struct ps_vcpu v)
+{
+    return v.is & PS_PLAIN;
+}
+
+PS_INLINE int ps_chipped(const struct ps_vcpu v)
+{
+    return v.is & PS_CHIPPED;
+}
+
 static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint32_t vcpu)
 {
     return engine->streams + (size_t)vcpu * engine->n_streams;
@@ -28,21 +38,21 @@ static inline struct ps_stream *ps_streams(const struct ps_engine *engine, uint3
 
 static inline int ps_vcpu_in_transition(const struct ps_vcpu v)
 {
-    return v.is != PS_PLAIN && v.guest->ready_ns > v.guest->now_ns;
+    return !ps_plain(v) && v.guest->ready_ns > v.guest->now_ns;
 }
 
 /* Planes that can get on with a job, and with that or with computing. */
 static inline uint16_t ps_vcpu_able(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
-    return v.is == PS_PLAIN ? guest->work : (uint16_t)(guest->work & ~guest->waiting);
+    return ps_plain(v) ? guest->work : (uint16_t)(guest->work & ~guest->waiting);
 }
 
 static inline uint16_t ps_vcpu_eager(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
     const uint16_t work = (uint16_t)(guest->work | v.engine->config.busy);
-    return v.is == PS_PLAIN ? guest->work : (uint16_t)(work & ~guest->waiting);
+    return ps_plain(v) ? guest->work : (uint16_t)(work & ~guest->waiting);
 }
 
 /* The job that the current plane works on, or NULL. */
@@ -63,7 +73,7 @@ static inline int ps_vcpu_computes(const struct ps_vcpu v)
 
 static inline int ps_vcpu_calls(const struct ps_vcpu v)
 {
-    return v.is != PS_PLAIN && ps_has(v.engine->callers, v.guest->current);
+    return !ps_plain(v) && ps_has(v.engine->callers, v.guest->current);
 }
 
 static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu)

@@ -107,7 +107,7 @@ PS_INLINE void find_arrival(const struct ps_vcpu v)
         first = first_ns == PS_NEVER_NS ? first : engine->arriving[due.place];
     }
     for (uint32_t k = 0; k < engine->n_looked_at; k++) {
-        const uint32_t i = v.is == PS_PLAIN ? k : engine->arriving[k];
+        const uint32_t i = ps_plain(v) ? k : engine->arriving[k];
         const int64_t at_ns = streams[i].next_ns;
         first = at_ns < first_ns ? i : first;
         first_ns = at_ns < first_ns ? at_ns : first_ns;
@@ -134,14 +134,14 @@ PS_INLINE uint32_t take_arrival(const struct ps_vcpu v, uint32_t *row)
         const uint32_t index = ps_queue_pop(&engine->pool, &v.guest->input);
         struct ps_node *node = &engine->pool.nodes[index];
         const unsigned unasked = node->kind != PS_JOB_IPI && node->source == PS_SOURCE_WAKE;
-        if (v.is == PS_CHIPPED)
+        if (ps_chipped(v))
             ps_vectors_name(engine, index);
         engine->totals.woken[node->plane] += unasked;
         node->source = (uint16_t)ps_input_row(engine, node);
         *row = unasked ? ps_unread_row(engine) : node->source;
-        if (v.is != PS_CHIPPED || node->kind != PS_JOB_TASK)
+        if (!ps_chipped(v) || node->kind != PS_JOB_TASK)
             node->kind = PS_JOB_INTERRUPT;
-        if (unasked && v.is != PS_CHIPPED)
+        if (unasked && !ps_chipped(v))
             node->kind = PS_JOB_INTERRUPT | PS_JOB_UNASKED;
         return index;
     }
@@ -155,7 +155,7 @@ PS_INLINE uint32_t take_arrival(const struct ps_vcpu v, uint32_t *row)
     node->source = (uint16_t)guest->arrival;
     node->plane = source->plane;
     node->kind = PS_JOB_INTERRUPT;
-    if (v.is == PS_CHIPPED)
+    if (ps_chipped(v))
         engine->pool.brought[index] = source->vector;
     source->draw(source, stream);
     return index;
@@ -228,7 +228,7 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
     const uint32_t index = take_arrival(v, &row);
     struct ps_node *node = &engine->pool.nodes[index];
     unsigned plane = node->plane;
-    if (v.is == PS_CHIPPED && node->kind == PS_JOB_TASK) { /* no job: what its plane does besides */
+    if (ps_chipped(v) && node->kind == PS_JOB_TASK) { /* no job: what its plane does besides */
         note_progress(guest);
         mark_queued(guest, plane, guest->now_ns);
         ps_queue_push(&engine->pool, &guest->queues[plane], index);
@@ -236,7 +236,7 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
         return;
     }
     engine->rows[node->source].arrived++;
-    const int forwards = v.is != PS_PLAIN && engine->config.route == PS_ROUTE_MARKER;
+    const int forwards = !ps_plain(v) && engine->config.route == PS_ROUTE_MARKER;
     if (forwards && plane != engine->policy.marker) {
         node->kind = (uint8_t)(PS_JOB_FORWARD | (node->kind & PS_JOB_UNASKED));
         node->left_ns = engine->config.forward_ns;
@@ -245,11 +245,11 @@ PS_INLINE void let_arrive(const struct ps_vcpu v)
             row = ps_plane_row(engine, plane); /* it is not this source's latency that begins */
     }
     const int64_t arrival_ns = node->arrival_ns;
-    if (v.is != PS_PLAIN)
+    if (!ps_plain(v))
         ps_wide_add(&engine->totals.load_ns, (uint64_t)(guest->now_ns - arrival_ns));
     guest->n_jobs++;
     note_progress(guest);
-    if (v.is == PS_CHIPPED) {
+    if (ps_chipped(v)) {
         bring(v, index, plane);
     } else {
         mark_queued(guest, plane, arrival_ns);
@@ -279,7 +279,7 @@ static inline void forward_job(const struct ps_vcpu v, uint32_t index)
     node->kind = PS_JOB_INTERRUPT;
     node->left_ns = node->service_ns;
     engine->totals.forwarded[plane]++;
-    if (v.is == PS_CHIPPED) {
+    if (ps_chipped(v)) {
         bring(v, index, plane);
     } else {
         mark_queued(guest, plane, guest->now_ns);
@@ -302,21 +302,21 @@ PS_INLINE void finish_job(const struct ps_vcpu v)
     if (guest->queues[current].head == PS_NIL)
         guest->work = (uint16_t)(guest->work & ~ps_bit(current));
     note_progress(guest);
-    if (v.is == PS_CHIPPED) {
+    if (ps_chipped(v)) {
         if (end_vector(v, index))
             return;
         node = &engine->pool.nodes[index]; /* which may have moved */
     }
-    if (v.is != PS_PLAIN && (node->kind & ~PS_JOB_UNASKED) == PS_JOB_FORWARD) {
+    if (!ps_plain(v) && (node->kind & ~PS_JOB_UNASKED) == PS_JOB_FORWARD) {
         forward_job(v, index);
         return;
     }
-    if (v.is != PS_PLAIN && node->kind == PS_JOB_CALL)
+    if (!ps_plain(v) && node->kind == PS_JOB_CALL)
         guest->waiting = (uint16_t)(guest->waiting & ~ps_bit((unsigned)node->service_ns));
     const uint32_t row = node->source;
     guest->n_jobs--;
     count_finished(engine, row, (uint64_t)(guest->now_ns - node->arrival_ns));
-    if (v.is != PS_PLAIN && engine->talks)
+    if (!ps_plain(v) && engine->talks)
         ps_queue_push(&engine->pool, &engine->ended, index);
     else
         ps_pool_give(&engine->pool, index);
@@ -346,7 +346,7 @@ static inline void make_call(const struct ps_vcpu v, uint32_t number)
     node->source = (uint16_t)number;
     node->plane = (uint8_t)callee;
     node->kind = PS_JOB_CALL;
-    if (v.is == PS_CHIPPED)
+    if (ps_chipped(v))
         engine->pool.brought[index] = 0;
     mark_queued(guest, callee, guest->now_ns);
     ps_queue_push_front(&engine->pool, &guest->queues[callee], index);

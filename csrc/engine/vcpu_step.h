@@ -61,11 +61,11 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
     struct ps_automaton *automaton = engine->automaton;
     const uint64_t now_ns = (uint64_t)v.guest->now_ns;
     const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
-    if (v.is == PS_CHIPPED && event == PS_EVENT_IRQ)
+    if (ps_chipped(v) && event == PS_EVENT_IRQ)
         return ps_vectors_post(engine, v.guest, v.clock, v.number, plane, row);
-    if (v.is == PS_CHIPPED && event == PS_CHIP_EOI)
+    if (ps_chipped(v) && event == PS_CHIP_EOI)
         return ps_vectors_end(engine, v.guest, v.clock, v.number, plane);
-    if (v.is == PS_CHIPPED && (!ps_vectors_pass(event) || from == PS_NO_STATE))
+    if (ps_chipped(v) && (!ps_vectors_pass(event) || from == PS_NO_STATE))
         return ps_vectors_step(engine, v.number, event, plane, posted_ns);
     if (PS_RARELY(from == PS_NO_STATE))
         return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
@@ -74,7 +74,7 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
         ps_automaton_fill(automaton, from, event, plane) != 0)
         return ps_vcpu_step_slowly(engine, v.number, event, plane, posted_ns, row);
     assert(ps_automaton_agrees(automaton, from, event, plane));
-    if (v.is == PS_CHIPPED && automaton->outcomes[at].flags & PS_VECTORS_TAKEN)
+    if (ps_chipped(v) && automaton->outcomes[at].flags & PS_VECTORS_TAKEN)
         return ps_vectors_step(engine, v.number, event, plane, posted_ns);
     const struct ps_edge *edge = &automaton->edges[at];
     ps_tally_add(&automaton->tallies[at], now_ns);
@@ -83,7 +83,7 @@ PS_INLINE struct ps_done ps_vcpu_step(const struct ps_vcpu v, unsigned event, un
                   PS_MARK_FORETOLD | (event == PS_EVENT_IRQ ? PS_MARK_MAY_POST : 0u), posted_ns,
                   now_ns, v.clock);
     struct ps_done done = ps_vcpu_follow(v, event, edge->mark, row);
-    if ((v.is != PS_PLAIN && engine->costly) || PS_RARELY(edge->mark.bits & PS_MARK_EXIT))
+    if ((!ps_plain(v) && engine->costly) || PS_RARELY(edge->mark.bits & PS_MARK_EXIT))
         done.reason = automaton->outcomes[at].reason;
     if (PS_RARELY(engine->log.left) && edge->mark.bits & PS_MARK_LOGGED)
         ps_engine_log_step(engine, v.number, event, plane, automaton->outcomes[at],
@@ -121,7 +121,7 @@ PS_INLINE void ps_count_starved(const struct ps_vcpu v, unsigned current, unsign
     if (!status)
         guest->idle_since_ns[current] = guest->now_ns;
     if (!guest->status && ps_has(guest->work, guest->current)) {
-        const int64_t begins_ns = v.is == PS_PLAIN ? guest->now_ns : guest->ready_ns;
+        const int64_t begins_ns = ps_plain(v) ? guest->now_ns : guest->ready_ns;
         const uint64_t length = (uint64_t)(begins_ns - guest->idle_since_ns[guest->current]);
         if (length > v.engine->totals.starved_ns[guest->current])
             v.engine->totals.starved_ns[guest->current] = length;
@@ -137,18 +137,18 @@ PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned 
     struct ps_guest *guest = v.guest;
     const unsigned status = guest->status;
     const struct ps_done done = ps_vcpu_step(v, event, plane, posted_ns, row);
-    if (v.is != PS_PLAIN)
+    if (!ps_plain(v))
         guest->ready_ns = guest->now_ns;
-    if (v.is != PS_PLAIN && engine->costly && done.bits & (PS_MARK_SWITCHED | PS_MARK_EXIT)) {
+    if (!ps_plain(v) && engine->costly && done.bits & (PS_MARK_SWITCHED | PS_MARK_EXIT)) {
         guest->ready_ns = ps_later(guest->now_ns, ps_vcpu_cost_ns(v, &done));
         if (engine->log.costs)
             ps_engine_log_took(engine, guest->ready_ns - guest->now_ns);
     }
-    if (v.is != PS_PLAIN && engine->costly && done.bits & PS_MARK_INJECTED) {
+    if (!ps_plain(v) && engine->costly && done.bits & PS_MARK_INJECTED) {
         const unsigned slot = PS_CLOCK_POSTED + (unsigned)guest->current;
         const uint64_t response_ns = (uint64_t)(guest->ready_ns - v.clock[slot]);
         ps_row_respond(engine, guest->posted[slot], response_ns);
-        if (v.is == PS_CHIPPED)
+        if (ps_chipped(v))
             ps_vectors_respond(engine, v.number, response_ns);
     }
     if (v.sliced && done.bits & PS_MARK_SWITCHED)
