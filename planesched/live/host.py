@@ -85,6 +85,18 @@ class Host:
         """Tell which of verify, measure and run this host can do."""
         return dict.fromkeys(DOES, not self.lacks)
 
+    def check(self) -> "Host":
+        """Return it where planes can run.
+
+        Raises
+        ------
+        LiveError
+            Where they cannot; which says why.
+        """
+        if self.lacks:
+            raise LiveError(self.lacks)
+        return self
+
     def facts(self) -> dict[str, str]:
         """Return what it is, in words, by what that is about."""
         kvm = ", ".join(self.modules) or "built in"

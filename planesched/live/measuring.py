@@ -89,7 +89,7 @@ def measure(
     chosen = cores[0] if core is None else core
     if chosen not in cores:
         raise Mistake("core", core, f"one of {', '.join(map(str, cores))}")
-    host = probe()
+    host = probe().check()
     found: dict[str, Sampled] = {}
     partial, clock_ns = False, 0
     with open_machine(2) as machine, _pinned(chosen, cores), urgent():

@@ -97,7 +97,7 @@ def run(
     name = str(policy) if isinstance(policy, str) else name if policy is None else "policy"
     if scheduled.scheduler != Scheduler.user:
         scheduled = scheduled.replace(scheduler="user")
-    host = probe()
+    host = probe().check()
     with open_machine(planes * n_vcpus) as machine:
         found = Costs.of(costs) if costs is not None else _measured(host)
         resolved = Resolved(

@@ -80,7 +80,7 @@ def verify(
     if by.hands_over != model.hands_over:
         expected = "a policy whose calls name a plane, or do not, as those of the other"
         raise Mistake("scheduled", str(by.as_dict()["call"]), expected)
-    host = probe()
+    host = probe().check()
     setting: Any = {"auto_eoi": EVERY_VECTOR} if host.auto_eoi else "lapic"
     done, walks, vectors = 0, 0, 0
     difference, stopped = None, False
