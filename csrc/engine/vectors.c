@@ -304,8 +304,8 @@ PS_SELDOM void count_nmi_kept(struct ps_figures *f, const struct ps_state *befor
 
 /* What was looked up is done to the controller of the plane that takes something, and what it makes
  * of that is put right: the automaton knows of none. */
-PS_INLINE void settle(const struct ps_vcpu v, const struct ps_chip_act *act, uint32_t from,
-                      struct ps_mark mark, unsigned plane, struct ps_outcome *out)
+PS_INLINE void settle_chips(const struct ps_vcpu v, const struct ps_chip_act *act, uint32_t from,
+                            struct ps_mark mark, unsigned plane, struct ps_outcome *out)
 {
     struct ps_engine *engine = v.engine;
     struct ps_automaton *automaton = engine->automaton;
@@ -383,7 +383,7 @@ PS_INLINE struct ps_done step(const struct ps_vcpu v, enum dealing dealing, unsi
         f->coalesced[PS_PENDING_IRQ][plane] -= (out.flags & PS_FLAG_COALESCED) != 0;
     }
     if (out.flags & PS_VECTORS_TAKEN)
-        settle(v, &act, from, edge.mark, plane, &out);
+        settle_chips(v, &act, from, edge.mark, plane, &out);
     else
         ps_chip_note(&act, &out);
     if (dealing == POSTS && !out.fault)
