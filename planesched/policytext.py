@@ -17,6 +17,7 @@ __all__ = [
     "as_policies",
     "as_policy",
     "field_value",
+    "labelled",
     "load_policy",
     "with_settings",
 ]
@@ -97,14 +98,7 @@ def as_policies(
     Mistake
         If there is no policy, or two of one label; and as `as_policy` does.
     """
-    named: list[tuple[str, Given]]
-    if isinstance(given, Mapping):
-        named = [(str(label), policy) for label, policy in given.items()]
-    else:
-        several = [given] if isinstance(given, Policy | str | os.PathLike) else given
-        if not isinstance(several, Iterable):
-            raise TypeMistake("policies", given, "a policy, or several")
-        named = [(_label(policy, number), policy) for number, policy in enumerate(several, 1)]
+    named = labelled(given)
     if not named:
         raise Mistake("policies", Words("none"), f"one or more, of {', '.join(presets())}")
     out: dict[str, Policy] = {}
@@ -113,6 +107,16 @@ def as_policies(
             raise Mistake("policies", Words(f"{label} twice"), "each policy once")
         out[label] = as_policy(policy, planes, "policy", folder)
     return out
+
+
+def labelled(given: Several) -> list[tuple[str, Given]]:
+    """Return one policy or several, unread, each with what it is called; see `as_policies`."""
+    if isinstance(given, Mapping):
+        return [(str(label), policy) for label, policy in given.items()]
+    several = [given] if isinstance(given, Policy | str | os.PathLike) else given
+    if not isinstance(several, Iterable):
+        raise TypeMistake("policies", given, "a policy, or several")
+    return [(_label(policy, number), policy) for number, policy in enumerate(several, 1)]
 
 
 def field_value(field: str, text: str) -> Any:

@@ -12,7 +12,7 @@ import planesched
 from planesched.figures.distribution import Distribution
 from planesched.figures.jobs import JobStats
 from planesched.figures.planes import Stats
-from planesched.simulation.sweep import Sweep
+from planesched.simulation.swept import Sweep
 
 __all__ = ["PAGES"]
 

@@ -9,7 +9,7 @@ from .plots import COLOURS, DASHES, FAINT, INK, grid, new_figure
 from .waits import round_time
 
 if TYPE_CHECKING:
-    from ..simulation.sweep import Sweep
+    from ..simulation.swept import Sweep
 
 __all__ = ["sweep_plot"]
 

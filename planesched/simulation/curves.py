@@ -12,7 +12,7 @@ from ..figures.scores import rate
 from ..text import fitted, format_ns
 
 if TYPE_CHECKING:
-    from .sweep import Sweep
+    from .swept import Sweep
 
 __all__ = [
     "GUEST", "Curves", "crossings", "curves", "findings", "lost", "named", "said", "starving",

@@ -13,180 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 from ..algorithm import Algorithm, as_algorithm
 from ..errors import Mistake, TypeMistake, Words, unknown
-from ..figures.budget import percent
-from ..figures.equal import Alike
-from ..figures.likeness import apart
-from ..figures.notes import starves
 from ..figures.result import Result
-from ..figures.written import html, write, written_by
 from ..irqchip import Controller
 from ..policy import Policy
-from ..policytext import Given, as_policy
+from ..policytext import Given, as_policy, labelled
 from ..scenarios import Scenario
-from ..text import counted, duration_ns, fill, fitted, format_ns, rate_hz, width
+from ..text import duration_ns, format_ns, rate_hz
 from ..workload import Costs, Recorded, Workload
 from ..workload.costs import Given as GivenCosts
-from .curves import curves, findings, named, said
 from .run import settings_of, simulate
 from .store import Store
+from .swept import Sweep, called
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["SCHEMA", "Sweep", "sweep"]
-
-SCHEMA = "planesched.sweep/1"
-"""Changes when what `Sweep.as_dict` gives changes its form."""
+__all__ = ["sweep"]
 
 _PLAIN = (
     *("planes", "vcpus", "seed", "duration", "jobs", "warmup", "until_precision", "costs"),
     *("slice_ns", "controller"),
 )
-_MOST = 6
-"""Points that a block to cite shows."""
 _FIELDS = ("policy.FIELD", "costs.REASON", "workload.FIELD", "workload.SOURCE.FIELD")
 _SETTINGS = ("policy", *_FIELDS, "workload.scale", *_PLAIN)
-
-
-class Sweep(Alike):
-    """The rows of a sweep, one a point of the grid and policy, plane or source.
-
-    Parameters
-    ----------
-    columns : mapping of str to list
-        The settings (times in ns and rates a second, with ``_ns`` and ``_hz`` in their names), then
-        what `Result.table` has.
-    ran, skipped : int
-        Points that were simulated now, and that were there before.
-    settings : tuple of str
-        The columns that are settings.
-    partial : bool
-        Whether it was stopped before its end.
-    given : mapping, optional
-        What all points rest on: duration, costs, seed and the digest of the workload.
-    policies : mapping of str to Policy, optional
-        The policies of the points, by what the grid says of them.
-
-    Examples
-    --------
-    >>> from planesched import Scenario
-    >>> print(sweep(Scenario.load("exit-cost"), duration="200 ms").findings()[0])
-    Of the guest OS's time, scheduler user costs 1 % from ... us of exit cost on, ...
-    """
-
-    def __init__(
-        self,
-        columns: Mapping[str, list[Any]],
-        ran: int,
-        skipped: int,
-        settings: tuple[str, ...] = (),
-        *,
-        partial: bool = False,
-        given: Mapping[str, Any] | None = None,
-        policies: Mapping[str, Policy] | None = None,
-    ) -> None:
-        self.columns = dict(columns)
-        self.ran = ran
-        self.skipped = skipped
-        self.settings = settings
-        self.partial = partial
-        self.given = dict(given or {})
-        self.policies = dict(policies or {})
-
-    def table(self) -> dict[str, list[Any]]:
-        """Return the rows as columns."""
-        return dict(self.columns)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the rows, each by the names of its columns."""
-        cells = zip(*self.columns.values(), strict=True)
-        return [dict(zip(self.columns, row, strict=True)) for row in cells]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), []))
-
-    def findings(self) -> list[str]:
-        """Return in words from where on a line loses the guest OS's time, and where lines cross.
-
-        Without a setting of numbers there is none.
-        """
-        try:
-            return findings(curves(self))
-        except Mistake:
-            return []
-
-    def likeness(self) -> list[str]:
-        """Return in which fields the policies of a grid differ from its first; none of one."""
-        found = apart(self.policies) if "policy_given" in self.settings else []
-        alone = "planesched compare shows what each of these fields does alone"
-        return [*found, *([alone] if any("not like for like" in each for each in found) else [])]
-
-    def rests(self) -> str:
-        """Say what all points rest on, in one line."""
-        named = ", ".join(f"{name} {value}" for name, value in self.given.items() if value != "")
-        return f"{named}, response to the plane's first instruction"
-
-    def cited(self, command: str) -> str:
-        """Return the block for a mail, 72 columns wide; `command` is what makes it again."""
-        from ..figures.cite import CITED
-
-        version = f"planesched {written_by()['version']}"
-        foot = [*self.likeness(), version, self.rests(), command]
-        said = [line for text in self.findings() or [_range(self)] for line in fill(text, CITED)]
-        shown = [line for text in foot for line in fill(text, CITED, hang=2)]
-        try:
-            table = curves(self).text(CITED)
-        except Mistake:  # no setting is a number
-            table = _table(self, CITED, cited=True)
-        return "\n".join([*said, "", table, "", *shown])
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows, as the name ends: .csv, .parquet, .arrow, .json; or a page: .html."""
-        write(path, self.columns, self.as_dict, self)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain numbers, lists and dicts, as JSON holds them."""
-        return {
-            "schema": SCHEMA,
-            **written_by(),
-            "partial": self.partial,
-            "settings": list(self.settings),
-            "given": self.given,
-            "policies": {label: policy.as_dict() for label, policy in self.policies.items()},
-            "findings": self.findings(),
-            "rows": self.rows(),
-        }
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Give the rows to whoever speaks the Arrow C stream interface (needs pyarrow)."""
-        from ..figures.arrow import arrow_stream
-
-        return arrow_stream(self.columns, requested_schema)
-
-    def text(self, columns: int | None = 0) -> str:
-        """Return a line for each point: where the time went, and how long each source waited."""
-        return _text(self, width() if columns == 0 else columns)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def plot(self, title: str = "") -> Any:
-        """Draw the response, or a guest OS's share of time, over what was swept.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            It needs matplotlib; see `planesched.report.sweepplot.sweep_plot`.
-        """
-        from ..figures.drawn import swept
-
-        return swept(self, title)
-
-    def _repr_html_(self) -> str:
-        return html(self.columns)
-
-    def __repr__(self) -> str:
-        return f"<Sweep of {len(self)} rows: {self.ran} points ran, {self.skipped} were there>"
 
 
 def sweep(
@@ -275,23 +124,31 @@ def sweep(
         base |= {} if policy is None else {"policy": policy}
     base |= {"threads": threads, "until_precision": until_precision, "in_userspace": in_userspace}
     base |= {} if label is None else {"label": label}
+    labels: dict[str, str] = {}
+    if "policy" in grid:
+        pairs = labelled(grid["policy"])
+        grid = {**grid, "policy": [policy for _, policy in pairs]}
+        labels = {_key({"policy": policy}): label for label, policy in pairs}
     points = list(_points(grid))
-    policies: dict[str, Policy] = {}
-    for point in points:
-        found = _arguments(base, point)
-        wanted: Any = found.get("policy")
-        policies.setdefault(_called(point, found), as_policy(wanted, found.get("planes", 2)))
     _told_apart(points)
     names = {name: _column(name, [point[name] for point in points]) for name in grid}
     settings = tuple(names.values())
+    policies: dict[str, Policy] = {}
+    for point in points:
+        found = _arguments(base, point, labels)
+        wanted: Any = found.get("policy")
+        row = _cells(point, names, labels) | {"policy": found.get("label") or wanted}
+        policies.setdefault(called(row, settings), as_policy(wanted, found.get("planes", 2)))
     store = Store(out, settings) if out is not None else None
     have = store.have() if store is not None else set()
     left = [point for point in points if _key(point) not in have]
     columns: dict[str, list[Any]] = {}
     ran, partial = 0, False
     try:
-        for point, rows in _results(left, base, executor):
-            made = _labelled(point, rows, names)
+        arguments = [_arguments(base, point, labels) for point in left]
+        for number, rows in _results(arguments, executor):
+            point = left[number]
+            made = _labelled(_cells(point, names, labels), rows, _key(point))
             if store is not None:
                 store.add(_key(point), made)
             for name, values in made.items():
@@ -313,16 +170,6 @@ def sweep(
         columns, ran, len(points) - len(left), settings, partial=partial, given=_given(base),
         policies=policies,
     )  # fmt: skip
-
-
-def _called(point: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """Return what a point says of its policy; where it says nothing, what that is called."""
-    parts = [
-        str(value) if name == "policy" else f"{name.removeprefix('policy.')}={value}"
-        for name, value in point.items()
-        if name.partition(".")[0] == "policy"
-    ]
-    return ", ".join(parts) or str(found.get("label") or found.get("policy"))
 
 
 def _given(base: Mapping[str, Any]) -> dict[str, Any]:
@@ -379,10 +226,14 @@ def _key(point: Mapping[str, Any]) -> str:
     return json.dumps({name: _plain(value) for name, value in point.items()}, sort_keys=True)
 
 
-def _arguments(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(
+    base: Mapping[str, Any], point: Mapping[str, Any], labels: Mapping[str, str]
+) -> dict[str, Any]:
     """Give the arguments of `simulate` at a point."""
     plain = {name: value for name, value in point.items() if name in ("policy", *_PLAIN)}
     out = dict(base) | plain
+    if "policy" in point:
+        out["label"] = labels[_key({"policy": point["policy"]})]
     for name, value in point.items():
         head, _, field = name.partition(".")
         if head == "policy" and field:
@@ -427,15 +278,16 @@ def _run(arguments: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _results(
-    points: list[dict[str, Any]], base: Mapping[str, Any], executor: "Executor | None"
-) -> Iterator[tuple[dict[str, Any], dict[str, list[Any]]]]:
+    points: list[dict[str, Any]], executor: "Executor | None"
+) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+    """Simulate points, given by their arguments; give the number of each and its rows."""
     if executor is None:
-        for point in points:
-            yield point, _run(_arguments(base, point))
+        for number, point in enumerate(points):
+            yield number, _run(point)
         return
     # Where many points run at once, each needs but one thread.
-    base = {"threads": 1} | dict(base)
-    futures = {executor.submit(_run, _arguments(base, point)): point for point in points}
+    alone = [point if point["threads"] else point | {"threads": 1} for point in points]
+    futures = {executor.submit(_run, point): number for number, point in enumerate(alone)}
     try:
         for future in _completed(list(futures)):
             yield futures[future], future.result()
@@ -456,12 +308,12 @@ def _completed(futures: list[Any]) -> Iterator[Any]:
 
 
 def _labelled(
-    point: Mapping[str, Any], rows: Mapping[str, list[Any]], names: Mapping[str, str]
+    cells: Mapping[str, Any], rows: Mapping[str, list[Any]], key: str
 ) -> dict[str, list[Any]]:
     """Put the settings before the rows of a point."""
     count = len(next(iter(rows.values())))
-    settings = {names[name]: [_cell(names[name], value)] * count for name, value in point.items()}
-    return settings | dict(rows) | {"point": [_key(point)] * count}
+    settings = {name: [cell] * count for name, cell in cells.items()}
+    return settings | dict(rows) | {"point": [key] * count}
 
 
 def _column(name: str, values: list[Any]) -> str:
@@ -483,6 +335,17 @@ def _column(name: str, values: list[Any]) -> str:
     return plain
 
 
+def _cells(
+    point: Mapping[str, Any], names: Mapping[str, str], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the settings of a point by column, a policy by what it is called."""
+    return {
+        column: labels[_key({"policy": point[name]})] if name == "policy"
+        else _cell(column, point[name])
+        for name, column in names.items()
+    }  # fmt: skip
+
+
 def _cell(column: str, value: Any) -> Any:
     if isinstance(value, str) and column.endswith("_ns"):
         return duration_ns(value)
@@ -490,65 +353,3 @@ def _cell(column: str, value: Any) -> Any:
         return rate_hz(value)
     plain = _plain(value)
     return json.dumps(plain, sort_keys=True) if isinstance(plain, dict) else plain
-
-
-def _text(swept: Sweep, columns: int | None) -> str:
-    partial = " (partial: stopped before its end)" if swept.partial else ""
-    count = sum(kind == "policy" for kind in swept.columns.get("kind", []))
-    head = f"{counted(count, 'point')}: {swept.ran} ran, {swept.skipped} were there{partial}"
-    found = swept.findings() or ([_range(swept)] if count else [])
-    said = [line for text in [*found, head] for line in fill(text, columns, hang=2)]
-    like = [line for text in swept.likeness() for line in fill(text, columns, hang=2)]
-    foot = fill(swept.rests(), columns, hang=2)
-    parts = [said, *([like] if like else []), [_table(swept, columns)], foot]
-    return "\n\n".join("\n".join(part) for part in parts) if count else head
-
-
-def _range(swept: Sweep) -> str:
-    """Say in what range the points lie, where no curve says more."""
-    rates = [row["switches_hz"] for row in swept.rows() if row["kind"] == "policy"]
-    if len(rates) == 1:
-        return f"One point, with {rates[0]:,.0f} switches/s a vCPU."
-    return f"{len(rates)} points, with {min(rates):,.0f} to {max(rates):,.0f} switches/s a vCPU."
-
-
-def _table(swept: Sweep, columns: int | None, *, cited: bool = False) -> str:
-    """Lay out a line a point; to cite, some points and figures of most weight."""
-    rows = swept.rows()
-    points = [row for row in rows if row["kind"] == "policy"]
-    sources = list(dict.fromkeys(row["name"] for row in rows if row["kind"] == "source"))
-    labels = {row["policy"] for row in points}
-    several = len(labels) > 1 and "policy_given" not in swept.settings
-    if cited:
-        points, sources = points[:_MOST], sources[-1:]
-    keys = [*map(named, swept.settings), *(["policy"] if several else [])] or ["point"]
-    what = ["running_share", "switching_share", "userspace_share"][: 1 if cited else None]
-    header = [*keys, *["guest OS", "switching", "userspace"][: len(what)], "switches/s", "exits/s"]
-    header += [f"{'p99' if cited else 'response p99'}, {source}" for source in sources]
-    lines = []
-    for point in points:
-        mine = [row for row in rows if row["point"] == point["point"]]
-        guest = [row for row in mine if row["kind"] == "plane" and row["level"] == "level0"]
-        cells = [_shown(name, point[name]) for name in swept.settings]
-        cells += [point["policy"]] if several else []
-        cells = cells or ["all"]
-        shares = [guest[0]["running_share"] if guest else None, *(point[name] for name in what[1:])]
-        cells += ["-" if share is None else percent(share) for share in shares]
-        cells += [f"{point['switches_hz']:,.0f}", f"{point['exits_hz']:,.0f}"]
-        for source in sources:
-            cells += [_answered(row) for row in mine if row["name"] == source]
-        lines.append(cells)
-    return fitted(header, lines, columns, len(keys))
-
-
-def _answered(row: Mapping[str, Any]) -> str:
-    """Write how long a source waits; of one that starves, that alone."""
-    if row["kind"] == "source" and starves(row["arrived"], row["finished"], row["queued"]):
-        return f"starved: {row['finished']} of {row['arrived']}"
-    return format_ns(row["response_p99_ns"])
-
-
-def _shown(name: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    return said(name, value) if name.endswith(("_ns", "_hz")) else str(value)

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from planesched import compare, simulate, sweep
+from planesched import Policy, compare, simulate, sweep
 from planesched.figures.arrow import arrow_table
 from planesched.figures.interval import student
-from planesched.workload import Constant, Exponential, Poisson, Workload
+from planesched.workload import Constant, Exponential, Periodic, Poisson, Workload
 
 WORK = Workload(
     [
@@ -323,3 +323,34 @@ def test_tables_are_read_by_duckdb_and_pandas():
 )  # fmt: skip
 def test_students_quantiles_are_those_of_tables(confidence, freedom, expected):
     assert student(confidence, freedom) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_sweep_is_looked_up_and_differenced_by_policy():
+    work = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
+    grid = {
+        "policy": [Policy.preset("vsm", 2), "vsm:scheduler=user"],
+        "costs.exit": ["1 us", "5 us"],
+    }
+    found = sweep(grid, None, 2, 1, work, duration="20 ms", costs="call=1us")
+    assert found.labels == ("policy 1", "vsm:scheduler=user") == tuple(found.policies)
+    assert max(len(line) for line in str(found).splitlines()) <= 80
+    alone = sweep({"costs.exit": ["1 us", "5 us"]}, "vsm:scheduler=user", 2, 1, work,
+                  duration="20 ms", costs="call=1us")  # fmt: skip
+    mine = found["vsm:scheduler=user"]
+    for name in ("exit_cost_ns", "name", "response_mean_ns", "running_share", "exits_hz"):
+        assert mine.columns[name] == alone.columns[name]
+    assert found.difference("exits_hz") == {
+        "exit_cost_ns": [1000, 5000],
+        "exits_hz": [row["exits_hz"] for row in alone.rows() if row["kind"] == "policy"],
+    }
+    later = found.difference("response_max_ns", "timer")
+    assert later["response_max_ns"] == [1000, 5000]
+    back = found.difference("response_max_ns", "timer", label="policy 1", against=found.labels[1])
+    assert back["response_max_ns"] == [-1000, -5000]
+    for wrong in (("exit",), ("exits_hz", "tmer")):
+        with pytest.raises(ValueError, match="expected"):
+            found.difference(*wrong)
+    with pytest.raises(ValueError, match="label"):
+        found["vsm"]
+    with pytest.raises(ValueError, match="to compare with"):
+        alone.difference("exits_hz")

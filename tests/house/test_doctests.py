@@ -22,7 +22,7 @@ def documented():
             yield name, getattr(room, name)
     yield "Distribution", planesched.figures.distribution.Distribution
     yield "Stats", planesched.figures.planes.Stats
-    yield "Sweep", planesched.simulation.sweep.Sweep
+    yield "Sweep", planesched.simulation.swept.Sweep
 
 
 def test_each_public_name_has_an_example():

@@ -26,7 +26,7 @@ from ...figures.result import Result
 from ...figures.results import Results
 from ...files import check_target, replacing
 from ...live.ran import Ran
-from ...simulation.sweep import Sweep
+from ...simulation.swept import Sweep
 from .checks import check_page_parts, diff_page_parts
 from .frame import Panel, frame
 from .lives import live_page_parts

@@ -5,7 +5,7 @@ from contextlib import suppress
 from ...errors import Mistake
 from ...figures.budget import percent
 from ...simulation.curves import GUEST, Curves, crossings, curves, lost, starving
-from ...simulation.sweep import Sweep
+from ...simulation.swept import Sweep
 from ...text import format_ns
 from ..waits import round_time
 from .charts import SERIES, Axis, Line, Tick, legend, lines
