@@ -384,7 +384,7 @@ def matrix(
     controller: Controller | str | None = None,
     progress: Watched = None,
 ) -> Matrix:
-    r"""Check several policies, all presets by default, for all properties.
+    """Check several policies, all presets by default, for all properties.
 
     Parameters
     ----------

@@ -177,7 +177,7 @@ class Folder:
         for at, item in enumerate(items):
             rest = items[at + 1 :]
             kind = type(item).__name__
-            before = dict(self.store), len(self.out), dict(self.names)
+            before = self._now()
             try:
                 if kind == "Return":
                     frame.answer(None if item.expr is None else self._value(item.expr, frame))
@@ -191,11 +191,18 @@ class Folder:
                     return self._run([*self._way(item, frame), *rest], frame, after)
                 self._do(item, frame)
             except _ManyReturns as many:
-                self.store, self.names = before[0], before[2]
-                del self.out[before[1] :]
+                self._back_to(before)
                 return self._on_each_return(many.call, items[at:], frame, after)
         after()
         return None
+
+    def _now(self) -> tuple[Any, ...]:
+        return dict(self.store), dict(self.slots), dict(self.names), len(self.out)
+
+    def _back_to(self, before: tuple[Any, ...]) -> None:
+        """Take back what was done since."""
+        self.store, self.slots, self.names, made = before
+        del self.out[made:]
 
     def _on_each_return(
         self, call: Any, items: Sequence[Any], frame: _Frame, after: Callable[[], None]
@@ -243,8 +250,13 @@ class Folder:
             if _ends(first):
                 self.out.append(t.If(condition, tuple(first), ()))
                 return self._run([*no, *rest], frame, after)
-            second = self._captured(lambda: self._run([*no, *rest], frame, after))
-            self.out.append(t.If(condition, tuple(first), tuple(second)))
+            # Of a function done in the middle of a statement: what follows is within both ways,
+            # up to where an `if` around it has its own meet.
+            self._join(
+                condition,
+                lambda: self._run([*yes, *rest], frame, after),
+                lambda: self._run([*no, *rest], frame, after),
+            )
             return None
         self._join(
             condition,
@@ -566,7 +578,7 @@ class Folder:
             self.store[to.key] = t.Field(name)
 
     def _inlined(self, node: Any, function: Any, values: Sequence[Any]) -> Any:
-        before = dict(self.store), len(self.out), dict(self.names)
+        before, made = self._now(), len(self.out)
         found: list[Any] = []
         depth = self.out
         comment = self._comment(function)
@@ -578,10 +590,9 @@ class Folder:
 
         self._call(function, values, answer, lambda: answer(None))
         if len(found) != 1 or found[0] is _ManyReturns:
-            self.store, self.names = before[0], before[2]
-            del self.out[before[1] :]
+            self._back_to(before)
             raise _ManyReturns(node)
-        if comment and len(self.out) == before[1] + 1:
+        if comment and len(self.out) == made + 1:
             self.out.pop()  # it needed no statement
         return found[0]
 

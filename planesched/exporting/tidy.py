@@ -55,6 +55,8 @@ def _block(
                 continue
             case t.Let(var, value, True) if value is not None and var not in written:
                 statement = t.Let(var, value)
+            case t.Let(var, value, True) if value is not None and _set_once_each_way(waiting, var):
+                statement = t.Let(var, None, mutable=True)
             case t.Let(var, t.Var() as same, False) if same not in written:
                 waiting = list(t.substituted(tuple(waiting), var, same))
                 continue
@@ -79,6 +81,26 @@ def _block(
 def _reads(body: Sequence[t.Statement], var: t.Var) -> bool:
     """Say whether statements read a variable; where they only set it, that is counted too."""
     return var in t.parts(tuple(body))
+
+
+def _set_once_each_way(body: Sequence[t.Statement], var: t.Var) -> bool:
+    """Say whether every way sets a variable, once, before anything reads it: it needs no value."""
+    for at, statement in enumerate(body):
+        if not _reads((statement,), var):
+            continue
+        rest = body[at + 1 :]
+        match statement:
+            case t.Set(same, value) if same == var:
+                return var not in t.parts(value) and not _sets(rest, var)
+            case t.If(condition, yes, no):
+                ways = all(_set_once_each_way(way, var) for way in (yes, no))
+                return ways and var not in t.parts(condition) and not _sets(rest, var)
+        return False
+    return bool(body) and isinstance(body[-1], t.Return)
+
+
+def _sets(body: Sequence[t.Statement], var: t.Var) -> bool:
+    return any(isinstance(each, t.Set) and each.var == var for each in _all(body))
 
 
 def _acting(body: tuple[t.Statement, ...]) -> tuple[t.Statement, ...]:

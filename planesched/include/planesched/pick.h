@@ -73,7 +73,6 @@ struct ps_choice {
     uint16_t pre;      /* planes that an event brings in */
     uint16_t dead;     /* planes that nothing wakes, where they do not count */
     unsigned view;     /* the plane from which events are seen */
-    unsigned plane;    /* what runs, or PS_NO_PLANE */
     int unseen;        /* a blocked plane sleeps on, whatever others have (3.4.3) */
 };
 
@@ -92,8 +91,6 @@ static inline struct ps_choice ps_pick(const struct ps_policy *policy, const str
                   ps_has((uint16_t)(pick.base & ~ps_wakes(policy, s)), (unsigned)s->current);
     pick.pre = closed || pick.unseen ? (uint16_t)0
                                      : ps_preemptors(policy, s, pick.view, pick.dead);
-    const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
-    pick.plane = candidates ? ps_first(policy, s->locked, candidates) : PS_NO_PLANE;
     return pick;
 }
 
@@ -132,7 +129,9 @@ PS_SELDOM int ps_requested(const struct ps_policy *policy, const struct ps_state
 static inline unsigned ps_default_pick(const struct ps_policy *policy, const struct ps_state *s)
 {
     const struct ps_choice pick = ps_pick(policy, s, 0, 0);
-    return pick.plane != PS_NO_PLANE ? pick.plane : ps_last_resort(policy, s);
+    const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
+    const unsigned first = candidates ? ps_first(policy, s->locked, candidates) : PS_NO_PLANE;
+    return first != PS_NO_PLANE ? first : ps_last_resort(policy, s);
 }
 
 /* How a vCPU with these planes begins: the boot plane runs (2, 3.5). */

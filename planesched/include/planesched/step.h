@@ -183,6 +183,15 @@ static inline unsigned ps_run_dry(const struct ps_policy *policy, struct ps_stat
 /* What a step answers, before ps_answer, where an algorithm gave no plane that it was offered. */
 #define PS_UNANSWERED (PS_NO_ANSWER << 8)
 
+/* Why a plane comes that an event brings in: its intercept, its interrupt, or others' (3.3). */
+static inline unsigned ps_brought_by(const struct ps_policy *policy, const struct ps_state *s,
+                                     const struct ps_choice *pick, unsigned plane)
+{
+    if (policy->preempt == PS_PREEMPT_RELAY && !ps_has(ps_counts(policy, s, pick->dead), plane))
+        return PS_REASON_RELAY;
+    return ps_has(s->trap, plane) ? PS_REASON_INTERCEPT : PS_REASON_INTERRUPT;
+}
+
 /* Dispatch (3.4). `event`: as it happened; forcing the plane that runs has made another of it. */
 static inline unsigned ps_dispatch(const struct ps_policy *policy,
                                    const struct ps_algorithm *algorithm, struct ps_state *s,
@@ -201,23 +210,20 @@ static inline unsigned ps_dispatch(const struct ps_policy *policy,
         s->edge = (uint16_t)(s->edge & ~(above & s->irq & s->masked)); /* one attempt a posting */
     }
 
-    unsigned plane = pick.plane;
-    if (algorithm && plane != PS_NO_PLANE) {
-        plane = ps_algorithm_ask(algorithm, policy, s, &pick, event);
-        if (plane == PS_NO_PLANE)
-            return PS_UNANSWERED;
-    }
-    unsigned reason = ps_cause(step);
-    if (plane == PS_NO_PLANE) {
+    const uint16_t candidates = (uint16_t)(pick.base | pick.pre);
+    unsigned plane = PS_NO_PLANE, reason = ps_cause(step);
+    if (!candidates) {
         plane = ps_last_resort(policy, s);
         if (plane == PS_NO_PLANE)
             return ps_run_dry(policy, s, step);
         s->runnable = (uint16_t)(s->runnable | ps_bit(plane));
-    } else if (!ps_has(pick.base, plane)) {
-        if (policy->preempt == PS_PREEMPT_RELAY && !ps_has(ps_counts(policy, s, pick.dead), plane))
-            reason = PS_REASON_RELAY;
-        else
-            reason = ps_has(s->trap, plane) ? PS_REASON_INTERCEPT : PS_REASON_INTERRUPT;
+    } else {
+        plane = algorithm ? ps_algorithm_ask(algorithm, policy, s, &pick, event)
+                          : ps_first(policy, s->locked, candidates);
+        if (algorithm && plane == PS_NO_PLANE)
+            return PS_UNANSWERED;
+        if (!ps_has(pick.base, plane))
+            reason = ps_brought_by(policy, s, &pick, plane);
     }
 
     int recheck = 0;
