@@ -186,12 +186,14 @@ static void fold_tally(struct ps_automaton *a, uint32_t row, unsigned event, uns
     const struct ps_edge *edge = &a->edges[at];
     ps_count_steps(f, &before, ps_automaton_state(a, edge->next), a->outcomes[at], edge->mark,
                    event, plane, tally->count);
-    ps_automaton_leave(a, row, tally->time_ns);
-    ps_automaton_join(a, edge->next, tally->time_ns);
+    a->tallies[row].count -= tally->count;
+    a->tallies[row].time_ns += tally->time_ns;
+    a->tallies[edge->next].count += tally->count;
+    a->tallies[edge->next].time_ns -= tally->time_ns;
     tally->count = tally->time_ns = 0;
 }
 
-void ps_automaton_fold(struct ps_automaton *a, struct ps_figures *f)
+void ps_automaton_fold(struct ps_automaton *a, struct ps_figures *f, uint64_t now_ns)
 {
     for (uint32_t row = 0; row < a->n_states * a->width; row += a->width)
         for (unsigned event = 0; event < PS_N_EVENTS; event++) {
@@ -202,7 +204,8 @@ void ps_automaton_fold(struct ps_automaton *a, struct ps_figures *f)
                 fold_tally(a, row, event, plane, f);
         }
     for (uint32_t row = 0; row < a->n_states * a->width; row += a->width) {
-        fold_time(ps_automaton_state(a, row), a->tallies[row].time_ns, f);
-        a->tallies[row].time_ns = 0;
+        struct ps_tally *here = &a->tallies[row];
+        fold_time(ps_automaton_state(a, row), here->time_ns + here->count * now_ns, f);
+        here->time_ns = UINT64_C(0) - here->count * now_ns;
     }
 }

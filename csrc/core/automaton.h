@@ -41,7 +41,7 @@ struct ps_automaton {
     uint64_t n_filled;                 /* pairs worked out so far */
     struct ps_state *states;           /* [room] */
     struct ps_edge *edges;             /* [room][width]; the first: `next` numbers its state */
-    struct ps_tally *tallies;          /* [room][width]; the first: when vCPUs came and left */
+    struct ps_tally *tallies;          /* [room][width]; the first: who is here, when they came */
     struct ps_outcome *outcomes;       /* [room][width] */
     uint32_t *slots;                   /* open addressing: state numbers by hash */
     uint32_t n_slots;                  /* a power of two, twice `most` or more */
@@ -81,9 +81,10 @@ static inline const struct ps_state *ps_automaton_row_state(const struct ps_auto
 int ps_automaton_fill(struct ps_automaton *automaton, uint32_t row, unsigned event,
                       unsigned plane);
 
-/* Move what was counted into the figures and begin again from zero. The time spent in each state
- * has to be complete: ps_automaton_leave was called for every vCPU. */
-void ps_automaton_fold(struct ps_automaton *automaton, struct ps_figures *figures);
+/* Move what was counted into the figures and begin again from zero. All vCPUs that did not leave
+ * are at `now_ns`: what they spent in their states up to then counts, and they go on. */
+void ps_automaton_fold(struct ps_automaton *automaton, struct ps_figures *figures,
+                       uint64_t now_ns);
 
 /* The index of the edge, tally and outcome of an event that the table was made for. */
 static inline uint32_t ps_automaton_at(const struct ps_automaton *automaton, uint32_t row,
@@ -112,12 +113,14 @@ static inline int ps_automaton_agrees(const struct ps_automaton *automaton, uint
 static inline void ps_automaton_join(struct ps_automaton *automaton, uint32_t row,
                                      uint64_t since_ns)
 {
+    automaton->tallies[row].count++;
     automaton->tallies[row].time_ns -= since_ns;
 }
 
 static inline void ps_automaton_leave(struct ps_automaton *automaton, uint32_t row,
                                       uint64_t until_ns)
 {
+    automaton->tallies[row].count--;
     automaton->tallies[row].time_ns += until_ns;
 }
 

@@ -91,5 +91,5 @@ void ps_run_leave(struct ps_run *run, int64_t end_ns)
         ps_automaton_leave(run->automaton, row, (uint64_t)end_ns);
         run->states[vcpu] = *ps_automaton_state(run->automaton, row);
     }
-    ps_automaton_fold(run->automaton, run->ledger.figures);
+    ps_automaton_fold(run->automaton, run->ledger.figures, 0); /* all have left */
 }

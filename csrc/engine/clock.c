@@ -47,6 +47,7 @@ int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patie
     do {
         const int64_t limit_ns = ps_later(engine->counted_ns, most_ns);
         const int64_t to_ns = until_ns < limit_ns ? until_ns : limit_ns;
+        engine->together = 0;
         const int more = advance_counted(engine, to_ns, &patience);
         const int stopped = engine->stopped;
         engine->stopped = 0;
@@ -57,6 +58,7 @@ int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patie
         if (stopped || more)
             return stopped ? PS_ENGINE_STOPPED : 1;
         engine->now_ns = to_ns;
+        engine->together = 1;
         if (to_ns == limit_ns)
             ps_engine_fold(engine);
     } while (engine->now_ns < until_ns);

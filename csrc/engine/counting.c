@@ -64,21 +64,26 @@ void ps_engine_restart(struct ps_engine *engine)
         ps_vectors_count_pending(engine, engine->figures.pending_before);
 }
 
+/* Each vCPU has to be looked at only where they are not at one time. */
 void ps_engine_fold(struct ps_engine *engine)
 {
     struct ps_automaton *automaton = engine->automaton;
+    engine->counted_ns = engine->now_ns;
+    if (engine->together) {
+        ps_automaton_fold(automaton, &engine->figures, (uint64_t)engine->now_ns);
+        return;
+    }
     for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
         const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
         if (row != PS_NO_STATE)
             ps_automaton_leave(automaton, row, (uint64_t)engine->guests[vcpu].now_ns);
     }
-    ps_automaton_fold(automaton, &engine->figures);
+    ps_automaton_fold(automaton, &engine->figures, 0);
     for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
         const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
         if (row != PS_NO_STATE)
             ps_automaton_join(automaton, row, (uint64_t)engine->guests[vcpu].now_ns);
     }
-    engine->counted_ns = engine->now_ns;
 }
 
 /* ---- Reading ---- */
@@ -164,32 +169,41 @@ static void add_row(const struct ps_row *row, unsigned plane, struct ps_totals *
     }
 }
 
-static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
-                        struct ps_totals *totals, struct ps_row *rows)
+/* What vCPUs that the automaton does not hold, or that wait with what came, add to what adds up. */
+static void read_outside(struct ps_engine *engine, const struct ps_reading *out)
 {
-    const uint32_t n_rows = ps_n_rows(engine);
-    ps_engine_fold(engine);
-    *figures = engine->figures;
-    *totals = engine->totals;
-    memcpy(rows, engine->rows, n_rows * sizeof *rows);
-    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
-        totals->sojourn_min_ns[plane] = UINT64_MAX;
-    struct ps_ledger ledger = {figures, NULL, NULL, engine->ledger.n_planes};
+    struct ps_ledger ledger = {out->figures, NULL, NULL, engine->ledger.n_planes};
     for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
         const struct ps_guest *guest = &engine->guests[vcpu];
-        const struct ps_state *s = ps_vcpu_state(engine, vcpu);
+        ledger.clocks = ps_clock(&engine->ledger, vcpu);
+        if ((uint32_t)ledger.clocks[PS_CLOCK_ROW] == PS_NO_STATE)
+            ps_figures_end_time(&ledger, &engine->states[vcpu], 1, guest->now_ns);
+        count_waiting(engine, guest, out->rows, out->totals);
+    }
+}
+
+/* How each vCPU stands now. */
+static void read_present(struct ps_engine *engine, const struct ps_reading *out)
+{
+    struct ps_ledger ledger = {out->figures, NULL, NULL, engine->ledger.n_planes};
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
         /* Closing forgets when what is not pending was posted, which matters to nobody. */
         ledger.clocks = ps_clock(&engine->ledger, vcpu);
-        read_pending(engine, vcpu, ledger.clocks, totals->oldest_ns);
-        if ((uint32_t)ledger.clocks[PS_CLOCK_ROW] == PS_NO_STATE)
-            ps_figures_end_time(&ledger, s, 1, guest->now_ns);
-        ps_figures_close(&ledger, s, 1, guest->now_ns);
-        count_waiting(engine, guest, rows, totals);
-        count_queued(engine, vcpu, rows, &totals->age_ns, 0);
-        read_starving(engine, vcpu, totals->starved_ns);
+        read_pending(engine, vcpu, ledger.clocks, out->totals->oldest_ns);
+        ps_figures_close(&ledger, ps_vcpu_state(engine, vcpu), 1, engine->guests[vcpu].now_ns);
+        count_queued(engine, vcpu, out->rows, &out->totals->age_ns, 0);
+        read_starving(engine, vcpu, out->totals->starved_ns);
     }
     if (engine->chipped)
-        ps_vectors_count_pending(engine, figures->pending);
+        ps_vectors_count_pending(engine, out->figures->pending);
+}
+
+static void sum_rows(const struct ps_engine *engine, const struct ps_reading *out)
+{
+    struct ps_row *rows = out->rows;
+    const uint32_t n_rows = ps_n_rows(engine);
+    for (unsigned plane = 0; plane < PS_MAX_PLANES; plane++)
+        out->totals->sojourn_min_ns[plane] = UINT64_MAX;
     /* Where nothing costs, a plane's first instruction is at the injection. */
     for (uint32_t row = 0; row < n_rows && !engine->costly && !engine->told; row++) {
         rows[row].response_ns = rows[row].latency_ns;
@@ -197,18 +211,70 @@ static void read_counts(struct ps_engine *engine, struct ps_figures *figures,
         rows[row].response_max_ns = rows[row].latency_max_ns;
     }
     for (uint32_t row = 0; row < n_rows; row++)
-        add_row(&rows[row], engine->row_planes[row], totals, figures);
+        add_row(&rows[row], engine->row_planes[row], out->totals, out->figures);
+}
+
+static const uint64_t *responses(const struct ps_engine *engine)
+{
+    return engine->costly || engine->told ? engine->response : engine->latency;
+}
+
+static void read_counts(struct ps_engine *engine, const struct ps_reading *out, int present)
+{
+    ps_engine_fold(engine);
+    *out->figures = engine->figures;
+    *out->totals = engine->totals;
+    memcpy(out->rows, engine->rows, ps_n_rows(engine) * sizeof *out->rows);
+    if (engine->n_outside || engine->had_input)
+        read_outside(engine, out);
+    if (present)
+        read_present(engine, out);
+    sum_rows(engine, out);
 }
 
 void ps_engine_read(struct ps_engine *engine, const struct ps_reading *out)
 {
-    const size_t bytes =
-        (size_t)ps_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
-    read_counts(engine, out->figures, out->totals, out->rows);
+    const size_t bytes = ps_n_rows(engine) * PS_N_BUCKETS * sizeof *out->latency;
+    read_counts(engine, out, 1);
     memcpy(out->latency, engine->latency, bytes);
-    memcpy(out->response, engine->costly || engine->told ? engine->response : engine->latency,
-           bytes);
+    memcpy(out->response, responses(engine), bytes);
     memcpy(out->sojourn, engine->sojourn, bytes);
+}
+
+/* Of a row's histogram, copy what lies between two times, or zero it without a source. Nothing
+ * lies between them before the first. */
+static void put_range(uint64_t *to, const uint64_t *from, uint32_t row, uint64_t least_ns,
+                      uint64_t most_ns)
+{
+    if (least_ns > most_ns)
+        return;
+    const unsigned first = ps_bucket(least_ns);
+    const size_t at = (size_t)row * PS_N_BUCKETS + first;
+    const size_t bytes = (ps_bucket(most_ns) + 1u - first) * sizeof *to;
+    if (from)
+        memcpy(to + at, from + at, bytes);
+    else
+        memset(to + at, 0, bytes);
+}
+
+/* `from`: histograms of latency, response and sojourn. */
+static void put_ranges(const struct ps_reading *out, uint32_t row, const uint64_t *const from[3])
+{
+    const struct ps_row *its = &out->rows[row];
+    put_range(out->latency, from[0], row, its->latency_min_ns, its->latency_max_ns);
+    put_range(out->response, from[1], row, its->response_min_ns, its->response_max_ns);
+    put_range(out->sojourn, from[2], row, its->sojourn_min_ns, its->sojourn_max_ns);
+}
+
+void ps_engine_read_sums(struct ps_engine *engine, const struct ps_reading *out)
+{
+    const uint64_t *const nothing[3] = {NULL, NULL, NULL};
+    const uint64_t *const all[3] = {engine->latency, responses(engine), engine->sojourn};
+    for (uint32_t row = 0; row < ps_n_rows(engine); row++)
+        put_ranges(out, row, nothing); /* what an earlier reading left */
+    read_counts(engine, out, 0);
+    for (uint32_t row = 0; row < ps_n_rows(engine); row++)
+        put_ranges(out, row, all);
 }
 
 void ps_engine_report(const struct ps_engine *engine, uint32_t vcpu, struct ps_vcpu_report *out)

@@ -68,6 +68,7 @@ void ps_input_insert(struct ps_engine *engine, uint32_t vcpu, uint32_t index)
 {
     struct ps_node *nodes = engine->pool.nodes;
     struct ps_queue *input = &engine->guests[vcpu].input;
+    engine->had_input = 1;
     uint32_t before = PS_NIL;
     for (uint32_t i = input->head; i != PS_NIL; before = i, i = nodes[i].next)
         if (comes_first(&nodes[index], &nodes[i]))
@@ -100,6 +101,7 @@ static void take_in(struct ps_engine *engine, const struct ps_job *job)
         ps_input_insert(engine, job->vcpu, index);
         return;
     }
+    engine->had_input = 1;
     ps_queue_push(&engine->pool, &guest->input, index);
     if (guest->input.head == index)
         ps_vcpu_find_arrival(engine, job->vcpu);

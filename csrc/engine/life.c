@@ -166,6 +166,7 @@ static void begin_vcpu(struct ps_engine *engine, uint32_t vcpu)
         clock[slot] = PS_UNKNOWN_NS;
     ps_figures_join(&engine->ledger, &engine->boot, clock, start_ns);
     clock[PS_CLOCK_ROW] = PS_NO_STATE;
+    engine->n_outside++;
     ps_figures_begin_time(&engine->ledger, &engine->boot, 1, start_ns);
     ps_vcpu_set_state(engine, vcpu, &engine->boot);
     if (engine->n_streams)
@@ -217,6 +218,7 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
     if (failed)
         return PS_ENGINE_NO_MEMORY;
     engine->n_vcpus = n_vcpus;
+    engine->together = 0; /* new ones are at the start */
     for (uint32_t vcpu = before; vcpu < n_vcpus; vcpu++)
         begin_vcpu(engine, vcpu);
     return 0;

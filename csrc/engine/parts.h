@@ -98,6 +98,9 @@ struct ps_engine {
     int64_t now_ns;          /* every vCPU has come this far */
     int64_t until_ns;        /* and is on the way to here, */
     uint32_t cursor;         /* those below this one are there */
+    int together;            /* every vCPU is at now_ns, and not on the way */
+    uint32_t n_outside;      /* vCPUs whose state the automaton does not hold */
+    int had_input;           /* something was fed, told or sent, ever */
     int64_t counted_ns;      /* when the automaton was last folded */
     uint32_t n_vcpus;
     uint64_t batch;

@@ -13,6 +13,7 @@ void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu)
     ps_automaton_leave(engine->automaton, row, now_ns);
     ps_figures_begin_time(&engine->ledger, &engine->states[vcpu], 1, (int64_t)now_ns);
     clock[PS_CLOCK_ROW] = PS_NO_STATE;
+    engine->n_outside++;
 }
 
 void ps_vcpu_enter_automaton(struct ps_engine *engine, uint32_t vcpu)
@@ -27,6 +28,7 @@ void ps_vcpu_enter_automaton(struct ps_engine *engine, uint32_t vcpu)
     ps_figures_end_time(&engine->ledger, s, 1, now_ns);
     ps_automaton_join(engine->automaton, row, (uint64_t)now_ns);
     clock[PS_CLOCK_ROW] = row;
+    engine->n_outside--;
 }
 
 struct ps_done ps_vcpu_give_in(struct ps_engine *engine, uint32_t vcpu)

@@ -150,6 +150,7 @@ cdef extern from "planesched/engine.h" nogil:
     uint32_t ps_engine_n_rows(const ps_engine *engine) noexcept
     unsigned ps_engine_row_plane(const ps_engine *engine, uint32_t row) noexcept
     void ps_engine_read(ps_engine *engine, const ps_reading *out) noexcept
+    void ps_engine_read_sums(ps_engine *engine, const ps_reading *out) noexcept
     void ps_engine_restart(ps_engine *engine) noexcept
     void ps_engine_log(ps_engine *engine, ps_outcome_record *records, uint64_t n) noexcept
     uint64_t ps_engine_log_left(const ps_engine *engine) noexcept

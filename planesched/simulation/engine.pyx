@@ -552,7 +552,7 @@ cdef class Engine:
         n_rows = engine.ps_engine_n_rows(self.c)
         return [engine.ps_engine_row_plane(self.c, row) for row in range(n_rows)]
 
-    def read(self, into=None):
+    def read(self, into=None, *, sums=False):
         """Give the bare figures up to now.
 
         There is a row for every source of the guests, then one for every plane: what was fed, and
@@ -562,6 +562,9 @@ cdef class Engine:
         ----------
         into : tuple of ndarray, optional
             An earlier reading, which is overwritten: so one who reads often needs no new memory.
+        sums : bool
+            Only what adds up: nothing that is queued, pending or under way now, nor its age. Then
+            not every vCPU has to be looked at.
 
         Returns
         -------
@@ -574,7 +577,7 @@ cdef class Engine:
         ValueError
             If `into` is no reading of an engine with as many rows.
         """
-        return read_figures(self, into)
+        return read_figures(self, into, sums)
 
     def time_ns(self):
         """Give what each vCPU did with its time.

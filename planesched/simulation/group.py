@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures.batches import Batches
+from ..figures.batches import ROW_COUNTS, Batches
 from ..figures.counts import merged
 from ..figures.distribution import bucket_of
 from ..figures.planes import exits, switches
 from ..figures.vectors import VectorTimes
+from ..layouts import ROW, TIMED
 from ..workload import Times
 from ..workload.numbered import Resolved, calm_ns
 from .engine import Engine, Guests
@@ -121,14 +122,14 @@ class Cell:
         ]
         self._stride_ns = 1000
         self._engine: Engine | None = None
-        self._unread: Engine | None = None  # whose figures the reading has, but for the rest
-        self._batches: list[Batches] = []
+        self._unread: Engine | None = None  # at a time of which there are only sums so far
+        self._ends: list[Batches] = []  # all from the start to the end of each batch
         self._before: Batches | None = None
         # What the last reading is in; the next one overwrites it.
         self._arrays: Any = None
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self._ends)
 
     def make_engine(self, *given: Any, **named: Any) -> Engine:
         """Return the engine: whose `advance` may be that of another clock."""
@@ -172,7 +173,7 @@ class Cell:
         """Go on in strides of some 8 ms, so that all vCPUs are at one time when it is to stop."""
         while engine.now_ns < end_ns:
             if stop():
-                self._whole(engine)
+                self._sums(engine)
                 return False
             to_ns = self._stride_end(engine.now_ns, end_ns)
             began_s = time.perf_counter()
@@ -180,7 +181,7 @@ class Cell:
                 engine.advance(to_ns)
             except KeyboardInterrupt:
                 engine.advance(to_ns)
-                self._whole(engine)
+                self._sums(engine)
                 raise
             took_s = time.perf_counter() - began_s
             if took_s < 0.004 and self._stride_ns < self._calm_ns:
@@ -226,7 +227,7 @@ class Cell:
             engine.restart()
         if self._log is not None:
             engine.log_to(self._log)
-        self._before = self._whole(engine)
+        self._before = self._sums(engine)
         self._engine = engine
         return engine
 
@@ -237,34 +238,26 @@ class Cell:
         return mine
 
     def _read(self, engine: Engine) -> None:
-        now = self._whole(engine)
-        assert self._before is not None
-        self._batches.append(now.since(self._before))
-        self._before = now
+        self._ends.append(self._sums(engine))
 
-    def _whole(self, engine: Engine) -> Batches:
-        """Read everything; give what counts for batches as one from the start."""
-        read = engine.read(self._arrays)
-        self._arrays = figures, totals, rows, latency, response, sojourn = read
+    def _sums(self, engine: Engine) -> Batches:
+        """Read what adds up; give it as one batch from the start."""
+        self._arrays = engine.read(self._arrays, sums=True)
+        figures, _, rows, latency, response, sojourn = self._arrays
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
             fresh["vcpu"] = self.ids[fresh["vcpu"]]
             self.logged = engine.logged
-        self.reading = Reading(
-            engine.now_ns, [self.ids], [], figures, totals, rows, latency, response, sojourn,
-            engine.row_planes, [],
-        )  # fmt: skip
         self._unread = engine
         self.now_ns = engine.now_ns
         self.finished = int(rows["finished"].sum())
         self.events = self.finished + int(rows["arrived"].sum())
-        order, used = self._order, _used(rows)
-        counts = [rows[name][order] for name in ("arrived", "finished", "injected")]
-        sums = [rows[name]["lo"][order] for name in ("latency_ns", "response_ns", "sojourn_ns")]
-        times = [kind["lo"][: engine.planes] for kind in figures["time_ns"]]
+        words = rows.view(np.uint64).reshape(len(rows), -1)
+        order, used = self._order, _used(words)
+        times = figures["time_ns"]["lo"][:, : engine.planes].T
         return Batches(
-            np.stack([*counts, *sums], axis=-1)[np.newaxis],
-            np.stack(times, axis=-1).astype(np.int64)[np.newaxis],
+            words[order[:, np.newaxis], _COUNTS][np.newaxis],
+            times.astype(np.int64, order="C")[np.newaxis],
             np.array([[switches(figures), exits(figures)]], dtype=np.int64),
             latency[order, used][np.newaxis],
             response[order, used][np.newaxis],
@@ -273,48 +266,58 @@ class Cell:
         )
 
     def _read_rest(self) -> None:
-        """Read what batches do not ask for: each vCPU, and each vector."""
-        engine, reading, self._unread = self._unread, self.reading, None
-        if engine is None or reading is None:
+        """Read what batches do not ask for: how each vCPU stands, and each vector."""
+        engine, self._unread = self._unread, None
+        if engine is None:
             return
-        reading.time_ns = [engine.time_ns()]
-        reading.livelocks = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
+        read = engine.read(self._arrays)
+        self._arrays = figures, totals, rows, latency, response, sojourn = read
+        stuck = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
+        self.reading = Reading(
+            engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows, latency, response,
+            sojourn, engine.row_planes, stuck,
+        )  # fmt: skip
         if engine.controller is not None:
-            reading.vectors = engine.vectors()
-            reading.vector_times = VectorTimes(*engine.vector_times())
+            self.reading.vectors = engine.vectors()
+            self.reading.vector_times = VectorTimes(*engine.vector_times())
 
     def pair(self) -> None:
         """Make batches twice as long."""
-        pairs = zip(self._batches[::2], self._batches[1::2], strict=True)
-        self._batches = [one.beside(other) for one, other in pairs]
+        self._ends = self._ends[1::2]
 
     def read(self) -> Reading:
         """Give the figures so far, with the batches."""
-        assert self.reading is not None
         self._read_rest()
+        assert self.reading is not None
         return replace(self.reading, batches=self._joined())
 
     def forget(self) -> None:
         """Keep nothing but how far it came: others have the figures."""
         self.reading = self._before = self._arrays = self._unread = None
-        self._batches = []
+        self._ends = []
         self._fed, self._known = self._fed[:0], []
 
     def _joined(self) -> Batches:
-        if not self._batches:
-            assert self._before is not None
-            whole = self._before
-            return Batches.of(a[:0] for a in whole.arrays().values()).trimmed()
-        first = min(batch.first for batch in self._batches)
-        count = max(batch.first + batch.latency.shape[2] for batch in self._batches) - first
-        wide = [batch.widened(first, count).arrays() for batch in self._batches]
+        assert self._before is not None
+        wholes = [self._before, *self._ends]
+        first = min(whole.first for whole in wholes)
+        count = max(whole.first + whole.latency.shape[2] for whole in wholes) - first
+        wide = [whole.widened(first, count).arrays() for whole in wholes]
         joined = (np.concatenate([arrays[name] for arrays in wide]) for name in wide[0])
-        return Batches.of(joined, first)
+        return Batches.of((np.diff(array, axis=0) for array in joined), first)
 
 
-def _used(rows: NDArray[np.void]) -> slice:
+def _words_at(*names: str) -> NDArray[np.intp]:
+    """Give where the first words of these fields stand in a row."""
+    assert ROW.fields is not None
+    return np.array([ROW.fields[name][1] // 8 for name in names])
+
+
+_COUNTS = _words_at(*ROW_COUNTS)
+_LEAST, _MOST = (_words_at(*(f"{what}_{end}_ns" for what in TIMED)) for end in ("min", "max"))
+
+
+def _used(words: NDArray[np.uint64]) -> slice:
     """Give the buckets that the extremes of all rows span; where nothing is, the first one."""
-    kinds = ("latency", "response", "sojourn")
-    low = min(int(rows[f"{kind}_min_ns"].min()) for kind in kinds)
-    high = max(int(rows[f"{kind}_max_ns"].max()) for kind in kinds)
+    low, high = int(words[:, _LEAST].min()), int(words[:, _MOST].max())
     return slice(bucket_of(low), bucket_of(high) + 1) if low <= high else slice(0, 1)

@@ -11,7 +11,7 @@ cdef object read_states(Engine it):
     return out
 
 
-cdef object read_figures(Engine it, into):
+cdef object read_figures(Engine it, into, bint sums):
     """Do what `Engine.read` says."""
     cdef engine.ps_reading reading
     n_rows = engine.ps_engine_n_rows(it.c)
@@ -24,7 +24,10 @@ cdef object read_figures(Engine it, into):
     reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
     with Turn(it):
         with nogil:
-            engine.ps_engine_read(it.c, &reading)
+            if sums:
+                engine.ps_engine_read_sums(it.c, &reading)
+            else:
+                engine.ps_engine_read(it.c, &reading)
     return figures, totals, rows, latency, response, sojourn
 
 
