@@ -49,7 +49,7 @@ def test_lookups(benchmark, per, mixes, planes, lookups):
     events = mixes("vsm", planes, 1_000, 1_000_000)
 
     def fresh():
-        return (VM("vsm", planes=planes, vcpus=1_000), events, None, lookups), {}
+        return (VM("vsm", planes=planes, vcpus=1_000), events), {"lookups": lookups}
 
     stats = benchmark.pedantic(run_events, setup=fresh, rounds=7)
     per(len(events))
