@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 
-
 /* A vCPU comes from memory where there are many; what the one after next needs is fetched early. */
 #define PS_VCPUS_AHEAD 2u
 

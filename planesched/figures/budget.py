@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["REST", "budget", "per_second", "percent", "role", "spent"]
+__all__ = ["REST", "budget", "per_second", "percent", "role", "running_share", "spent"]
 
 REST = ("switching", "userspace", "blocked")
 """What a vCPU's time goes into where no plane runs."""
@@ -34,6 +34,12 @@ def percent(share: float, digits: int = 2, sign: str = "") -> str:
 def role(level: str) -> str:
     """Return what a reader calls a level, or anything else that has a name."""
     return "guest OS" if level == "level0" else level
+
+
+def running_share(result: "Result", plane: int | None = None) -> float:
+    """Return what part of all vCPU time a plane runs, of 1; the guest OS's unless one is named."""
+    number = result.levels.get("level0", 0) if plane is None else plane
+    return int(result.stats.running_ns[number]) / (int(result.time_ns.sum()) or 1)
 
 
 def spent(result: "Result") -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import fill, fitted, format_ns, listed
-from .budget import per_second, percent
+from .budget import per_second, percent, running_share
 from .likeness import likeness
 from .notes import starved, warnings
 from .steps import foremost, steps_said
@@ -45,12 +45,11 @@ def verdicts(results: "Results") -> list[str]:
         )
     if out:
         return [f"{said}." for said in out]
-    ran = first.stats.running_ns[first.levels.get("level0", 0)] / (int(first.time_ns.sum()) or 1)
     said = f"; p99 response of {name} {_answered(first, name)}" if name else ""
     return [
         f"{first.label} makes {base:,.0f} switches/s a vCPU and "
         f"{per_second(first, first.stats.exits):,.0f} exits/s, and the guest OS runs "
-        f"{percent(ran, 1)} of the time{said}."
+        f"{percent(running_share(first), 1)} of the time{said}."
     ]
 
 
@@ -87,10 +86,9 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
     for place, result in enumerate(results[:_MOST]):
         rate = per_second(result, result.stats.switches)
         more = f" {percent(rate / base - 1, 0, '+')}" if place and base else ""
-        guest = result.levels.get("level0", 0)
-        ran = result.stats.running_ns[guest] / (int(result.time_ns.sum()) or 1)
         cells = [result.label, f"{rate:,.0f}{more}"]
-        cells += [f"{per_second(result, result.stats.exits):,.0f}", percent(ran, 1)]
+        cells.append(f"{per_second(result, result.stats.exits):,.0f}")
+        cells.append(percent(running_share(result), 1))
         if middle is not None:
             found = result.response[middle]
             alive = not starved(result, result.plane_of(middle))

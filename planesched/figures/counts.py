@@ -1,5 +1,6 @@
 """What figures of planes and of jobs have in common: counters by plane, and how two are merged."""
 
+from abc import ABC, abstractmethod
 from typing import Any, overload
 
 import numpy as np
@@ -42,7 +43,7 @@ class PerPlane:
         return self if counts is None else counts.by_plane(self.field, *self.index)
 
 
-class Counts(Alike):
+class Counts(Alike, ABC):
     """Counters by plane, and one histogram of times a plane.
 
     Parameters
@@ -81,9 +82,9 @@ class Counts(Alike):
             for plane, buckets in enumerate(self.buckets)
         )
 
+    @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, lists and dicts, as JSON holds them."""
-        raise NotImplementedError
 
     def table(self) -> dict[str, list[Any]]:
         """Return one row a plane, as columns."""

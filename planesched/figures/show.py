@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import counted, fill, fitted, format_ns, width
-from .budget import per_second, percent, role, spent
+from .budget import per_second, percent, role, running_share, spent
 from .cite import verdict
 from .likeness import likeness
 from .notes import notes, starved, warnings
@@ -130,7 +130,6 @@ def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
     times = [response.quantile_ns(0.5), response.quantile_ns(0.99), response.max_ns]
     shown = [format_ns(ns) for ns in (*times, latency.quantile_ns(0.99))]
     sojourn = result.sojourn[where]
-    ran = result.stats.running_ns[plane] / (int(result.time_ns.sum()) or 1)
     return (
         title,
         str(int(counts["finished"].sum())),
@@ -139,7 +138,7 @@ def _source(result: "Result", title: str, where: int | str) -> tuple[str, ...]:
         *(["starved"] * len(shown) if dead else shown),
         format_ns(sojourn.mean_ns if sojourn.count else None),
         format_ns(sojourn.quantile_ns(0.99)),
-        percent(ran, 1) if isinstance(where, int) else "",
+        percent(running_share(result, plane), 1) if isinstance(where, int) else "",
     )
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..text import fill, fitted, format_ns
-from .budget import per_second, percent
+from .budget import per_second, percent, running_share
 from .likeness import changes
 from .notes import starved
 
@@ -72,11 +72,10 @@ def step_rows(results: "Results", label: str) -> tuple[list[str], list[Sequence[
 def _row(
     change: str, title: str, one: "Result | None", other: "Result", name: str | None
 ) -> Sequence[str]:
-    guest = other.levels.get("level0", 0)
-    ran = other.stats.running_ns[guest] / (int(other.time_ns.sum()) or 1)
     more = "" if one is None else f" {_more(one, other)}"
     cells = [title, f"{per_second(other, other.stats.switches):,.0f}{more}"]
-    cells += [f"{per_second(other, other.stats.exits):,.0f}", percent(ran, 1)]
+    cells.append(f"{per_second(other, other.stats.exits):,.0f}")
+    cells.append(percent(running_share(other), 1))
     if name is not None:
         dead = starved(other, other.plane_of(name))
         cells.append("starved" if dead else format_ns(other.response[name].quantile_ns(0.99)))

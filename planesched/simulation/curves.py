@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .swept import Sweep
 
 __all__ = [
-    "GUEST", "Curves", "crossings", "curves", "findings", "lost", "named", "said", "starving",
+    "GUEST", "Curves", "called", "crossings", "curves", "findings", "lost", "named", "said",
+    "starving",
 ]  # fmt: skip
 
 GUEST = "guest OS"
@@ -109,14 +110,14 @@ def curves(swept: "Sweep") -> Curves:
     facets: dict[str, dict[str, Points]] = {}
     lines: dict[str, None] = {}
     dead = set()
-    ruled = [name for name in others if name.startswith("policy_")]
-    kinds: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
+    rest_of = [name for name in others if not name.startswith("policy_")]
+    kinds: dict[str, tuple[str, tuple[Any, ...]]] = {}
     for row in rows:
         facet, y = _shown(row)
         values_of = [_named_value(name, row[name]) for name in others]
         line = ", ".join([*([row["policy"]] if several else []), *values_of]) or row["policy"]
-        rest = tuple(row[name] for name in others if name not in ruled)
-        kinds.setdefault(line, ((row["policy"], *(row[name] for name in ruled)), rest))
+        rest = tuple(row[name] for name in rest_of)
+        kinds.setdefault(line, (called(row, swept.settings), rest))
         if row["kind"] == "source" and starves(row["arrived"], row["finished"], row["queued"]):
             dead.add((facet, line, float(row[x])))
         if y is None:
@@ -131,9 +132,17 @@ def curves(swept: "Sweep") -> Curves:
     return Curves(x, tuple(lines), facets, frozenset(dead), _bases(kinds))
 
 
-def _bases(kinds: Mapping[str, tuple[tuple[Any, ...], tuple[Any, ...]]]) -> dict[str, str]:
+def called(row: Mapping[str, Any], settings: tuple[str, ...]) -> str:
+    """Return what a row's policy is called: what the grid says of it, or else its own label."""
+    given = [str(row["policy_given"])] if "policy_given" in settings else []
+    fields = [name for name in settings if name.startswith("policy_") and name != "policy_given"]
+    changed = [f"{name.removeprefix('policy_')}={row[name]}" for name in fields]
+    return ", ".join([*given, *changed]) or str(row["policy"])
+
+
+def _bases(kinds: Mapping[str, tuple[str, tuple[Any, ...]]]) -> dict[str, str]:
     """Return what each line is compared with, given the policy and the other settings of each."""
-    first = next(iter(kinds.values()), ((), ()))[0]
+    first = next(iter(kinds.values()), ("", ()))[0]
     if all(policy == first for policy, _ in kinds.values()):
         return {}
     of_first = {rest: line for line, (policy, rest) in kinds.items() if policy == first}

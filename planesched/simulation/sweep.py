@@ -21,9 +21,10 @@ from ..scenarios import Scenario
 from ..text import duration_ns, format_ns, rate_hz
 from ..workload import Costs, Recorded, Workload
 from ..workload.costs import Given as GivenCosts
+from .curves import called
 from .run import settings_of, simulate
 from .store import Store
-from .swept import Sweep, called
+from .swept import Sweep
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

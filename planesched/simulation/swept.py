@@ -15,9 +15,9 @@ from ..figures.notes import starves
 from ..figures.written import html, write, written_by
 from ..policy import Policy
 from ..text import counted, fill, fitted, format_ns, width
-from .curves import curves, findings, named, said
+from .curves import called, curves, findings, named, said
 
-__all__ = ["SCHEMA", "Sweep", "called"]
+__all__ = ["SCHEMA", "Sweep"]
 
 SCHEMA = "planesched.sweep/1"
 """Changes when what `Sweep.as_dict` gives changes its form."""
@@ -86,15 +86,14 @@ class Sweep(Alike):
     @property
     def labels(self) -> tuple[str, ...]:
         """What the policies of the points are called."""
-        return tuple(dict.fromkeys(called(row, self.settings) for row in self.rows()))
+        return tuple(dict.fromkeys(self._called()))
 
     def __getitem__(self, label: str) -> "Sweep":
         """Return the points of one policy."""
-        if label not in self.labels:
-            raise unknown("label", label, self.labels)
-        kept = [
-            number for number, row in enumerate(self.rows()) if called(row, self.settings) == label
-        ]
+        labels = self._called()
+        if label not in labels:
+            raise unknown("label", label, tuple(dict.fromkeys(labels)))
+        kept = [number for number, its in enumerate(labels) if its == label]
         columns = {name: [cells[number] for number in kept] for name, cells in self.columns.items()}
         policies = {name: policy for name, policy in self.policies.items() if name == label}
         points = len(set(columns["point"]))
@@ -135,17 +134,22 @@ class Sweep(Alike):
         Mistake
             If there is no such column, row or policy.
         """
-        if label is None and len(self.labels) < 2:
+        labels = self.labels
+        if label is None and len(labels) < 2:
             raise Mistake("label", None, "a policy beside another to compare with")
         if metric not in self.columns:
             raise unknown("metric", metric, tuple(self.columns))
-        one = self[self.labels[1] if label is None else label]._figures(metric, where)
-        other = self[self.labels[0] if against is None else against]._figures(metric, where)
+        one = self[labels[1] if label is None else label]._figures(metric, where)
+        other = self[labels[0] if against is None else against]._figures(metric, where)
         points = [point for point in one if point in other]
         columns = {
             name: [point[place] for point in points] for place, name in enumerate(self._axes())
         }
         return columns | {metric: [one[point] - other[point] for point in points]}
+
+    def _called(self) -> list[str]:
+        """Return, row by row, what its policy is called."""
+        return [called(row, self.settings) for row in self.rows()]
 
     def _axes(self) -> list[str]:
         """Return the settings that are not the policy's."""
@@ -153,16 +157,17 @@ class Sweep(Alike):
 
     def _figures(self, metric: str, where: str | None) -> dict[tuple[Any, ...], Any]:
         """Return a column by the point's settings; rows where it is not known are left out."""
-        names = {row["name"] for row in self.rows() if row["kind"] != "policy"}
-        if where is not None and where not in names:
-            raise unknown("where", where, sorted(names))
-        rows = [
-            row
-            for row in self.rows()
-            if (row["kind"] == "policy" if where is None else row["name"] == where)
-        ]
+        rows = self.rows()
+        if where is None:
+            rows = [row for row in rows if row["kind"] == "policy"]
+        else:
+            names = {row["name"] for row in rows if row["kind"] != "policy"}
+            if where not in names:
+                raise unknown("where", where, sorted(names))
+            rows = [row for row in rows if row["name"] == where]
+        axes = self._axes()
         return {
-            tuple(row[name] for name in self._axes()): row[metric]
+            tuple(row[name] for name in axes): row[metric]
             for row in rows
             if row[metric] is not None
         }
@@ -249,14 +254,6 @@ class Sweep(Alike):
 
     def __repr__(self) -> str:
         return f"<Sweep of {len(self)} rows: {self.ran} points ran, {self.skipped} were there>"
-
-
-def called(row: Mapping[str, Any], settings: tuple[str, ...]) -> str:
-    """Return what a row's policy is called: what the grid says of it, or else its own label."""
-    given = [str(row["policy_given"])] if "policy_given" in settings else []
-    fields = [name for name in settings if name.startswith("policy_") and name != "policy_given"]
-    changed = [f"{name.removeprefix('policy_')}={row[name]}" for name in fields]
-    return ", ".join([*given, *changed]) or str(row["policy"])
 
 
 def _text(swept: Sweep, columns: int | None) -> str:
