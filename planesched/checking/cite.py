@@ -54,7 +54,7 @@ def cited(
         asked = [
             f"{counted(answer.planes, 'plane')}, 1 vCPU, protocol {answer.protocol}",
             f"senders: {listed(answer.sends)}; guests: {listed(answer.events)}",
-            f"input {_digest(answer.as_dict(), *_KICK)}",
+            f"input {digest(answer)}",
         ]
         end = "all states" if answer.exhausted else "not exhausted"
         seen = f"{answer.states:,} states, {answer.transitions:,} acts ({end})"

@@ -130,6 +130,10 @@ class KickReport:
         }
 
     def __str__(self) -> str:
+        return self.shown(width())
+
+    def shown(self, columns: int | None) -> str:
+        """Return what `str` gives, at most `columns` wide; None: as wide as its tables are."""
         sends = ", ".join(map(str, self.sends))
         again = "again and again" if self.repeat else "once each"
         end = "Ctrl-C" if self.partial else "the bound"
@@ -141,7 +145,7 @@ class KickReport:
             f"searched: {self.states:,} states, {self.transitions:,} acts ({seen}); one vCPU,"
             " which is exact, as vCPUs share nothing but senders",
         ]
-        lines = [line for head in heads for line in fill(head, width(), hang=2)]
+        lines = [line for head in heads for line in fill(head, columns, hang=2)]
         for name, verdict in self.verdicts.items():
             lines.append(str(verdict))
             if self.cures is not None and verdict.holds is False:

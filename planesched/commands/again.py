@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InputError
 from ..figures.baseline import changed_text, load_answer, load_document
 from ..figures.results import Results
-from ..text import width
+from .out import asked_width
 
 __all__ = ["add_baseline", "baseline_of", "print_changes", "run_again"]
 
@@ -32,7 +32,7 @@ def baseline_of(args: argparse.Namespace) -> dict[str, Any] | None:
 def print_changes(args: argparse.Namespace, then: dict[str, Any] | None, now: Results) -> None:
     """Print what has changed since an answer, where answers are text."""
     if then is not None and args.format == "text" and not args.cite:
-        print("", changed_text(now, then, None if args.wide else width()), sep="\n")
+        print("", changed_text(now, then, asked_width(args)), sep="\n")
 
 
 def run_again(args: argparse.Namespace) -> int:
@@ -43,16 +43,17 @@ def run_again(args: argparse.Namespace) -> int:
     InputError
         If no command of planesched printed it, or its input is not what it was.
     """
+    from ..cli import COMMANDS
+
     then = load_document(args.again)
     words = shlex.split(str(then.get("command", "")))
     if len(words) < 3 or words[0] != "planesched":
         found = f"the command {then.get('command')!r}"
         raise InputError(args.again, 0, found, "an answer that a command of planesched printed")
-    try:
-        module = import_module(f"..{words[1]}", __name__)
-    except ImportError:
-        expected = "a command of this planesched"
-        raise InputError(args.again, 0, f"the command {words[1]}", expected) from None
+    if words[1] not in COMMANDS:
+        expected = f"a command of this planesched: {', '.join(COMMANDS)}"
+        raise InputError(args.again, 0, f"the command {words[1]}", expected)
+    module = import_module(f"..{words[1]}", __name__)
     parser = argparse.ArgumentParser(prog=f"planesched {words[1]}")
     module.add_arguments(parser)
     made = parser.parse_args(words[2:])

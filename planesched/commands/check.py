@@ -17,23 +17,21 @@ from ..checking import (
     check,
     matrix,
 )
-from ..checking.cite import cited, digest
+from ..checking.cite import digest
 from ..checking.start import start_state
 from ..errors import Mistake, Words
 from ..policytext import as_policies, with_settings
 from ..presets import presets
 from ..report.progress import progress
-from ..text import counted, width
+from ..text import counted
+from .found import print_found
 from .options import add_planes, called, count, typed_as
 from .out import (
     add_cite,
     add_printed,
     add_report,
     check_drawings,
-    print_columns,
     print_json,
-    same_input,
-    typed,
     write_report,
 )
 from .wakeups import add_wakeups, run_wakeups
@@ -232,21 +230,6 @@ def print_search(
             on = f" under {place['policy']}" if last else f" on vCPU {step.vcpu}"
             on = on if last or len(step.states) > 1 else ""
             print(f"\n{name}, step {place['step']}{on}:\n\n{why}")
-
-
-def print_found(args: argparse.Namespace, found: Any, labels: Sequence[str] = ()) -> None:
-    """Print what a search found as ``--format`` says; `labels` are what its policies are called."""
-    same_input(args, {"digest": digest(found)})
-    if args.format == "json":
-        print_json(args, found.as_dict() | {"digest": digest(found)})
-    elif args.format != "text":
-        print_columns(args, found.table())
-    else:
-        print(cited(found, typed(args), labels) if args.cite else found.shown(_width(args)))
-
-
-def _width(args: argparse.Namespace) -> int | None:
-    return None if args.wide else width()
 
 
 def _place(number: int, vcpu: int, labels: Sequence[str], last: int) -> dict[str, Any]:

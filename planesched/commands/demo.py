@@ -7,9 +7,18 @@ from ..figures.cite import CITED, cited
 from ..figures.result import Result
 from ..figures.results import Results
 from ..policy import Policy
-from ..text import fill, format_ns, width
+from ..text import fill, format_ns
 from ..traces import PlaneMap
-from .out import PAGE_ROOM, add_cite, add_printed, add_report, check_drawings, print_answer, say
+from .out import (
+    PAGE_ROOM,
+    add_cite,
+    add_printed,
+    add_report,
+    asked_width,
+    check_drawings,
+    print_answer,
+    say,
+)
 from .replay import replay_trace
 
 DESCRIPTION = """\
@@ -62,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         print_answer(args, results)
     else:
         told = ["\n".join(fill(text, CITED, hang=2)) for text in _assumed(direct)]
-        rest = results.text(None if args.wide else width())
+        rest = results.text(asked_width(args))
         more = [] if args.cite else ["", *told, "", rest]
         print(cited(results, EXAMPLE, sentence), *more, sep="\n")
     if args.report is not None:

@@ -16,6 +16,7 @@ from ..errors import InputError, Mistake, Words
 from ..figures.results import Results
 from ..figures.written import csv_text, markdown, written_by
 from ..files import check_target, replacing
+from ..text import width
 
 __all__ = [
     "LOG_ROOM",
@@ -26,6 +27,7 @@ __all__ = [
     "add_report",
     "add_steps",
     "add_timeline",
+    "asked_width",
     "check_drawings",
     "check_out",
     "document",
@@ -260,6 +262,11 @@ def _digest(found: Mapping[str, Any]) -> Any:
     given = found.get("given", {})
     digest = given.get("trace", {}).get("digest") or given.get("digest") or given.get("workload")
     return digest or found.get("digest")
+
+
+def asked_width(args: argparse.Namespace) -> int | None:
+    """Return how wide tables may be: as the terminal, or with ``--wide`` as they are (None)."""
+    return None if args.wide else width()
 
 
 def print_columns(args: argparse.Namespace, columns: Mapping[str, Sequence[Any]]) -> bool:

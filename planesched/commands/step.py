@@ -18,10 +18,10 @@ from ..explaining.terms import meaning
 from ..irqchip import as_controller, said_chips
 from ..policytext import as_policy, with_settings
 from ..reference import answered
-from ..text import fitted, width
+from ..text import fitted
 from .check import add_start
 from .options import add_planes, called, count, integer
-from .out import add_printed, print_columns, print_json
+from .out import add_printed, asked_width, print_columns, print_json
 
 DESCRIPTION = f"""\
 Let events happen, one after the other, to one vCPU that has just booted, and print what each did.
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         rows = [[*row, cell] for row, cell in zip(rows, ["", *held], strict=True)]
     if print_columns(args, _columns(steps, held)):
         return 0
-    print(fitted(header, rows, None if args.wide else width()))
+    print(fitted(header, rows, asked_width(args)))
     met = {step["fault"] for step in steps if step["fault"] != "none"}
     for fault in sorted(met):
         print(f"fault {fault}: {meaning('fault', fault)}")

@@ -11,11 +11,19 @@ from ..figures.cite import CITED, block
 from ..figures.scores import rate
 from ..figures.written import written_by
 from ..replaying.source import digest_of
-from ..text import counted, fill, fitted, format_ns, width
+from ..text import counted, fill, fitted, format_ns
 from ..traces import read
 from ..traces.kvm_events import USED
 from ..traces.survey import Survey, Vector, survey
-from .out import add_cite, add_printed, print_columns, print_json, same_input, typed
+from .out import (
+    add_cite,
+    add_printed,
+    asked_width,
+    print_columns,
+    print_json,
+    same_input,
+    typed,
+)
 from .replay import threads
 
 DESCRIPTION = """\
@@ -51,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(args, {"schema": SCHEMA, "path": args.trace, **which, **found.as_dict()})
     elif not print_columns(args, found.table()):
-        text = _cited(args, found) if args.cite else report(args.trace, found, wide=args.wide)
+        text = _cited(args, found) if args.cite else report(args.trace, found, asked_width(args))
         print(text)
     if found.evidence.refusal is not None:
         raise InputError(args.trace, 0, *found.evidence.refusal)
@@ -68,9 +76,8 @@ def _opened(trace: str) -> Iterator[str]:
         yield str(path)
 
 
-def report(trace: str, found: Survey, *, wide: bool = False) -> str:
+def report(trace: str, found: Survey, columns: int | None) -> str:
     """Give what the command prints."""
-    columns = None if wide else width()
     paragraphs = [_heading(trace, found), _events(found), _lacking(found)]
     if found.switches:
         named = ", ".join(f"{count} {name}" for name, count in found.switches.items())

@@ -3,7 +3,6 @@
 import argparse
 from typing import Any
 
-from ..checking.cite import cited, digest
 from ..checking.kick import KICK_EVENTS, KICK_PROPERTIES, check_wakeups
 from ..checking.start import start_state
 from ..errors import Mistake
@@ -11,8 +10,9 @@ from ..policy import Policy
 from ..protocols import protocols
 from ..report.progress import progress
 from ..report.wakeups import write_wakeups
+from .found import print_found
 from .options import typed_as
-from .out import print_columns, print_json, same_input, typed, write_report
+from .out import write_report
 
 __all__ = ["add_wakeups", "run_wakeups"]
 
@@ -65,13 +65,7 @@ def run_wakeups(args: argparse.Namespace, policy: Policy, events: str | None) ->
             start=None if args.start is None else start_state(args.start, policy, args.planes),
             **told,
         )
-    same_input(args, {"digest": digest(report)})
-    if args.format == "json":
-        print_json(args, report.as_dict() | {"digest": digest(report)})
-    elif args.format != "text":
-        print_columns(args, report.table())
-    else:
-        print(cited(report, typed(args), args.policy) if args.cite else report)
+    print_found(args, report, args.policy)
     if args.timeline:
         write_wakeups(args.timeline, report)
     write_report(args, report)

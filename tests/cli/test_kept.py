@@ -62,7 +62,8 @@ def test_what_an_answer_rests_on_may_not_have_changed(tmp_path, kept, capsys):
 
 def test_a_document_without_a_command_of_ours(tmp_path, capsys):
     path = tmp_path / "x.json"
-    for command, said in (("ls -l x", "found the command 'ls -l x'"), ("planesched no x", "no,")):
+    wrong = ("planesched no x", "no,"), ("planesched out x", "out,")
+    for command, said in (("ls -l x", "found the command 'ls -l x'"), *wrong):
         path.write_text(json.dumps({"schema": "planesched.results/1", "command": command}))
         assert main(["compare", "--again", str(path)]) == 2
         assert said in capsys.readouterr().err
