@@ -69,6 +69,19 @@ def test_the_sentences_hold(results):
     assert f"adds {format_ns(user.stats.exits * 1_000)} to these" in userspace
 
 
+def test_what_leaves_the_jobs_undone(results):
+    """It is the middle plane, which halts: the guest OS would have had the vCPU else."""
+    first = results["plane-0-first"]
+    heir = demo.replay_trace(
+        ":demo",
+        {"leaves": first.policy.replace(idle="leave")},
+        plane_map=demo.PlaneMap.parse(demo.RULES),
+        planes=demo.PLANES,
+        service=demo.SERVICE_NS,
+    )[0]
+    assert heir.jobs.queued[2] < first.jobs.queued[2] / 20
+
+
 def test_the_sentences_follow_the_figures(results):
     """Were the figures others, so were the sentences."""
     direct, relay, *_ = results
