@@ -107,9 +107,9 @@ def sentences(direct: Result, relay: Result, first: Result, user: Result) -> tup
         f"Relaying takes {relay.stats.switches:,} switches where direct entry takes "
         f"{direct.stats.switches:,} ({percent(more, 0, '+')}).",
         f"Plane 0 first leaves {int(first.jobs.queued[base])} of the guest OS's "
-        f"{int(first.jobs.arrived[base])} jobs undone (direct: {_undone(direct)}): the plane in the "
-        "middle halts when it is done (assumed), and the vCPU sleeps with it. Interrupts for that "
-        f"plane wait up to {_wait(first)} (direct: {_wait(direct)}).",
+        f"{int(first.jobs.arrived[base])} jobs undone (direct: {_undone(direct)}): the plane in "
+        "the middle halts when it is done (assumed), and the vCPU sleeps with it. Interrupts for "
+        f"that plane wait up to {_wait(first)} (direct: {_wait(direct)}).",
         f"Userspace takes {user.stats.exits:,} exits: every microsecond of an exit adds {each_us} "
         f"to these {format_ns(user.elapsed_ns)}.",
     )
