@@ -121,10 +121,13 @@ def _value(name: str, text: str) -> Any:
     if head == "policy" and field:
         return field_value(field, text)
     last = name.rpartition(".")[2]
-    if last in _WHOLE:
-        return integer(text)
-    if last in _NUMBERS:
-        return factor(text)
+    kind = integer if last in _WHOLE else factor if last in _NUMBERS else None
+    if kind is not None:
+        try:
+            return kind(text)
+        except argparse.ArgumentTypeError:
+            expected = "a whole number" if kind is integer else "a number above 0"
+            raise Mistake("", text, expected) from None
     if last in _PLANES and text.isdecimal():
         return int(text)
     return text

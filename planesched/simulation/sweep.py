@@ -349,7 +349,7 @@ def _cells(
 
 def _cell(column: str, value: Any) -> Any:
     if isinstance(value, str) and column.endswith("_ns"):
-        return duration_ns(value)
+        return duration_ns(value, column)
     if isinstance(value, str) and column.endswith("_hz"):
         return rate_hz(value)
     plain = _plain(value)

@@ -224,6 +224,23 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert (process.returncode, said) == (cli.BROKEN_PIPE, b"")
 
 
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [
+        ("step vsm 'irq 1' >&-", 2, "planesched: error: standard output is closed, expected open"),
+        ("step vsm 'irq 1' 2>&-", 0, ""),
+        ("trace - <&-", 2, "planesched: error: -: found the end without an event, expected"),
+    ],
+)
+def test_what_the_shell_closed_is_no_traceback(closed, status, said):
+    process = subprocess.run(
+        ["sh", "-c", f"{shlex.join(COMMAND)} {closed}"], capture_output=True, text=True
+    )
+    assert process.returncode == status
+    assert process.stderr.startswith(said)
+    assert "Traceback" not in process.stderr
+
+
 def test_the_package_is_the_command_too(capsys):
     assert cli.main(["step", "vsm", "irq 1"]) == 0
     assert "plane 1 running" in capsys.readouterr().out
