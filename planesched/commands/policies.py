@@ -4,14 +4,15 @@ import argparse
 from typing import cast
 
 from ..policy import Policy
+from ..policytext import as_policy
 from ..presets import Preset, presets
 from ..text import fill, table, width
 from .options import add_planes, called
 from .out import add_printed, print_columns, print_json
 
 DESCRIPTION = """\
-List the presets, each with its rule in one sentence and where that stands; or, with a NAME, that
-one's fields. Wherever a policy is asked for, a preset's name does, a TOML file that holds fields,
+List the presets, each with its rule in one sentence and where that stands; or, with a POLICY, all
+of its fields. Wherever a policy is asked for, a preset's name does, a TOML file that holds fields,
 or either with changes: vsm:ret=resume,vina=off."""
 EXAMPLE = "planesched policies vsm_relay --planes 3"
 SCHEMA = "planesched.policies/1"
@@ -20,20 +21,24 @@ SCHEMA = "planesched.policies/1"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="show this preset's fields")
+    parser.add_argument(
+        "policy", nargs="?", metavar="POLICY", help="show the fields of this preset or TOML file"
+    )
     add_planes(parser)
     add_printed(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the presets, or one."""
-    if args.name is not None:
-        with called("NAME"):
-            policy = Policy.preset(args.name, args.planes)
-        chosen = [presets()[args.name]]
+    if args.policy is not None:
+        with called("POLICY"):
+            policy = as_policy(args.policy, args.planes)
+        chosen = [presets().get(args.policy) or Preset(args.policy, "", "", "", {})]
     else:
         policy, chosen = None, list(presets().values())
-    listed = [_as_dict(preset, args.planes) for preset in chosen]
+    listed = [
+        _as_dict(preset, policy or Policy.preset(preset.name, args.planes)) for preset in chosen
+    ]
     if args.format == "json":
         print_json(args, {"schema": SCHEMA, "planes": args.planes, "policies": listed})
     elif print_columns(args, _columns(listed)):
@@ -45,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _as_dict(preset: Preset, planes: int) -> dict[str, object]:
-    words = {key: value for key, value in vars(preset).items() if key != "fields"}
-    return {**words, "fields": Policy.preset(preset.name, planes).as_dict()}
+def _as_dict(preset: Preset, policy: Policy) -> dict[str, object]:
+    words = {key: value or None for key, value in vars(preset).items() if key != "fields"}
+    return {**words, "fields": policy.as_dict()}
 
 
 def _columns(listed: list[dict[str, object]]) -> dict[str, list[object]]:
@@ -57,6 +62,8 @@ def _columns(listed: list[dict[str, object]]) -> dict[str, list[object]]:
 
 
 def _entry(preset: Preset) -> str:
+    if not preset.title:  # A policy of the user's own says nothing of itself.
+        return preset.name
     lines = [f"{preset.name}: {preset.title}"]
     lines += fill(preset.rule, width(), indent=4)
     lines += fill(f"Source: {preset.source}", width(), indent=4)

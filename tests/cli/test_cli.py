@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_the_example_at_the_end_of_help_runs(name, run, root, tmp_path):
         ("", "the following arguments are required: COMMAND (see planesched --help)"),
         ("relpay x", "argument COMMAND: 'relpay', expected one of demo, replay, trace"),
         ("step vsm", "the following arguments are required: EVENT (see planesched step --help)"),
-        ("policies vms", "NAME='vms', expected one of kvm_planes, kvm_user"),
+        ("policies vms", "POLICY='vms', expected one of kvm_planes, kvm_user"),
         ("policies --planes 17", "argument --planes: 17, expected a whole number in 1..16"),
         ("policies --planes two", "argument --planes: 'two', expected a whole number"),
         ("step vsm irq", "event 1 (irq): plane=None, expected a plane in 0..1: irq needs one"),
@@ -143,6 +144,17 @@ def test_one_policy(run):
     fields = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.split()}
     assert fields["marker"] == ["2", "*"]
     assert fields["gate"] == ["priority"]
+
+
+def test_a_policy_of_ones_own_is_shown_as_a_preset_is(run, tmp_path):
+    (tmp_path / "mine.toml").write_text('preset = "vsm"\nret = "resume"\n')
+    for policy in ("vsm:ret=resume", "mine.toml"):
+        status, printed, said = run("policies", policy)
+        assert (status, said) == (0, "")
+        assert printed.splitlines()[0] == policy
+        assert re.search(r"^ret +resume$", printed, re.MULTILINE)
+        shown = json.loads(run("policies", policy, "--json")[1])["policies"][0]
+        assert (shown["name"], shown["source"], shown["fields"]["ret"]) == (policy, None, "resume")
 
 
 def test_step(run):

@@ -24,7 +24,7 @@ REPLAY = "replay :demo --map 0x26=level1 --policy vsm"
         ),
         ("simulate exitcost", "SCENARIO='exitcost', expected one of"),
         ("simulate exitcost", "did you mean exit-cost?"),
-        ("policies vms", "NAME='vms', expected one of"),
+        ("policies vms", "POLICY='vms', expected one of"),
         ("check vsm --property priorty", "--property='priorty', expected one of"),
         ("check vsm --property priorty", "did you mean priority?"),
         ("check vsm --events irk", "did you mean irq?"),
