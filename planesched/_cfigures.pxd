@@ -6,9 +6,16 @@ from planesched.csched cimport ps_outcome, ps_policy, ps_state
 
 cdef extern from "planesched/histogram.h" nogil:
     const unsigned PS_N_BUCKETS
+    unsigned ps_bucket(uint64_t value) noexcept
 
 cdef extern from "planesched/figures.h" nogil:
+    struct ps_wide:
+        uint64_t lo, hi
+
     struct ps_figures:
+        uint64_t entries[16][16]
+        uint64_t exits[12]
+        ps_wide time_ns[4][16]
         uint64_t pending_before[3][16]
         uint64_t pending[3][16]
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from planesched._cfigures cimport ps_figures
+from planesched._cfigures cimport ps_figures, ps_wide
 from planesched.csched cimport (
     ps_algorithm, ps_chip_policy, ps_policy, ps_state, ps_userspace,
 )
@@ -19,7 +19,11 @@ cdef extern from "planesched/jobs.h" nogil:
         pass
 
     struct ps_row:
-        pass
+        uint64_t arrived, finished, injected
+        ps_wide latency_ns, response_ns, sojourn_ns
+        uint64_t latency_min_ns, latency_max_ns
+        uint64_t response_min_ns, response_max_ns
+        uint64_t sojourn_min_ns, sojourn_max_ns
 
     struct ps_vector_row:
         pass

@@ -16,13 +16,13 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from planesched.simulation cimport _cengine as engine
-from planesched._cfigures cimport PS_N_BUCKETS, ps_figures
+from planesched._cfigures cimport PS_N_BUCKETS, ps_bucket, ps_figures
 from planesched._clayouts cimport (
     hold_enums, hold_layouts, ps_engine_layouts, ps_engine_numbers,
 )
 from planesched.core cimport fill_algorithm, fill_chip_policy
 from planesched.csched cimport (
-    PS_MAX_PLANES, PS_N_VECTORS, PS_NO_PLANE, ps_chip_policy, ps_policy, ps_state,
+    PS_MAX_PLANES, PS_N_REASONS, PS_N_VECTORS, PS_NO_PLANE, ps_chip_policy, ps_policy, ps_state,
 )
 
 from ..core import as_user_scheduler
@@ -52,7 +52,7 @@ from ..text import counted
 from ..traces.record import MAX_VCPUS
 from ..workload.costs import Costs
 
-__all__ = ["Engine", "Guests"]
+__all__ = ["Engine", "Guests", "Sums"]
 
 hold_layouts(ps_engine_layouts)
 hold_enums(ps_engine_numbers)
@@ -620,3 +620,6 @@ cdef class Turn:
 
     def __exit__(self, *error):
         self.owner.busy = False
+
+
+include "batching.pxi"

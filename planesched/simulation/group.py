@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..figures.batches import ROW_COUNTS, Batches
+from ..figures.batches import Batches
 from ..figures.counts import merged
-from ..figures.distribution import bucket_of
-from ..figures.planes import exits, switches
 from ..figures.vectors import VectorTimes
-from ..layouts import ROW, TIMED
 from ..workload import Times
 from ..workload.numbered import Resolved, calm_ns
-from .engine import Engine, Guests
+from .engine import Engine, Guests, Sums
 
 __all__ = ["Cell", "Reading"]
 
@@ -111,7 +108,6 @@ class Cell:
         self.now_ns = 0
         self.reading: Reading | None = None
         self.finished = self.events = 0
-        self._order = resolved.order
         self._fed = self._mine(recorded)
         self._calm_ns = calm_ns(resolved.workload, len(ids), _JOBS_IN_A_STRIDE)
         # Times that are known, and how many of them make a stride.
@@ -123,13 +119,7 @@ class Cell:
         self._stride_ns = 1000
         self._engine: Engine | None = None
         self._unread: Engine | None = None  # at a time of which there are only sums so far
-        self._ends: list[Batches] = []  # all from the start to the end of each batch
-        self._before: Batches | None = None
-        # What the last reading is in; the next one overwrites it.
-        self._arrays: Any = None
-
-    def __len__(self) -> int:
-        return len(self._ends)
+        self._sums: Sums | None = None
 
     def make_engine(self, *given: Any, **named: Any) -> Engine:
         """Return the engine: whose `advance` may be that of another clock."""
@@ -162,7 +152,7 @@ class Cell:
         for end_ns in ends:
             if not self._reach(engine, end_ns, stop):
                 return False
-            self._read(engine)
+            self._look(engine, keep=True)
             if told is not None:
                 told()
         self._read_rest()
@@ -173,7 +163,7 @@ class Cell:
         """Go on in strides of some 8 ms, so that all vCPUs are at one time when it is to stop."""
         while engine.now_ns < end_ns:
             if stop():
-                self._sums(engine)
+                self._look(engine)
                 return False
             to_ns = self._stride_end(engine.now_ns, end_ns)
             began_s = time.perf_counter()
@@ -181,7 +171,7 @@ class Cell:
                 engine.advance(to_ns)
             except KeyboardInterrupt:
                 engine.advance(to_ns)
-                self._sums(engine)
+                self._look(engine)
                 raise
             took_s = time.perf_counter() - began_s
             if took_s < 0.004 and self._stride_ns < self._calm_ns:
@@ -227,7 +217,8 @@ class Cell:
             engine.restart()
         if self._log is not None:
             engine.log_to(self._log)
-        self._before = self._sums(engine)
+        self._sums = Sums(engine, resolved.order)
+        self._look(engine, keep=True)
         self._engine = engine
         return engine
 
@@ -237,41 +228,31 @@ class Cell:
         mine["vcpu"] = np.searchsorted(self.ids, mine["vcpu"])
         return mine
 
-    def _read(self, engine: Engine) -> None:
-        self._ends.append(self._sums(engine))
-
-    def _sums(self, engine: Engine) -> Batches:
-        """Read what adds up; give it as one batch from the start."""
-        self._arrays = engine.read(self._arrays, sums=True)
-        figures, _, rows, latency, response, sojourn = self._arrays
+    def _look(self, engine: Engine, *, keep: bool = False) -> None:
+        """Read what adds up; `keep` it as the end of a batch, or where the first begins."""
+        sums = self._sums
+        assert sums is not None
+        if keep:
+            sums.keep()
+        else:
+            sums.look()
         if engine.logged > self.logged and self._log is not None:
             fresh = self._log[self.logged : engine.logged]
             fresh["vcpu"] = self.ids[fresh["vcpu"]]
             self.logged = engine.logged
         self._unread = engine
         self.now_ns = engine.now_ns
-        self.finished = int(rows["finished"].sum())
-        self.events = self.finished + int(rows["arrived"].sum())
-        words = rows.view(np.uint64).reshape(len(rows), -1)
-        order, used = self._order, _used(words)
-        times = figures["time_ns"]["lo"][:, : engine.planes].T
-        return Batches(
-            words[order[:, np.newaxis], _COUNTS][np.newaxis],
-            times.astype(np.int64, order="C")[np.newaxis],
-            np.array([[switches(figures), exits(figures)]], dtype=np.int64),
-            latency[order, used][np.newaxis],
-            response[order, used][np.newaxis],
-            sojourn[order, used][np.newaxis],
-            used.start,
-        )
+        self.finished = sums.finished
+        self.events = sums.finished + sums.arrived
 
     def _read_rest(self) -> None:
         """Read what batches do not ask for: how each vCPU stands, and each vector."""
         engine, self._unread = self._unread, None
         if engine is None:
             return
-        read = engine.read(self._arrays)
-        self._arrays = figures, totals, rows, latency, response, sojourn = read
+        assert self._sums is not None
+        # The next reading overwrites it.
+        figures, totals, rows, latency, response, sojourn = engine.read(self._sums.arrays)
         stuck = [(int(self.ids[item[0]]), *item[1:]) for item in engine.livelocks()]
         self.reading = Reading(
             engine.now_ns, [self.ids], [engine.time_ns()], figures, totals, rows, latency, response,
@@ -283,41 +264,18 @@ class Cell:
 
     def pair(self) -> None:
         """Make batches twice as long."""
-        self._ends = self._ends[1::2]
+        assert self._sums is not None
+        self._sums.pair()
 
     def read(self) -> Reading:
         """Give the figures so far, with the batches."""
         self._read_rest()
         assert self.reading is not None
-        return replace(self.reading, batches=self._joined())
+        assert self._sums is not None
+        arrays, first = self._sums.batches()
+        return replace(self.reading, batches=Batches.of(arrays, first))
 
     def forget(self) -> None:
         """Keep nothing but how far it came: others have the figures."""
-        self.reading = self._before = self._arrays = self._unread = None
-        self._ends = []
+        self.reading = self._unread = self._sums = None
         self._fed, self._known = self._fed[:0], []
-
-    def _joined(self) -> Batches:
-        assert self._before is not None
-        wholes = [self._before, *self._ends]
-        first = min(whole.first for whole in wholes)
-        count = max(whole.first + whole.latency.shape[2] for whole in wholes) - first
-        wide = [whole.widened(first, count).arrays() for whole in wholes]
-        joined = (np.concatenate([arrays[name] for arrays in wide]) for name in wide[0])
-        return Batches.of((np.diff(array, axis=0) for array in joined), first)
-
-
-def _words_at(*names: str) -> NDArray[np.intp]:
-    """Give where the first words of these fields stand in a row."""
-    assert ROW.fields is not None
-    return np.array([ROW.fields[name][1] // 8 for name in names])
-
-
-_COUNTS = _words_at(*ROW_COUNTS)
-_LEAST, _MOST = (_words_at(*(f"{what}_{end}_ns" for what in TIMED)) for end in ("min", "max"))
-
-
-def _used(words: NDArray[np.uint64]) -> slice:
-    """Give the buckets that the extremes of all rows span; where nothing is, the first one."""
-    low, high = int(words[:, _LEAST].min()), int(words[:, _MOST].max())
-    return slice(bucket_of(low), bucket_of(high) + 1) if low <= high else slice(0, 1)

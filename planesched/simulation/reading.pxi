@@ -14,21 +14,27 @@ cdef object read_states(Engine it):
 cdef object read_figures(Engine it, into, bint sums):
     """Do what `Engine.read` says."""
     cdef engine.ps_reading reading
-    n_rows = engine.ps_engine_n_rows(it.c)
-    figures, totals, rows, latency, response, sojourn = _room(n_rows, into)
-    reading.figures = <ps_figures *><size_t>figures.ctypes.data
-    reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
-    reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
-    reading.latency = <uint64_t *><size_t>latency.ctypes.data
-    reading.response = <uint64_t *><size_t>response.ctypes.data
-    reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
+    arrays = _room(engine.ps_engine_n_rows(it.c), into)
+    point_to(&reading, arrays)
     with Turn(it):
         with nogil:
             if sums:
                 engine.ps_engine_read_sums(it.c, &reading)
             else:
                 engine.ps_engine_read(it.c, &reading)
-    return figures, totals, rows, latency, response, sojourn
+    return arrays
+
+
+cdef int point_to(engine.ps_reading *reading, arrays) except -1:
+    """Have a reading lead to these arrays."""
+    figures, totals, rows, latency, response, sojourn = arrays
+    reading.figures = <ps_figures *><size_t>figures.ctypes.data
+    reading.totals = <engine.ps_totals *><size_t>totals.ctypes.data
+    reading.rows = <engine.ps_row *><size_t>rows.ctypes.data
+    reading.latency = <uint64_t *><size_t>latency.ctypes.data
+    reading.response = <uint64_t *><size_t>response.ctypes.data
+    reading.sojourn = <uint64_t *><size_t>sojourn.ctypes.data
+    return 0
 
 
 def _room(n_rows, into):

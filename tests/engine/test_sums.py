@@ -5,7 +5,9 @@ import pytest
 from engine_by_hand import make_jobs
 
 from planesched import Costs, Engine, Policy, Workload
-from planesched.simulation.engine import Guests
+from planesched.figures.batches import ROW_COUNTS
+from planesched.figures.planes import exits, switches
+from planesched.simulation.engine import Guests, Sums
 from planesched.workload import Exponential, Ipis, Poisson
 from planesched.workload.numbered import Resolved
 
@@ -59,3 +61,44 @@ def test_sums_are_those_of_a_whole_reading(name):
                 engine.grow(6)
             into = assert_sums_are_right(engine, into)
     assert into[2]["arrived"].sum() > 100
+
+
+def whole_sums(engine, order):
+    """Read as `Sums` keeps it, by numpy and the names of the fields."""
+    figures, _, rows, *timed = engine.read()
+    counts = [rows[name] if rows.dtype[name] == "u8" else rows[name]["lo"] for name in ROW_COUNTS]
+    times = figures["time_ns"]["lo"][:, : engine.planes].T.astype(np.int64)
+    changes = np.array([switches(figures), exits(figures)], np.int64)
+    return [np.stack(counts, axis=-1)[order], times, changes, *(each[order] for each in timed)]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_batches_are_differences_of_what_adds_up(name):
+    engine, order = ENGINES[name](), [3, 0, 2, 1, 4]
+    engine.advance(100_000)
+    engine.restart()
+    sums = Sums(engine, order)
+    sums.keep()
+    ends = [whole_sums(engine, order)]
+    for step in range(1, 71):
+        # Longer and longer, so that histograms widen; what is only looked at is no end.
+        engine.advance(100_000 + 2_000 * step * step)
+        if step % 10 == 0:
+            sums.look()
+            assert sums.finished == engine.read()[2]["finished"].sum() > 0
+            continue
+        sums.keep()
+        ends.append(whole_sums(engine, order))
+    for _ in range(2):
+        assert len(sums) == len(ends)
+        found, first = sums.batches()
+        for mine, theirs in zip(found[:3], zip(*ends, strict=True), strict=False):
+            assert mine.tobytes() == np.diff(np.stack(theirs), axis=0).tobytes()
+        for mine, theirs in zip(found[3:], list(zip(*ends, strict=True))[3:], strict=True):
+            whole = np.diff(np.stack(theirs), axis=0)
+            end = first + mine.shape[2]
+            assert not whole[..., :first].any()
+            assert not whole[..., end:].any()
+            assert mine.tobytes() == whole[..., first:end].tobytes()
+        sums.pair()
+        ends = [ends[0], *ends[2::2]]
