@@ -5,7 +5,7 @@ was expected; a wrong type raises `TypeMistake`, which is a TypeError too.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -30,6 +30,7 @@ __all__ = [
     "planes_of",
     "record_array",
     "seed_number",
+    "several",
     "slice_of",
     "thread_count",
     "vcpu_count",
@@ -86,11 +87,22 @@ def whole(name: str, value: Any, low: int | None = None, high: int | None = None
 def number(name: str, value: Any) -> float:
     """Return a finite number above 0."""
     expected = "a finite number above 0"
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeMistake(name, value, expected)
-    if not 0 < value < float("inf"):
+    try:
+        finite = float(value)
+    except OverflowError:  # an int of 400 digits
+        finite = float("inf")
+    if not 0 < finite < float("inf"):
         raise Mistake(name, value, expected)
-    return float(value)
+    return finite
+
+
+def several(name: str, values: Any, expected: str) -> list[Any]:
+    """Return as a list what can be gone through one by one; a str or a mapping is not meant."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | Mapping):
+        raise TypeMistake(name, values, expected)
+    return list(values)
 
 
 def one_of(name: str, value: Any, known: Iterable[str]) -> str:

@@ -101,6 +101,12 @@ class Toml:
             at = re.search(r"at line (\d+)", str(error))
             line = int(at[1]) if at else 0
             raise InputError(self.path, line, str(error), "a TOML file") from None
+        except ValueError:  # Python's own: it reads no int of over 4300 digits
+            found = "a whole number of thousands of digits"
+            raise InputError(self.path, 0, found, "numbers below 2^63") from None
+        except RecursionError:
+            found = "lists or tables in each other, too deep to be read"
+            raise InputError(self.path, 0, found, "a TOML file") from None
 
     def _head(self, pattern: str) -> int:
         head = re.compile(rf"\s*{pattern}\s*(#.*)?")

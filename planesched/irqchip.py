@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .checks import plane_id, whole
+from .checks import plane_id, several, whole
 from .errors import Mistake, TypeMistake, unknown
 from .events import MAX_PLANES, ChipEvent, Notes
 
@@ -20,6 +20,7 @@ MASK_BY = ("ppr", "tpr")
 NMI_BLOCKED = ("counts", "waits")
 RESCANS = ("eom", "eoi")
 DISABLED = ("delivers", "holds")
+_VECTORS = "vectors, as [0x31, 0x41]"
 MAX_MESSAGES = 8
 """Message slots of a plane at most."""
 
@@ -84,10 +85,11 @@ class Controller:
             value = getattr(self, name)
             for plane in value if isinstance(value, Mapping) else ():
                 plane_id(name, plane)
+            for given in value.values() if isinstance(value, Mapping) else [value]:
+                row = [given] if name == "vina_vector" else several(name, given, _VECTORS)
+                for vector in row:
+                    whole(name, vector, FIRST_VECTOR, 255)
         for plane in range(MAX_PLANES):
-            for vector in self.auto_eoi_of(plane):
-                whole("auto_eoi", vector, FIRST_VECTOR, 255)
-            whole("vina_vector", self.vina_vector_of(plane), FIRST_VECTOR, 255)
             self._check_messages(plane)
 
     def __str__(self) -> str:
@@ -106,8 +108,6 @@ class Controller:
 
     def _check_messages(self, plane: int) -> None:
         messages = self.messages_of(plane)
-        for vector in messages:
-            whole("messages", vector, FIRST_VECTOR, 255)
         if len(messages) > MAX_MESSAGES:
             raise Mistake("messages", sorted(messages), f"at most {MAX_MESSAGES} of a plane")
         if self.vina_vector_of(plane) in messages:

@@ -113,7 +113,10 @@ def rate_hz(text: str | float, name: str = "") -> float:
         return float(_quantity(name, text, _HZ, _RATE))
     if not isinstance(text, (int, float)) or isinstance(text, bool):
         raise TypeMistake(name, text, _RATE)
-    rate = float(text)
+    try:
+        rate = float(text)
+    except OverflowError:  # an int of 400 digits
+        rate = float("inf")
     if not 0 <= rate < float("inf"):
         raise Mistake(name, text, "a finite number a second, 0 or more")
     return rate

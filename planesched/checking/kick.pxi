@@ -25,13 +25,15 @@ N_KICK_PROPERTIES = k.PS_N_KICK_PROPERTIES
 cdef int fill_kick(k.ps_kick_system *sys, policy, unsigned planes, protocol, sends,
                    bint repeat) except -1:
     """Translate what was validated before: 12 numbers of a protocol, 4 of each send."""
+    if len(protocol) != sizeof(k.ps_protocol):
+        raise Mistake("protocol", protocol, f"{sizeof(k.ps_protocol)} numbers")
+    if len(sends) > k.PS_KICK_SENDS:
+        raise Mistake("sends", sends, f"at most {k.PS_KICK_SENDS}")
     memset(sys, 0, sizeof(k.ps_kick_system))
     fill_policy(&sys.policy, policy)
     cdef uint8_t *fields = <uint8_t *>&sys.protocol
     for i, value in enumerate(protocol):
         fields[i] = value
-    if len(protocol) != sizeof(k.ps_protocol) or len(sends) > k.PS_KICK_SENDS:
-        raise Mistake("sends", sends, f"at most {k.PS_KICK_SENDS}")
     for i, (nmi, plane, kicks, posts) in enumerate(sends):
         sys.sends[i] = k.ps_send(nmi, plane, kicks, posts)
     sys.n_planes = planes

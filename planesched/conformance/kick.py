@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import reference_kick as slow
-from ..checks import one_of, planes_of
-from ..errors import Mistake, Words
+from ..checks import one_of, planes_of, several
+from ..errors import Mistake, TypeMistake, Words
 from ..events import MASKS, Event, event_number, takes_plane
 from ..layouts import STATE
 from ..policy import Policy
@@ -23,6 +23,8 @@ KICK_KEYS = ("protocol", "sends", "phase", "blocked")
 """What a case of this kind says beside the others' keys; ``sends`` makes it one."""
 
 LAYER = ("posted", "pnmi", "kick", "mute", "look", "seen")
+MAX_SENDS = 8
+"""Senders of a case at most, as of a search (csrc/checker/kick.h)."""
 _SENDING = ("test", "post", "kick")
 _ALONE = ("look", "take", "end", "check", "enter", "sleep", "answer", "poll", "restore")
 
@@ -50,8 +52,12 @@ class KickCase(Case):
 
     def __post_init__(self) -> None:
         Case(**{f.name: getattr(self, f.name) for f in fields(Case)} | {"steps": [Step()]})
+        if not isinstance(self.protocol, Mapping):
+            raise TypeMistake("protocol", self.protocol, "a table of fields")
         for name in self.protocol:
             one_of("protocol", name, PROTOCOL_FIELDS)
+        if len(several("sends", self.sends, "a list of sends, as ['irq 1']")) > MAX_SENDS:
+            raise Mistake("sends", self.sends, f"at most {MAX_SENDS} of them")
         self.make_protocol()
         self.make_sends()
         if self.phase is not None:
@@ -67,7 +73,7 @@ class KickCase(Case):
 
     def make_sends(self) -> list[slow.Send]:
         """Return the sends."""
-        return [_send(words) for words in self.sends]
+        return [_send(words, self.planes) for words in self.sends]
 
 
 def kick_case(file: str, row: Mapping[str, Any]) -> KickCase:
@@ -90,10 +96,10 @@ def kick_case(file: str, row: Mapping[str, Any]) -> KickCase:
     return KickCase(**said, steps=tuple(steps), masks=rest, file=file)
 
 
-def _send(words: str) -> slow.Send:
+def _send(words: str, planes: int) -> slow.Send:
     kind, plane, *more = [*str(words).split(), "", ""][: max(2, len(str(words).split()))]
-    if kind not in ("irq", "nmi") or not plane.isdecimal():
-        raise Mistake("sends", words, "irq or nmi and a plane, as 'irq 1'")
+    if kind not in ("irq", "nmi") or not plane.isdecimal() or int(plane) >= planes:
+        raise Mistake("sends", words, f"irq or nmi and a plane in 0..{planes - 1}, as 'irq 1'")
     return slow.Send(kind, int(plane), "unkicked" not in more, "only" not in more)
 
 
@@ -102,8 +108,11 @@ def _check_step(place: str, case: KickCase, step: Step) -> None:
     for key, value in step.expect.items():
         if key not in known:
             raise Mistake(place + key, value, f"one of {', '.join(sorted(known))}")
-    for name in step.expect.get("broken", ()):
+    broken = step.expect.get("broken", ())
+    for name in several(f"{place}broken", broken, "a list of properties"):
         one_of(f"{place}broken", name, PROPERTIES)
+    if not isinstance(step.do, str):
+        raise TypeMistake(f"{place}do", step.do, "a str")
     try:
         read_act(case.make_policy(), case.planes, len(case.sends), step.do)
     except Mistake as mistake:

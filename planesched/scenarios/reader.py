@@ -122,7 +122,7 @@ class _Reader:
         kind = table.get("kind")
         if kind == "recorded":
             return self.recorded(index, table)
-        if kind not in SOURCES:
+        if not isinstance(kind, str) or kind not in SOURCES:
             mistake = unknown("kind", kind, [*SOURCES, "recorded"])
             raise self.file.placed(mistake, "kind", "source", index)
         made = SOURCES[kind]

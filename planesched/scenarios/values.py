@@ -33,6 +33,10 @@ def plane_map(rules: Any) -> PlaneMap:
         raise mistake.named("map") from None
 
 
+_MOST_VCPUS = 1 << 20
+"""No set names more: what is written in a few letters must not fill the memory."""
+
+
 def vcpu_set(value: Any) -> list[int]:
     """Return vCPUs: a list of numbers, or "0-3,6"."""
     if isinstance(value, list):
@@ -42,5 +46,10 @@ def vcpu_set(value: Any) -> list[int]:
         ends = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part, re.ASCII)
         if not ends or not isinstance(value, str):
             raise Mistake("", value, 'a set of vCPUs, as "0-3,6"')
-        out.extend(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
+        low, high = int(ends[1]), int(ends[2] or ends[1])
+        if high < low:
+            raise Mistake("", value, "the lower end of a range first")
+        if high - low + len(out) >= _MOST_VCPUS:
+            raise Mistake("", value, f"at most {_MOST_VCPUS} vCPUs")
+        out.extend(range(low, high + 1))
     return out

@@ -143,6 +143,12 @@ class LogNormal(Spread):
         if not _time(self, "median"):
             raise Mistake("median", 0, "a time above 0")
         number("sigma", self.sigma)
+        try:
+            finite = math.isfinite(self.mean_ns)
+        except OverflowError:
+            finite = False
+        if not finite:
+            raise Mistake("sigma", self.sigma, "one whose mean is a number: below 36")
 
     @property
     def mean_ns(self) -> float:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..checks import one_of, plane_id, whole
+from ..checks import one_of, plane_id, several, whole
 from ..errors import Mistake, TypeMistake, Words
 from ..events import MAX_PLANES, Arrivals, Draw
 from ..irqchip import FIRST_VECTOR
@@ -120,7 +120,8 @@ def _named(self: Any) -> None:
 
 
 def _vcpus(name: str, values: Iterable[int]) -> tuple[int, ...]:
-    return tuple(sorted({whole(f"{name}[{i}]", vcpu, 0) for i, vcpu in enumerate(values)}))
+    given = enumerate(several(name, values, "a list of vCPUs"))
+    return tuple(sorted({whole(f"{name}[{i}]", vcpu, 0) for i, vcpu in given}))
 
 
 def _read(self: Any, name: str, read: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from ..checks import number, one_of, plane_id
+from ..checks import number, one_of, plane_id, several
 from ..errors import Mistake, TypeMistake, unknown
 from ..policy import Policy
 from ..text import duration_ns
@@ -54,7 +54,8 @@ class Workload:
     main: int | None = None
 
     def __post_init__(self) -> None:
-        sources = [_named(source, index) for index, source in enumerate(self.sources)]
+        given = several("sources", self.sources, "a list of sources")
+        sources = [_named(source, index) for index, source in enumerate(given)]
         names = [source.name for source in sources]
         for place, source in enumerate(sources):
             if source.name in names[:place]:
@@ -62,9 +63,8 @@ class Workload:
             if isinstance(source, Ipis):
                 one_of(f"sources[{place}].after", source.after, names)
         object.__setattr__(self, "sources", tuple(sources))
-        if isinstance(self.busy, str):
-            raise TypeMistake("busy", self.busy, "a list of planes")
-        busy = tuple(plane_target("busy", plane) for plane in self.busy)
+        planes = several("busy", self.busy, "a list of planes")
+        busy = tuple(plane_target("busy", plane) for plane in planes)
         object.__setattr__(self, "busy", tuple(dict.fromkeys(busy)))
         if self.route is not None:
             one_of("route", self.route, ("own", "marker"))

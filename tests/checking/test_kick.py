@@ -18,6 +18,7 @@ from planesched.checking.search import KICK_SELF, KickSearch
 from planesched.checking.sends import parse_sends, protocol_numbers
 from planesched.cli import main
 from planesched.conformance import conform
+from planesched.conformance.kick import kick_case
 from planesched.events import MASKS, Event
 from planesched.policy import Call
 from planesched.protocol import PROTOCOL_FIELDS, Protocol
@@ -92,6 +93,25 @@ def test_a_counterexample_is_saved_as_a_case_that_conforms(tmp_path):
         said = str(conform([tmp_path / "found.toml"], model))
         assert said.startswith(f"{model}: {n} case")
         assert said.endswith("all agree")
+
+
+CASE = {"id": "x", "preset": "vsm", "planes": 2, "steps": [{"do": "look"}], "sends": ["irq 1"]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("protocol", 1, "protocol=1, expected a table of fields"),
+        ("sends", 1, "sends=1, expected a list of sends"),
+        ("sends", ["irq 2"], "sends='irq 2', expected irq or nmi and a plane in 0..1"),
+        ("sends", 9 * ["irq 1"], "sends=.*, expected at most 8 of them"),
+        ("steps", [{"do": True}], "do=True, expected a str"),
+        ("steps", [{"do": "look", "broken": 1}], "broken=1, expected a list of properties"),
+    ],
+)
+def test_a_case_that_is_none(key, value, message):
+    with pytest.raises(ValueError, match=message):
+        kick_case("x.toml", CASE | {key: value})
 
 
 @pytest.mark.parametrize("model", ["core", "reference"])

@@ -4,12 +4,14 @@ import pickle
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from planesched import VM, InputError, Policy
-from planesched.checks import one_of, plane_id, whole
+from planesched.checks import number, one_of, plane_id, whole
 from planesched.errors import Mistake, TypeMistake, Words, nearest, unknown
 from planesched.reference import Reference
+from planesched.text import rate_hz
 
 PACKAGE = Path(__file__).parents[2] / "planesched"
 
@@ -71,6 +73,14 @@ def test_numbers():
             whole("n", value, 1)
     with pytest.raises(Mistake, match=r"n=5, expected a whole number in 1\.\.4"):
         whole("n", 5, 1, 4)
+    for value in (0, -1, np.nan, np.inf, 10**400):
+        with pytest.raises(Mistake, match="expected a finite number above 0"):
+            number("n", value)
+    for value in (True, "1", np.complex128(1)):
+        with pytest.raises(TypeMistake, match="expected a finite number above 0"):
+            number("n", value)
+    with pytest.raises(Mistake, match="expected a finite number a second"):
+        rate_hz(10**400)
     assert plane_id("plane", 2, 3) == 2
     with pytest.raises(Mistake, match=r"plane=3, expected a plane in 0\.\.2"):
         plane_id("plane", 3, 3)

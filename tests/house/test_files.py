@@ -67,6 +67,13 @@ def test_no_toml(tmp_path):
     path.write_text("a = 1\nb = = 2\n")
     with pytest.raises(InputError, match=r"x\.toml:2: found .*, expected a TOML file"):
         Toml(path)
+    for text, found in (
+        (f"a = {5000 * '1'}", "a whole number of thou"),
+        ("a = " + 9**5 * "[", "lists or"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=rf"x\.toml: found {found}"):
+            Toml(path)
     path.write_bytes(b"\xff")
     with pytest.raises(InputError, match=r"x\.toml: found bytes that are not UTF-8"):
         Toml(path)
