@@ -24,7 +24,7 @@ _LOST = re.compile(
 # records of perf that are no samples.
 _OTHER = re.compile(
     rb"\s*$|\s*#|" + _NAMED + rb"(?:cpus=\d+|version = \d+|CPU \d+ is empty)\s*$"
-    rb"|\t| => |\s+[0-9a-f]{8,16} [^\0]*\([^)]*\)\s*$|.*: <stack trace>|.*<user stack trace>"
+    rb"|\t| => |\s+[0-9a-f]{8,16} [^\0]*\([^()]*\)\s*$|.*: <stack trace>|.*<user stack trace>"
     rb"|[^\0]*\d\.\d+: +[\w.]+ +<-[\w.]+\s*$|[^\0]*\bPERF_RECORD_[A-Z_]+\b"
 ).match
 

@@ -6,6 +6,7 @@ import io
 import lzma
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,15 @@ def test_no_line_takes_long(tmp_path, unit):
     path.write_bytes((b"x" + line + b": \n") * 20)
     with pytest.raises(InputError):
         list(traces.read(path, skip_bad=True))
+
+
+@pytest.mark.parametrize(("start", "unit"), [(b" 00000000 ", b"("), (b" ", b" "), (b"", b" \v")])
+def test_no_line_takes_long_that_looks_like_another(tmp_path, start, unit):
+    path = tmp_path / "t"
+    line = (start + unit * MAX_LINE)[: MAX_LINE - 10]
+    path.write_bytes((line + b"\0x\n") * 8)
+    before = time.process_time()
+    with pytest.raises(InputError):
+        list(traces.read(path, skip_bad=True))
+    # 0.05 s; a pattern that looks at each letter from each letter needs 5 to 40 s.
+    assert time.process_time() - before < 2
