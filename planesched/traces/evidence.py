@@ -26,6 +26,10 @@ RECORD_THESE = (
     "kvm_apic_accept_irq, kvm_apicv_accept_irq, kvm_inj_virq, kvm_entry, kvm_exit, kvm_eoi and "
     "kvm_vcpu_wakeup"
 )
+_OF_A_VM = (
+    "one of its process, which lines show with the option record-tgid (tracefs) or perf script "
+    "-F +pid, or of its vCPUs' threads"
+)
 _NO_APICV = "record with enable_apicv=0 (kvm_intel) or avic=0 (kvm_amd) to see all"
 
 
@@ -76,6 +80,9 @@ def evidence(trace: Read, arrivals: Arrivals = "accepted", *, vm: bool = False) 
     vm : bool
         One VM was taken of several.
     """
+    if vm and trace.counts and not trace.kinds.sum() and not trace.malformed:
+        found = f"{_events(sum(trace.counts.values()))}, none of that VM"
+        return Evidence((found, _OF_A_VM), ())
     return Evidence(_refusal(trace), tuple(_notes(trace, arrivals, vm)))
 
 

@@ -285,6 +285,13 @@ def test_one_vm_of_two(planesched, vm):
     assert "does not say for which VM" in text
 
 
+def test_a_vm_that_is_not_there(planesched):
+    status, text = planesched(case(15), "--vm", "5")
+    assert status == 2
+    assert "none of that VM, expected one of its process" in text
+    assert "no kvm_entry" not in text
+
+
 @pytest.mark.parametrize(
     "tgid",
     [
