@@ -109,6 +109,12 @@ _FLAGS = {
     "coalesced": 'kvm_planes "irq 1" "irq 1"',
     "bounced": 'kvm_planes "call 0"',
 }
+_FIGURES = {
+    "starved": "demo",
+    "undone": "demo",
+    "exits": "simulate exit-cost --policy vsm:scheduler=user --duration 20ms",
+    "idle_entries": "compare design-question --policy vsm_relay --duration 20ms",
+}
 
 
 def example(kind: str, name: str) -> str:
@@ -119,6 +125,8 @@ def example(kind: str, name: str) -> str:
         return f"planesched check {_PROPERTIES[name]}"
     if kind == "preset":
         return f"planesched policies {name}"
+    if kind == "figure":
+        return "planesched " + _FIGURES.get(name, "simulate exit-cost --duration 20ms")
     if kind == "mask":
         planes = "0,1" if name == "online" else "1"
         return f'planesched step vsm "irq 1" --from "current=0 {name}={planes}" --explain'

@@ -1,7 +1,8 @@
 """What each term means: the rules' own words, the values, who has which, and an example.
 
 The texts stand elsewhere, each once: fields, events, reasons, faults, flags and masks in the rules,
-properties in `planesched.checking.properties`, presets in `planesched.presets`.
+properties in `planesched.checking.properties`, presets in `planesched.presets`, figures in
+`planesched.figures.words`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 from ..checking.properties import PROPERTIES
 from ..errors import Mistake, nearest
 from ..events import MASKS, ChipEvent, Event, Fault, Flags, Reason
+from ..figures.words import FIGURES
 from ..policy import ENUMS, Policy, field_names
 from ..presets import presets
 from . import rules
@@ -22,7 +24,7 @@ __all__ = ["KINDS", "SCHEMA", "Term", "lookup", "meaning", "terms"]
 SCHEMA = "planesched.terms/1"
 """Changes when what ``planesched explain --json`` gives changes its form."""
 
-KINDS = ("field", "property", "reason", "fault", "event", "flag", "mask", "preset")
+KINDS = ("field", "property", "reason", "fault", "event", "flag", "mask", "preset", "figure")
 """What a term may be; the same word may be several things."""
 
 
@@ -84,7 +86,7 @@ def lookup(name: str) -> list[Term]:
     Mistake
         If nothing has; with what was probably meant.
     """
-    wanted = name.strip().casefold().replace("-", "_")
+    wanted = "_".join(name.casefold().replace("-", " ").split())
     found = [term for term in terms() if term.name == wanted]
     if not found:
         near = nearest(wanted, {term.name for term in terms()})
@@ -122,6 +124,11 @@ def _terms() -> Iterator[Term]:
         yield Term(
             preset.name, "preset", f"{preset.title}. {preset.rule}", fields, {}, (preset.source,),
             example("preset", preset.name),
+        )  # fmt: skip
+    for name, text in FIGURES.items():
+        yield Term(
+            name, "figure", text, {}, {}, ("docs/reference/simulation.md, Figures",),
+            example("figure", name),
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from ..text import fill, fitted, format_ns, listed
 from .budget import per_second, percent, running_share
 from .likeness import likeness
 from .notes import starved, warnings
+from .rests import RESPONSE
 from .steps import foremost, steps_said
 from .written import written_by
 
@@ -118,4 +119,4 @@ def _rests_on(results: "Results") -> str:
     parts.append(f"costs {given.get('costs') or 'none'}")
     if "seed" in given:
         parts.append(f"seed {given['seed']}")
-    return listed([*parts, "response to the plane's first instruction"])
+    return listed([*parts, RESPONSE])

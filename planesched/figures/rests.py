@@ -8,7 +8,13 @@ from ..text import counted, format_ns
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["costs_text", "levels_text", "rests_on", "trace_text"]
+__all__ = ["QUANTILES", "RESPONSE", "costs_text", "levels_text", "rests_on", "trace_text"]
+
+QUANTILES = "quantiles to 0.8 %"
+"""The middle of a bucket (planesched/histogram.h) is off by at most 1/128 of a value."""
+
+RESPONSE = f"response to the plane's first instruction, {QUANTILES}"
+"""What a block to cite says of its times."""
 
 
 def trace_text(result: "Result") -> str:
@@ -42,7 +48,11 @@ def trace_text(result: "Result") -> str:
 def rests_on(results: "Sequence[Result]") -> list[str]:
     """Say which plane is whose, and what switches and, in a replay, interrupts take."""
     first = results[0]
-    out = [levels_text(results), costs_text(str(first.given.get("costs", "")))]
+    out = [
+        levels_text(results),
+        f"{QUANTILES}, for they come of histograms; counts, means and extremes are exact",
+        costs_text(str(first.given.get("costs", ""))),
+    ]
     if first.trace is not None and not first.given.get("service_ns"):
         out.append(
             "service: none, interrupts take their planes no time here, so hardly anything waits "

@@ -206,7 +206,7 @@ def replay(
     )
     given = {
         "trace": digest_of(named),
-        "map": [str(rule) for rule in plane_map.rules],
+        "map": [rule.text or str(rule) for rule in plane_map.rules],
         "service_ns": times,
         "costs": str(found),
         "costs_ns": found.as_dict(),

@@ -12,6 +12,7 @@ from ..figures.budget import percent
 from ..figures.equal import Alike
 from ..figures.likeness import apart
 from ..figures.notes import starves
+from ..figures.rests import RESPONSE
 from ..figures.written import html, write, written_by
 from ..policy import Policy
 from ..text import counted, fill, fitted, format_ns, width
@@ -191,7 +192,7 @@ class Sweep(Alike):
     def rests(self) -> str:
         """Say what all points rest on, in one line."""
         named = ", ".join(f"{name} {value}" for name, value in self.given.items() if value != "")
-        return f"{named}, response to the plane's first instruction"
+        return f"{named}, {RESPONSE}"
 
     def cited(self, command: str) -> str:
         """Return the block for a mail, 72 columns wide; `command` is what makes it again."""

@@ -54,6 +54,10 @@ def test_what_is_printed(results, printed):
     assert max(map(len, printed.splitlines())) <= 80
 
 
+def test_a_document_has_the_map_as_it_is_typed(results):
+    assert results[0].given["map"] == list(demo.RULES)
+
+
 def test_the_sentences_hold(results):
     """Each number, worked out here again, stands where the sentence has it."""
     direct, relay, first, user = results

@@ -13,6 +13,7 @@ from planesched.errors import Mistake
 from planesched.events import MASKS
 from planesched.explaining import rules
 from planesched.explaining.terms import KINDS, lookup, terms
+from planesched.figures.words import FIGURES
 from planesched.irqchip import ChipEvent
 from planesched.policy import ENUMS, field_names
 
@@ -25,6 +26,7 @@ NAMES = {
     "flag": [flag.name.lower() for flag in Flags],
     "mask": MASKS,
     "preset": presets(),
+    "figure": FIGURES,
 }
 ALL = {(term.kind, term.name): term for term in terms()}
 
@@ -45,6 +47,13 @@ def test_the_rules_that_come_with_the_package_are_the_documents(root):
             rows = re.findall(rf"^\| `{name}` .*\|$", text, re.MULTILINE)
             said = ALL[kind, name].text.removeprefix("plane p ").removesuffix(" (1)")
             assert any(said in " ".join(row.replace("`", "").split()) for row in rows), name
+
+
+def test_what_a_figure_means_is_what_the_reference_says(root):
+    text = (root / "docs/reference/simulation.md").read_text()
+    for name, meaning in FIGURES.items():
+        assert f"| *{name.replace('_', ' ')}* | {meaning} |" in text
+    assert lookup("idle entries") == [ALL["figure", "idle_entries"]]
 
 
 def test_a_fields_values_are_those_it_takes_each_with_the_presets_that_have_it():
@@ -95,6 +104,9 @@ def test_the_examples_run_and_show_the_term(kind, capsys):
             status, _ = run(term.example, capsys)
             good = status == 1 and len({*policies[0].items()} ^ {*policies[1].items()}) in (1, 2)
             good = good and name in second
+        elif kind == "figure":
+            status, out = run(term.example, capsys)
+            good = status == 0 and name.replace("_", " ") in out
         elif kind == "property":
             status, out = run(f"{term.example} --json", capsys)
             good = status in (0, 1) and [*json.loads(out)["verdicts"]] == [name]
