@@ -72,6 +72,7 @@ cdef extern from "core/record_checks.h" nogil:
         const ps_event_record *events, uint64_t n, const ps_policy *policy, unsigned n_planes,
         uint64_t n_vcpus, int64_t start_ns, uint32_t *kinds, ps_mistake *mistake
     ) noexcept
+    int ps_state_fits(const ps_state *s, unsigned n_planes) noexcept
     uint64_t ps_states_check(const ps_state *states, uint64_t n, unsigned n_planes) noexcept
 
 cdef extern from "core/scan.h" nogil:

@@ -42,13 +42,14 @@ cdef Outcome step_with_vector(VCPU vcpu, object event, object plane, object arg)
     """Do what `VCPU.step` says, where the VM has controllers."""
     cdef VM vm = vcpu.vm
     cdef unsigned number, target = 0, value = 0
+    check_idle(vm)
     if vm.apics is NULL:
         raise Mistake("arg", arg, "None: the VM has no controllers")
     number = chip_event_number(event)
     if number == PS_EVENT_MASK or number == PS_EVENT_UNMASK:
         raise Mistake("event", event, "tpr: the mask is the controller's own")
     if number >= PS_CHIP_EOI or ps_takes_plane(&vm.c_policy, number):
-        target = target_of(vm, PS_EVENT_IRQ, plane)
+        target = target_of(vm.planes, PS_EVENT_IRQ, plane)
     elif plane is not None:
         raise Mistake("plane", plane, f"None: {event} takes no plane here")
     if number in WITH_ARG:
@@ -87,7 +88,7 @@ cdef ps_outcome step_chip_by(
 cdef int check_chips_of(VCPU vcpu) except -1:
     """Raise ValueError where the state was written by hand and is not what the controllers give."""
     cdef VM vm = vcpu.vm
-    if figures.ps_states_check(&vm.states[vcpu.index], 1, vm.planes) == 0:
+    if not figures.ps_state_fits(&vm.states[vcpu.index], vm.planes):
         raise Mistake("state", vcpu.state, f"one of a vCPU with {vm.planes} planes")
     if not ps_chip_agrees(
         &vm.c_chip, &vm.states[vcpu.index], &vm.apics[vcpu.index * vm.planes], vm.planes
@@ -100,7 +101,7 @@ cdef object read_chip(VCPU vcpu, object plane):
     cdef VM vm = vcpu.vm
     if vm.apics is NULL:
         raise Mistake("controller", None, "one: the VM has none")
-    cdef unsigned target = target_of(vm, PS_EVENT_IRQ, plane)
+    cdef unsigned target = target_of(vm.planes, PS_EVENT_IRQ, plane)
     return chip_of(&vm.c_chip, &vm.apics[vcpu.index * vm.planes + target], target)
 
 

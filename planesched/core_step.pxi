@@ -1,46 +1,77 @@
 # One step of one vCPU: what is checked before, and what is noted behind it.
 
-# By the very strings that a caller's code holds: those are found without comparing characters.
+# By the very strings that a caller's code holds: those are found by where they are in memory, and
+# others of the same characters by their hash.
 cdef dict EVENT_NUMBERS = {intern(event.name.lower()): int(event) for event in Event}
+cdef void *EVENT_NAMES[PS_N_EVENTS]
+
+
+cdef int keep_names() except -1:
+    for name, number in EVENT_NUMBERS.items():
+        EVENT_NAMES[<unsigned>number] = <void *>name
+    return 0
+
+
+keep_names()
+
+
+cdef inline unsigned number_of(object event) except? 255:
+    """Give the number of an event that is named, or numbered already."""
+    cdef unsigned number
+    for number in range(PS_N_EVENTS):
+        if EVENT_NAMES[number] == <void *>event:
+            return number
+    found = EVENT_NUMBERS.get(event) if type(event) is str else None
+    return event_number(event) if found is None else found
 
 
 cdef Outcome step_numbered(VCPU vcpu, unsigned number, object plane):
     """Let one event happen that is known by its number: what `VCPU.irq` and the others do."""
-    cdef VM vm = vcpu.vm
+    # `vcpu.vm` each time: a variable for it would be an object more to count references of.
     cdef unsigned target = 0
-    check_idle(vm)
-    if vm.apics is not NULL:
+    if vcpu.vm.busy:
+        raise_busy(vcpu.vm)
+    if vcpu.vm.apics is not NULL:
         return step_with_vector(vcpu, Event(number).name.lower(), plane, None)
-    if ps_takes_plane(&vm.c_policy, number):
-        target = target_of(vm, number, plane)
+    if ps_takes_plane(&vcpu.vm.c_policy, number):
+        target = target_of(vcpu.vm.planes, number, plane)
     elif plane is not None:
         raise Mistake("plane", plane, f"None: {Event(number).name.lower()} takes no plane here")
-    if figures.ps_states_check(&vm.states[vcpu.index], 1, vm.planes) == 0:
-        raise Mistake("state", vcpu.state, f"one of a vCPU with {vm.planes} planes")
+    if not figures.ps_state_fits(&vcpu.vm.states[vcpu.index], vcpu.vm.planes):
+        raise Mistake("state", vcpu.state, f"one of a vCPU with {vcpu.vm.planes} planes")
     cdef Outcome outcome = Outcome.__new__(Outcome)
-    outcome.c = vm.step_vcpu(vcpu.index, number, target)
+    outcome.c = vcpu.vm.step_vcpu(vcpu.index, number, target)
     if outcome.c.fault == PS_NO_ANSWER:
-        vm.picker.raise_wrong()
+        vcpu.vm.picker.raise_wrong()
     return outcome
 
 
 cdef int check_idle(VM vm) except -1:
     if vm.busy:
-        raise RuntimeError(f"{vm!r} is being run already, by another thread")
+        raise_busy(vm)
     return 0
 
 
-cdef unsigned target_of(VM vm, unsigned event, object plane) except? 255:
+cdef int raise_busy(VM vm) except -1:
+    raise RuntimeError(f"{vm!r} is being run already, by another thread")
+
+
+cdef inline unsigned target_of(unsigned planes, unsigned event, object plane) except? 255:
+    """Give the plane that an event names, as a number."""
+    cdef int overflow  # then it answers -1, which no plane is
+    cdef int64_t target
+    if type(plane) is int:
+        target = PyLong_AsLongAndOverflow(plane, &overflow)
+        if 0 <= target < planes:
+            return <unsigned>target
+    return other_target(planes, event, plane)
+
+
+cdef unsigned other_target(unsigned planes, unsigned event, object plane) except? 255:
     if plane is None:
         name = Event(event).name.lower()
-        raise Mistake("plane", None, f"a plane in 0..{vm.planes - 1}: {name} needs one")
-    if type(plane) is not int:
-        plane = plane_id("plane", plane, vm.planes)
-    cdef int overflow
-    cdef int64_t target = PyLong_AsLongAndOverflow(plane, &overflow)
-    if overflow or not 0 <= target < vm.planes:
-        plane_id("plane", plane, vm.planes)
-    return <unsigned>target
+        raise Mistake("plane", None, f"a plane in 0..{planes - 1}: {name} needs one")
+    return plane_id("plane", plane, planes)
 
 
 cdef ps_outcome step_by(
@@ -57,8 +88,13 @@ cdef ps_outcome step_by(
     return out
 
 
-cdef void note_times(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcept nogil:
+cdef inline void note_times(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcept nogil:
     """Note when a plane was entered, and when what is pending now and was not was posted."""
+    if out.was != out.now or vm.states[vcpu].irq & ~irq:
+        note_now(vm, vcpu, irq, out)
+
+
+cdef void note_now(VM vm, uint64_t vcpu, uint16_t irq, ps_outcome out) noexcept nogil:
     cdef ps_state *s = &vm.states[vcpu]
     cdef unsigned plane
     cdef int64_t *clock = vm.clocks + vcpu * figures.PS_CLOCK_SLOTS(vm.planes)

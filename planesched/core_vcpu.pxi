@@ -69,17 +69,9 @@ cdef class VCPU:
         RuntimeError
             If another thread is running the VM.
         """
-        cdef unsigned number
-        cdef VM vm = self.vm
-        check_idle(vm)
-        if vm.apics is not NULL or arg is not None:
+        if self.vm.apics is not NULL or arg is not None:
             return step_with_vector(self, event, plane, arg)
-        if type(event) is str:
-            found = EVENT_NUMBERS.get(event)
-            number = event_number(event) if found is None else found
-        else:
-            number = event_number(event)
-        return step_numbered(self, number, plane)
+        return step_numbered(self, number_of(event), plane)
 
     def default_pick(self):
         """Give the plane that the default userspace scheduler would enter; None to wait."""
@@ -105,7 +97,7 @@ cdef class VCPU:
             plane = self.default_pick()
             if plane is None:
                 return None
-        target = target_of(self.vm, PS_EVENT_ENTER, plane)
+        target = target_of(self.vm.planes, PS_EVENT_ENTER, plane)
         s.req_exit = ps_requests(&self.vm.c_policy, s, target)
         return self.step(PS_EVENT_ENTER, target)
 

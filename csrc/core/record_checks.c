@@ -89,16 +89,8 @@ uint64_t ps_events_check(const struct ps_event_record *events, uint64_t n,
 
 uint64_t ps_states_check(const struct ps_state *states, uint64_t n, unsigned n_planes)
 {
-    const unsigned beyond = ~((2u << (n_planes - 1u)) - 1u);
-    for (uint64_t i = 0; i < n; i++) {
-        const struct ps_state *s = &states[i];
-        const unsigned used = (unsigned)(s->online | s->runnable | s->halted | s->irq | s->masked |
-                                         s->noint | s->nmi | s->trap | s->held | s->edge |
-                                         s->locked | s->vina | s->vina_asserted | s->req_exit |
-                                         s->unstarted);
-        if (used & beyond || s->current < 0 || (unsigned)s->current >= n_planes ||
-            s->status > PS_STATUS_BLOCKED)
+    for (uint64_t i = 0; i < n; i++)
+        if (!ps_state_fits(&states[i], n_planes))
             return i;
-    }
     return n;
 }
