@@ -84,8 +84,9 @@ HAZARDS = (
     ),
     Hazard(
         "The lost wake-up",
-        "Plane 1 halts and the vCPU blocks on it. Waking looks only at the plane that is blocked, "
-        "so an interrupt for plane 0 wakes nobody.",
+        "Plane 2 halts and the vCPU blocks on it. Waking looks only at the plane that is blocked, "
+        "so an interrupt for plane 0 wakes nobody. The cure here is one for plane 0's alone: what "
+        "comes for plane 1 then still wakes nobody ([Find a bug](../tutorial/find-a-bug.md)).",
         "KVM planes v1 (J. Roedel, 2026-06-08): kvm_vcpu_has_events looks at one plane; the 6.17 "
         'branch had "Always block on plane 0"',
         "kvm_planes",

@@ -34,7 +34,7 @@ _ALL = (
         "vCPU out; vcpu_enter_guest publishes IN_GUEST_MODE and then tests requests once more; "
         "kvm_vcpu_check_block tests them before sleep",
         "c112b5f50232 kicks only a vCPU that rests (when=resting); which other paths do is not "
-        "looked at. The IRR that posted interrupts fill without a request is PIR's (below).",
+        "looked at. The IRR that posted interrupts fill without a request is kvm_pir",
     ),
     KnownProtocol(
         "kvm_pir",

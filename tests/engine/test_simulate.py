@@ -204,7 +204,7 @@ def test_the_longest_time_without_running_is_that_of_a_timeline():
 
 
 def test_a_plane_that_never_runs_starves_to_the_end():
-    # kvm_planes: only plane 0 preempts, and a halted plane 1 keeps the vCPU (SYSTEMS 9.1, a).
+    # As in kvm_planes, where only plane 0 preempts (systems.md, 9.2.5, a).
     workload = Workload([Times(1, 10, times=[5]), Times(2, 10, times=[50])])
     result = simulate(Policy.preset("vsm", 3).replace(preempt="none"), 3, 1, workload, duration=500)
     assert result.rows["queued"].tolist()[:2] == [1, 1]
