@@ -117,6 +117,8 @@ def _rests_on(results: "Results") -> str:
     digest = trace.get("digest") or given.get("digest")
     parts = [f"{trace['path']} sha256 {digest}" if "path" in trace else f"input {digest}"]
     parts.append(f"costs {given.get('costs') or 'none'}")
+    if trace and not given.get("service_ns"):
+        parts.append("service none")
     if "seed" in given:
         parts.append(f"seed {given['seed']}")
     return listed([*parts, RESPONSE])

@@ -17,15 +17,17 @@ __all__ = ["foremost", "step_rows", "steps_said", "steps_text"]
 
 
 def foremost(results: "Results") -> str | None:
-    """Return the source, or level, of which a sentence tells: of level1, or of the highest."""
+    """Return the source, or level, of which a sentence tells: level1's, or the highest's."""
     names, first = results.sources, results[0]
     level1 = first.levels.get("level1")
-    of_level1 = [n for n in names if first.plane_of(n) == level1 and first.response[n].count]
-    if of_level1:
-        return of_level1[0]
+    for name in names:
+        plane = first.plane_of(name)
+        if plane == level1 and (first.response[name].count or starved(first, plane)):
+            return name
     # Of calls nothing is injected, and so there is no response to tell of.
     names = tuple(n for n in names if any(each.response[n].count for each in results)) or names
-    return max(names, key=lambda name: (first.plane_of(name), name), default=None)
+    height = {plane: int(level.removeprefix("level")) for level, plane in first.levels.items()}
+    return max(names, key=lambda name: (height.get(first.plane_of(name), -1), name), default=None)
 
 
 def _way(results: "Results", label: str) -> "list[tuple[str, Result, Result]]":

@@ -86,3 +86,18 @@ def test_what_was_found_is_said_first(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "everything that was asked holds in all states"
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        # The SVSM is plane 0, which is the highest there; the guest's plane has the highest number.
+        ("compare svsm-vtpm --duration 100ms --no-steps", "p99 response of SVSM console 1"),
+        ("replay :demo --map 0x26=level1 --planes 3 --policy kvm_planes", "of level1 starved"),
+    ],
+)
+def test_of_whom_the_sentence_tells(words, said, capsys, monkeypatch):
+    """Of level 1, also where it starves, or else of the most privileged."""
+    _, lines = cite(capsys, monkeypatch, *words.split())
+    assert said in " ".join(lines)
+    assert ("service none" in " ".join(lines)) == words.startswith("replay")
