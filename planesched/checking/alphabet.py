@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Mistake, Words, unknown
+from ..checks import several
+from ..errors import Mistake, TypeMistake, Words, unknown
 from ..events import ChipEvent, Event, takes_plane
 from ..layouts import ACT
 from ..policy import Call, Direction, Idle, Policy, Rank
@@ -81,6 +82,7 @@ _HOW = {
 }
 """Kind and manner of what guests and userspace do; all other events come from outside."""
 
+_SEVERAL = "names of events, or of an alphabet"
 _NAMES: dict[str, tuple[int, int]] = {
     **{event.name.lower(): (event, 0) for event in Event},
     **_HOW,
@@ -143,7 +145,10 @@ def parse_events(events: str | Iterable[str], default: str = DEFAULT) -> tuple[I
     Mistake
         If a name is unknown, or nothing is left.
     """
-    words = events.split(",") if isinstance(events, str) else list(events)
+    words = events.split(",") if isinstance(events, str) else several("events", events, _SEVERAL)
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeMistake("events", word, _SEVERAL)
     words = [word.strip() for word in words if word.strip()]
     chosen: list[Item] = []
     if words and words[0][0] in "+-":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import one_of
+from ..checks import one_of, several
 from ..errors import Mistake, TypeMistake, Words
 from .search import (
     DELIVERY,
@@ -154,7 +154,7 @@ PROPERTIES = {item.name: item for item in _ALL}
 
 
 def _split(properties: Iterable[str | Predicate]) -> Iterable[str | Predicate]:
-    for item in properties:
+    for item in several("properties", properties, "names of properties, or predicates"):
         yield from item.split(",") if isinstance(item, str) else [item]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Mistake, unknown
+from ..errors import Mistake, TypeMistake, unknown
 from .equal import Alike
 from .interval import Interval, mean_interval, ratio_interval
 
@@ -90,6 +90,8 @@ def histogram_quantile(
     Mistake
         If `quantile` is not in 0..1.
     """
+    if not isinstance(quantile, int | float | np.number):
+        raise TypeMistake("quantile", quantile, "one in 0..1")
     if not 0 <= quantile <= 1:
         raise Mistake("quantile", quantile, "one in 0..1")
     if low is None or high is None:

@@ -35,7 +35,11 @@ class Records:
     part = 0.0
 
     def __init__(self, chunks: NDArray[np.void] | Iterable[NDArray[np.void]]) -> None:
-        self._chunks = iter([chunks] if isinstance(chunks, np.ndarray) else chunks)
+        expected = "a file, or arrays of dtype RECORD"
+        one = isinstance(chunks, np.ndarray)
+        if not one and not isinstance(chunks, Iterable):
+            raise TypeMistake("trace", chunks, expected)
+        self._chunks = iter([chunks] if one else chunks)
         self.kinds = np.zeros(len(Kind), np.int64)
         self.first_ns = self.last_ns = self.n_vcpus = 0
         self.bad_lines: list[str] = []

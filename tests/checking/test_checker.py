@@ -290,8 +290,10 @@ def test_wrong_input_is_named(change, message):
 def test_wrong_types():
     with pytest.raises(TypeError, match="policy=3, expected a Policy"):
         check(3)
-    with pytest.raises(TypeError, match="expected a name or a predicate"):
-        check("vsm", properties=[3])
+    for name, wrong in {"events": ["irq", 5], "properties": [3]}.items():
+        for given in (5, wrong):
+            with pytest.raises(TypeError, match=f"{name}.*, expected "):
+                check("vsm", **{name: given})
 
 
 def test_public_names():

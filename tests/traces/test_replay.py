@@ -147,3 +147,8 @@ def test_real_traces_of_every_kind(trace):
     # With two planes the nearest plane that has an event is the only one.
     assert direct.stats.entries.tolist() == nearest.stats.entries.tolist()
     assert direct.stats.latency == nearest.stats.latency
+
+
+def test_what_is_no_trace_is_told():
+    with pytest.raises(TypeError, match="trace=5, expected a file, or arrays of dtype RECORD"):
+        replay(5, plane_map="0x26=level1", policies="vsm")
