@@ -53,11 +53,23 @@ def rests_on(results: "Sequence[Result]") -> list[str]:
         f"{QUANTILES}, for they come of histograms; counts, means and extremes are exact",
         costs_text(str(first.given.get("costs", ""))),
     ]
+    out += _pairs(results)
     if first.trace is not None and not first.given.get("service_ns"):
         out.append(
             "service: none, interrupts take their planes no time here, so hardly anything waits "
             "(--service sets it)"
         )
+    return out
+
+
+def _pairs(results: "Sequence[Result]") -> list[str]:
+    """Say of costs from plane to plane which cost nothing, and whose planes these are."""
+    first = results[0]
+    pairs = [name for name in first.given.get("costs_ns", {}) if name[0].isdecimal()]
+    absent = [pair for pair in pairs if max(map(int, pair.split("-"))) >= first.planes]
+    out = [f"costs of {pair} never arise: {first.planes} planes" for pair in absent]
+    if pairs and any(each.levels != first.levels for each in results):
+        out.append("costs from plane to plane go by numbers: not the same levels under each policy")
     return out
 
 

@@ -125,6 +125,16 @@ def test_response_comes_before_latency_and_says_what_it_is(relayed):
     assert at["latency p99, timer"][0].value == "0 ns"
 
 
+def test_costs_from_plane_to_plane_that_mislead_are_named():
+    run = {"planes": 2, "vcpus": 1, "workload": TIMER, "duration": "5 ms"}
+    said = " ".join(str(compare(["vsm", "kvm_planes"], costs={"0-2": "1 us"}, **run)).split())
+    assert "costs of 0-2 never arise: 2 planes" in said
+    assert "go by numbers: not the same levels under each policy" in said
+    said = " ".join(str(compare(["vsm", "openhcl"], costs={"0-1": "1 us"}, **run)).split())
+    assert "never arise" not in said
+    assert "go by numbers" not in said
+
+
 def test_what_is_broken_is_told_with_what_was_asked_and_nothing_of_speed(capsys):
     assert main(["check", "kvm_planes"]) == 1
     out = capsys.readouterr().out
