@@ -7,7 +7,7 @@ from ..text import fill, fitted, format_ns, listed
 from .budget import per_second, percent, running_share
 from .likeness import likeness
 from .notes import starved, warnings
-from .rests import RESPONSE
+from .rests import RESPONSE, trace_lacks
 from .steps import foremost, steps_said
 from .written import written_by
 
@@ -97,6 +97,7 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
         rows.append([*cells, str(int(result.jobs.queued.sum()))])
     foot = [
         *likeness(results),
+        *trace_lacks(first),
         f"planesched {written_by()['version']}",
         _rests_on(results),
         command,

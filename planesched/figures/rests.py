@@ -4,11 +4,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import counted, format_ns
+from .trace import TraceSummary
 
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["QUANTILES", "RESPONSE", "costs_text", "levels_text", "rests_on", "trace_text"]
+__all__ = [
+    "QUANTILES",
+    "RESPONSE",
+    "costs_text",
+    "levels_text",
+    "rests_on",
+    "trace_lacks",
+    "trace_text",
+]
 
 QUANTILES = "quantiles to 0.8 %"
 """The middle of a bucket (planesched/histogram.h) is off by at most 1/128 of a value."""
@@ -32,17 +41,28 @@ def trace_text(result: "Result") -> str:
             f"{counted(trace.wakes, 'busy period')} that no interrupt began: jobs of the guest OS, "
             "but no interrupts, so not in response and latency"
         )
-    if trace.bad:
-        parts.append(
-            f"{counted(trace.bad, 'malformed line')} skipped (first: {trace.bad_lines[0]})"
-        )
-    if trace.lost:
-        parts.append(f"{counted(trace.lost, 'event')} lost by the producer")
+    parts += _missing(trace)
     if trace.cuts:
         parts.append(f"{counted(trace.cuts, 'long busy period')} cut in two")
     notes = [f"note: {note}" for note in trace.notes]
     none = [] if trace.arrivals else ["no interrupt, so no table"]
     return ". ".join(["; ".join(parts), *notes, *none])
+
+
+def trace_lacks(result: "Result") -> list[str]:
+    """Say what a trace does not show, a line each; whoever cites figures of it has to."""
+    if result.trace is None:
+        return []
+    return [f"note: {note}" for note in (*_missing(result.trace), *result.trace.notes)]
+
+
+def _missing(trace: TraceSummary) -> list[str]:
+    out = []
+    if trace.bad:
+        out.append(f"{counted(trace.bad, 'malformed line')} skipped (first: {trace.bad_lines[0]})")
+    if trace.lost:
+        out.append(f"{counted(trace.lost, 'event')} lost by the producer")
+    return out
 
 
 def rests_on(results: "Sequence[Result]") -> list[str]:

@@ -1,6 +1,7 @@
 """The block for a mail: what commands print with --cite."""
 
 import json
+import lzma
 import shlex
 
 import pytest
@@ -101,3 +102,16 @@ def test_of_whom_the_sentence_tells(words, said, capsys, monkeypatch):
     _, lines = cite(capsys, monkeypatch, *words.split())
     assert said in " ".join(lines)
     assert ("service none" in " ".join(lines)) == words.startswith("replay")
+
+
+def test_what_a_trace_lacks_is_cited_with_its_figures(capsys, monkeypatch, tmp_path):
+    """Events lost, and what stands for what: they cannot be read off the command."""
+    trace = tmp_path / "lost.txt"
+    with lzma.open(planesched.__path__[0] + "/data/demo.txt.xz", "rt") as demo:
+        lines = demo.readlines()
+    trace.write_text("".join([*lines[:2000], "CPU:1 [LOST 123 EVENTS]\n", *lines[2000:]]))
+    words = ["replay", str(trace), "--map", "0x26=level1", "--policy", "vsm"]
+    _, lines = cite(capsys, monkeypatch, *words, "--arrivals", "injected")
+    assert "note: 123 events lost by the producer" in lines
+    assert any(line.startswith("note: injections (kvm_inj_virq) stand for") for line in lines)
+    assert max(map(len, lines[: lines.index("")])) <= 72
