@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..text import fill, fitted, format_ns, listed
+from ..text import counted, fill, fitted, format_ns, listed
 from .budget import per_second, percent, running_share
 from .likeness import likeness
 from .notes import starved, warnings
-from .rests import RESPONSE, trace_lacks
+from .rests import RESPONSE, sure_text, trace_lacks
 from .steps import foremost, steps_said
 from .written import written_by
 
@@ -30,7 +30,7 @@ def verdict(results: "Results") -> str:
 
 def verdicts(results: "Results") -> list[str]:
     """Return what the figures say of each policy beside the first, or of a single one."""
-    first, name = results[0], foremost(results)
+    first, name = results[0], foremost(list(results))
     base = per_second(first, first.stats.switches)
     out = []
     for result in results[1:]:
@@ -79,7 +79,7 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
     """
     first = results[0]
     dead = [f"WARNING: {each.label}: {note}" for each in results for note in warnings(each)]
-    middle = foremost(results)
+    middle = foremost(list(results))
     header = ["policy", "switches/s", "exits/s", "guest OS"]
     header += [f"p99 {middle}", "undone"] if middle is not None else ["undone"]
     base = per_second(first, first.stats.switches)
@@ -98,6 +98,7 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
     foot = [
         *likeness(results),
         *trace_lacks(first),
+        *sure_text(list(results)[:_MOST]),
         f"planesched {written_by()['version']}",
         _rests_on(results),
         command,
@@ -117,6 +118,7 @@ def _rests_on(results: "Results") -> str:
     trace = given.get("trace", {})
     digest = trace.get("digest") or given.get("digest")
     parts = [f"{trace['path']} sha256 {digest}" if "path" in trace else f"input {digest}"]
+    parts.append(f"{format_ns(results[0].elapsed_ns)} of {counted(results[0].vcpus, 'vCPU')}")
     parts.append(f"costs {given.get('costs') or 'none'}")
     if trace and not given.get("service_ns"):
         parts.append("service none")

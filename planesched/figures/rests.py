@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import counted, format_ns
+from .steps import foremost
 from .trace import TraceSummary
 
 if TYPE_CHECKING:
     from .result import Result
 
 __all__ = [
-    "QUANTILES",
-    "RESPONSE",
-    "costs_text",
-    "levels_text",
-    "rests_on",
-    "trace_lacks",
+    "QUANTILES", "RESPONSE", "costs_text", "levels_text", "rests_on", "sure_text", "trace_lacks",
     "trace_text",
-]
+]  # fmt: skip
 
 QUANTILES = "quantiles to 0.8 %"
 """The middle of a bucket (planesched/histogram.h) is off by at most 1/128 of a value."""
+
+_ENOUGH = 100
+"""Of fewer responses the 99th percentile is no more than the longest."""
 
 RESPONSE = f"response to the plane's first instruction, {QUANTILES}"
 """What a block to cite says of its times."""
@@ -73,7 +72,7 @@ def rests_on(results: "Sequence[Result]") -> list[str]:
         f"{QUANTILES}, for they come of histograms; counts, means and extremes are exact",
         costs_text(str(first.given.get("costs", ""))),
     ]
-    out += _pairs(results)
+    out += _pairs(results) + sure_text(results)
     if first.trace is not None and not first.given.get("service_ns"):
         out.append(
             "service: none, interrupts take their planes no time here, so hardly anything waits "
@@ -90,6 +89,26 @@ def _pairs(results: "Sequence[Result]") -> list[str]:
     out = [f"costs of {pair} never arise: {first.planes} planes" for pair in absent]
     if pairs and any(each.levels != first.levels for each in results):
         out.append("costs from plane to plane go by numbers: not the same levels under each policy")
+    return out
+
+
+def sure_text(results: "Sequence[Result]") -> list[str]:
+    """Say how sure the p99 is that sentences tell: of how few it is, or its interval."""
+    name = foremost(results)
+    if name is None:
+        return []
+    few, spans = [], []
+    for result in results:
+        found = result.response[name]
+        if 0 < found.count < _ENOUGH:
+            few.append(f"{result.label} {found.count}")
+        elif found.count and result.trace is None:
+            sure = found.interval("p99")
+            if sure.low < sure.high:
+                spans.append(f"{result.label} {format_ns(sure.low)} to {format_ns(sure.high)}")
+    out = [f"p99 response of {name} is of few responses: {', '.join(few)}"] if few else []
+    if spans:
+        out.append(f"p99 response of {name} with 95 % confidence: {', '.join(spans)}")
     return out
 
 

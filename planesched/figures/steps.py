@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["foremost", "step_rows", "steps_said", "steps_text"]
 
 
-def foremost(results: "Results") -> str | None:
+def foremost(results: "Sequence[Result]") -> str | None:
     """Return the source, or level, of which a sentence tells: level1's, or the highest's."""
-    names, first = results.sources, results[0]
+    first = results[0]
+    names = first.sources or tuple(sorted(first.levels))
     level1 = first.levels.get("level1")
     for name in names:
         plane = first.plane_of(name)
@@ -64,7 +65,7 @@ def _table(results: "Results", label: str, columns: int | None) -> str:
 
 def step_rows(results: "Results", label: str) -> tuple[list[str], list[Sequence[str]]]:
     """Return the header and the rows of the way to a policy: a row a field."""
-    name = foremost(results)
+    name = foremost(list(results))
     header = ["field", "switches/s", "exits/s", "guest OS", *([f"p99 {name}"] if name else [])]
     rows = [_row("", results[0].label, None, results[0], name)]
     rows += [_row(change, change, one, other, name) for change, one, other in _way(results, label)]

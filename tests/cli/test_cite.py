@@ -8,6 +8,7 @@ import pytest
 
 import planesched
 from planesched.cli import main
+from planesched.text import format_ns
 
 LONG = "vsm:preempt=relay,marker=2,direction=lowest_first"
 
@@ -115,3 +116,16 @@ def test_what_a_trace_lacks_is_cited_with_its_figures(capsys, monkeypatch, tmp_p
     assert "note: 123 events lost by the producer" in lines
     assert any(line.startswith("note: injections (kvm_inj_virq) stand for") for line in lines)
     assert max(map(len, lines[: lines.index("")])) <= 72
+
+
+def test_how_sure_a_p99_is_stands_below_it(capsys, monkeypatch):
+    """Its interval where it has one, or of how few it is."""
+    words = ["simulate", "design-question"]
+    _, lines = cite(capsys, monkeypatch, *words, "--duration", "100ms")
+    found = planesched.simulate(planesched.Scenario.load("design-question"), duration="100 ms")
+    sure = found.interval("response_p99", "secure kernel")
+    span = f"{format_ns(sure.low)} to {format_ns(sure.high)}"
+    assert f"with 95 % confidence: vsm:marker=2 {span}" in " ".join(map(str.strip, lines))
+    assert "100 ms of 4 vCPUs" in " ".join(lines)
+    _, lines = cite(capsys, monkeypatch, *words, "--duration", "1ms")
+    assert "p99 response of secure kernel is of few responses: vsm:marker=2 5" in lines
