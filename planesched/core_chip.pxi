@@ -88,8 +88,7 @@ cdef ps_outcome step_chip_by(
 cdef int check_chips_of(VCPU vcpu) except -1:
     """Raise ValueError where the state was written by hand and is not what the controllers give."""
     cdef VM vm = vcpu.vm
-    if not figures.ps_state_fits(&vm.states[vcpu.index], vm.planes):
-        raise Mistake("state", vcpu.state, f"one of a vCPU with {vm.planes} planes")
+    check_state(vcpu)
     if not ps_chip_agrees(
         &vm.c_chip, &vm.states[vcpu.index], &vm.apics[vcpu.index * vm.planes], vm.planes
     ):

@@ -37,13 +37,19 @@ cdef Outcome step_numbered(VCPU vcpu, unsigned number, object plane):
         target = target_of(vcpu.vm.planes, number, plane)
     elif plane is not None:
         raise Mistake("plane", plane, f"None: {Event(number).name.lower()} takes no plane here")
-    if not figures.ps_state_fits(&vcpu.vm.states[vcpu.index], vcpu.vm.planes):
-        raise Mistake("state", vcpu.state, f"one of a vCPU with {vcpu.vm.planes} planes")
+    check_state(vcpu)
     cdef Outcome outcome = Outcome.__new__(Outcome)
     outcome.c = vcpu.vm.step_vcpu(vcpu.index, number, target)
     if outcome.c.fault == PS_NO_ANSWER:
         vcpu.vm.picker.raise_wrong()
     return outcome
+
+
+cdef inline int check_state(VCPU vcpu) except -1:
+    """Raise Mistake where the state was written by hand and is not one of a vCPU."""
+    if not figures.ps_state_fits(&vcpu.vm.states[vcpu.index], vcpu.vm.planes):
+        raise Mistake("state", vcpu.state, f"one of a vCPU with {vcpu.vm.planes} planes")
+    return 0
 
 
 cdef int check_idle(VM vm) except -1:

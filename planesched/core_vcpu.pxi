@@ -11,7 +11,8 @@ cdef class VCPU:
     (2, 1, 1)
     """
 
-    def __init__(self, VM vm not None, index):
+    # Not __init__: without a VM every method would read where there is nothing.
+    def __cinit__(self, VM vm not None, index):
         cdef int64_t n = <int64_t>vm.n_vcpus
         index = whole("vcpu", index)
         if not -n <= index < n:
@@ -75,6 +76,7 @@ cdef class VCPU:
 
     def default_pick(self):
         """Give the plane that the default userspace scheduler would enter; None to wait."""
+        check_state(self)
         cdef unsigned plane = ps_default_pick(&self.vm.c_policy, &self.vm.states[self.index])
         return None if plane == PS_NO_PLANE else plane
 
@@ -98,6 +100,8 @@ cdef class VCPU:
             if plane is None:
                 return None
         target = target_of(self.vm.planes, PS_EVENT_ENTER, plane)
+        check_idle(self.vm)
+        check_state(self)
         s.req_exit = ps_requests(&self.vm.c_policy, s, target)
         return self.step(PS_EVENT_ENTER, target)
 

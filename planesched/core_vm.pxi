@@ -40,6 +40,8 @@ cdef class VM:
     """
 
     def __init__(self, policy="vsm", planes=2, vcpus=1, online=None, controller=None):
+        if self.states is not NULL:  # views of its vCPUs would point to where nothing is any more
+            raise TypeError("a VM is initialised once")
         planes = plane_count(planes)
         policy = as_policy(policy, planes)
         vcpus = vcpu_count(vcpus)

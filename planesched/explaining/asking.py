@@ -8,9 +8,11 @@ from .. import reference
 from ..checking.cures import single_fields
 from ..checks import plane_count, planes_of
 from ..conformance import nearest
+from ..errors import Mistake
 from ..events import MASKS, Event, Reason, event_number
 from ..policy import Policy, Scheduler
 from ..policytext import Given, as_policy
+from ..text import counted
 from .explanation import Change, Explanation, Note, PlaneStory
 
 __all__ = ["explain"]
@@ -56,7 +58,8 @@ def explain(
     ------
     Mistake
         A ValueError, if there is no such event, or it lacks a plane or has one too many, or the
-        policy's algorithm is a C function; a TypeError too, if `state` is no state.
+        policy's algorithm is a C function, or the state is none of that many planes; a TypeError
+        too, if `state` is no state.
 
     Examples
     --------
@@ -68,6 +71,8 @@ def explain(
     before = reference.values_of(state)
     top = max(int(mask).bit_length() for mask in before[: len(MASKS)])
     count = plane_count(max(2, top, before[-2] + 1) if planes is None else planes)
+    if top > count or not 0 <= before[-2] < count or before[-1] > reference.BLOCKED:
+        raise Mistake("state", state, f"one of a vCPU with {counted(count, 'plane')}")
     made = as_policy(policy, count)
     heard = _Heard(count)
     slow = reference.Reference(made, count, listener=heard)

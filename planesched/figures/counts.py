@@ -6,7 +6,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Mistake
+from ..errors import Mistake, TypeMistake
 from ..layouts import WIDE
 from .distribution import Distribution
 from .equal import Alike
@@ -107,7 +107,9 @@ class Counts(Alike, ABC):
         return html(self.table())
 
     def same_planes(self, other: "Counts") -> None:
-        """Raise a `Mistake` if another has a different number of planes: they cannot be merged."""
+        """Raise a `Mistake` if another has other figures or planes: they cannot be merged."""
+        if not isinstance(other, type(self)):
+            raise TypeMistake("other", other, f"figures of the same kind: {type(self).__name__}")
         if self.planes != other.planes:
             raise Mistake("planes", other.planes, f"{self.planes}, as in what it is merged with")
 

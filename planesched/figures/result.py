@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import plane_id, whole
-from ..errors import Mistake, Words, unknown
+from ..errors import Mistake, TypeMistake, Words, unknown
 from ..files import replacing
 from ..layouts import TIMED
 from ..policy import Policy
@@ -265,6 +265,8 @@ class Result(Alike):
         Mistake
             If they differ in policy, rows or, with the same seed, overlap.
         """
+        if not isinstance(other, Result):
+            raise TypeMistake("other", other, "a Result")
         if (self.policy, self.names, self.planes) != (other.policy, other.names, other.planes):
             raise Mistake("other", other, "a result of the same policy and workload")
         window = (self.seed, self.start_ns, self.elapsed_ns, len(self.batches))
@@ -490,7 +492,7 @@ def _metric(metric: str) -> tuple[str, str]:
     """Return what is timed and its figure; the second is empty for a ratio."""
     if metric in _RATIOS:
         return metric, ""
-    what, _, figure = metric.partition("_")
+    what, _, figure = metric.partition("_") if isinstance(metric, str) else ("", "", "")
     if what not in TIMED or figure not in ("mean", *QUANTILES):
         figures = ("mean", *QUANTILES)
         known = (*_RATIOS, *(f"{name}_{each}" for name in TIMED for each in figures))

@@ -35,3 +35,4 @@ cdef class Engine:
     cdef bint _advance(self, int64_t until, stop) except *
     cdef int _share(self, Engine other) except -1
     cdef int _check_picks(self) except -1
+    cdef ps_engine *_made(self) except NULL

@@ -162,6 +162,12 @@ cdef class Engine:
             raise Mistake("initial", initial, expected)
         self._check_picks()
 
+    cdef engine.ps_engine *_made(self) except NULL:
+        """Return the engine in C; a subclass may have forgotten to call `__init__`."""
+        if self.c is NULL:
+            raise TypeError(f"a {type(self).__name__} that was not initialised")
+        return self.c
+
     cdef int _check_picks(self) except -1:
         """Raise what an algorithm got wrong, or raised."""
         if self._picker.wrong.given:
@@ -251,19 +257,20 @@ cdef class Engine:
     @property
     def now_ns(self):
         """The time up to which everything has happened."""
-        return engine.ps_engine_now_ns(self.c)
+        return engine.ps_engine_now_ns(self._made())
 
     @property
     def vcpus(self):
         """How many vCPUs there are."""
-        return engine.ps_engine_n_vcpus(self.c)
+        return engine.ps_engine_n_vcpus(self._made())
 
     @property
     def next_event_ns(self):
         """When something happens next, of itself or by a job that was fed; None: never."""
         cdef int64_t next_ns
+        cdef engine.ps_engine *made = self._made()
         with nogil:
-            next_ns = engine.ps_engine_next_event_ns(self.c)
+            next_ns = engine.ps_engine_next_event_ns(made)
         return None if next_ns == engine.PS_NEVER_NS else next_ns
 
     @property
@@ -549,7 +556,7 @@ cdef class Engine:
     def row_planes(self):
         """The plane that serves the jobs of each row of `read`."""
         cdef uint32_t row
-        n_rows = engine.ps_engine_n_rows(self.c)
+        n_rows = engine.ps_engine_n_rows(self._made())
         return [engine.ps_engine_row_plane(self.c, row) for row in range(n_rows)]
 
     def read(self, into=None, *, sums=False):
@@ -613,6 +620,7 @@ cdef class Turn:
         self.owner = owner
 
     def __enter__(self):
+        self.owner._made()
         with cython.critical_section(self.owner):
             if self.owner.busy:
                 raise RuntimeError(f"{self.owner!r} is at work already, for one caller at a time")

@@ -14,7 +14,7 @@ cdef object read_states(Engine it):
 cdef object read_figures(Engine it, into, bint sums):
     """Do what `Engine.read` says."""
     cdef engine.ps_reading reading
-    arrays = _room(engine.ps_engine_n_rows(it.c), into)
+    arrays = _room(engine.ps_engine_n_rows(it._made()), into)
     point_to(&reading, arrays)
     with Turn(it):
         with nogil:
@@ -68,7 +68,7 @@ cdef object read_times(Engine it):
     cdef int64_t *rows = <int64_t *><size_t>out.ctypes.data
     cdef uint32_t vcpu
     cdef unsigned kind
-    for vcpu in range(engine.ps_engine_n_vcpus(it.c)):
+    for vcpu in range(it.vcpus):
         engine.ps_engine_report(it.c, vcpu, &report)
         for kind in range(4):
             rows[4 * <size_t>vcpu + kind] = report.time_ns[kind]
@@ -80,7 +80,7 @@ cdef object read_livelocks(Engine it):
     cdef engine.ps_vcpu_report report
     cdef uint32_t vcpu
     out = []
-    for vcpu in range(engine.ps_engine_n_vcpus(it.c)):
+    for vcpu in range(it.vcpus):
         engine.ps_engine_report(it.c, vcpu, &report)
         if report.livelocks:
             mask = report.livelock_planes

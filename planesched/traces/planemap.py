@@ -160,6 +160,8 @@ class PlaneMap:
         made: list[Rule] = []
         default = None
         for text in rules:
+            if not isinstance(text, str):
+                raise TypeMistake("plane_map", text, _RULE)
             name, _, plane = text.rpartition("=")
             if not name.strip():
                 raise Mistake("plane_map", Words(repr(text)), _RULE)

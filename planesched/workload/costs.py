@@ -59,6 +59,9 @@ class Costs:
     exit: Any = 0
 
     def __post_init__(self) -> None:
+        for field_name in ("reasons", "between"):
+            if not isinstance(getattr(self, field_name), Mapping):
+                raise TypeMistake(f"costs.{field_name}", getattr(self, field_name), "a mapping")
         reasons = {}
         for name, value in self.reasons.items():
             one_of("costs", name, (*_REASONS, "any"))

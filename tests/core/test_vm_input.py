@@ -123,8 +123,21 @@ def test_no_such_events(events, log, error, words):
 def test_a_state_that_no_vcpu_has():
     vm = VM("vsm", 2, 2)
     vm.vcpus[1].state["current"] = 7
-    for act in (lambda: vm.run(some_events()), lambda: vm.vcpus[1].step("irq", 1)):
+    vcpu = vm.vcpus[1]
+    for act in (
+        lambda: vm.run(some_events()), lambda: vcpu.step("irq", 1), vcpu.default_pick, vcpu.answer,
+        lambda: vcpu.answer(1),
+    ):  # fmt: skip
         with pytest.raises(ValueError, match="state"):
             act()
     with pytest.raises(ValueError, match="shape"):
         vm.state = np.zeros(3, STATE)
+
+
+def test_a_vm_is_made_once_and_its_vcpus_are_never_without():
+    with pytest.raises(TypeError, match="once"):
+        VM().__init__()
+    with pytest.raises(TypeError):
+        VCPU.__new__(VCPU)
+    with pytest.raises(IndexError):
+        VM.__new__(VM).vcpus[0]

@@ -141,6 +141,25 @@ def test_an_engine_is_made_once():
         engine.__init__("vsm")
 
 
+class Forgetful(Engine):
+    def __init__(self):
+        pass
+
+
+@pytest.mark.parametrize("name", [name for name in dir(Engine) if not name.startswith("__")])
+def test_a_subclass_that_forgets_to_initialise_is_told(name):
+    of_itself = {"policy", "planes", "start_ns", "controller", "logged", "vectors_logged"}
+    given = {
+        "restore": [Engine("vsm")], "grow": [2], "feed": [make_jobs()], "at": [0, 0, "resched"],
+        "advance": [1], "log_to": [None], "log_vectors_to": [None],
+    }  # fmt: skip
+    if name in of_itself:
+        getattr(Forgetful(), name)
+        return
+    with pytest.raises((TypeError, ValueError), match=r"not initialised|nothing is counted"):
+        getattr(Forgetful(), name)(*given.get(name, ()))
+
+
 def test_ctrl_c_stops_soon_and_what_follows_goes_on():
     # For ever out to userspace and in again, a nanosecond each: it enters the lowest plane.
     words = capi.policy_words("kvm_planes", 3)

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from planesched import (
+    EVENT,
     JOB,
     VM,
     Costs,
     Engine,
     InputError,
+    PlaneMap,
     Policy,
     Workload,
     check,
@@ -132,6 +134,24 @@ def test_what_is_no_cost_is_named(given, told):
     with pytest.raises(Mistake) as caught:
         Costs.of(given)
     assert told in str(caught.value)
+
+
+def test_what_is_of_another_type_is_named():
+    figures = VM().run(np.zeros(0, EVENT))
+    result = simulate("vsm", **RUN)
+    for told, act in {
+        "costs.reasons=5, expected a mapping": lambda: Costs(5),
+        "costs.between=5, expected a mapping": lambda: Costs(between=5),
+        "plane_map=5, expected .*VECTOR": lambda: PlaneMap.parse([5]),
+        "events=.*, expected names of events": lambda: check("vsm", events=[5]),
+        "metric=5, expected one of": lambda: result.interval(5),
+        "other=5, expected a Result": lambda: result.merge(5),
+        "other=5, expected figures of the same kind: Stats": lambda: figures.merge(5),
+        "vcpus=5, expected a list of vCPUs": lambda: Poisson(1, 1, rate=1, vcpus=5),
+        "sources=5, expected a list of sources": lambda: Workload(5),
+    }.items():
+        with pytest.raises(TypeMistake, match=told):
+            act()
 
 
 def test_costs_are_taken_alike_everywhere(cost_file):

@@ -223,6 +223,11 @@ def test_what_is_wrong_is_named():
         explain("vsm", state, "irq")
     with pytest.raises(Mistake, match="did you mean irq"):
         explain("vsm", state, "irqs", 1)
+    for name, value in (("status", 3), ("current", -1), ("current", 2), ("held", 4)):
+        wrong = VM("vsm").state.copy()
+        wrong[name] = value
+        with pytest.raises(Mistake, match=r"state=.*, expected one of a vCPU with 2 planes"):
+            explain("vsm", wrong[0], "irq", 1, planes=2)
 
 
 def test_a_step_of_the_command_is_explained(capsys):
