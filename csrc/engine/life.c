@@ -223,3 +223,36 @@ int ps_engine_grow(struct ps_engine *engine, uint32_t n_vcpus)
         begin_vcpu(engine, vcpu);
     return 0;
 }
+
+/* The table of transitions stays; nobody is in it. */
+static void leave_all(struct ps_engine *engine)
+{
+    ps_engine_fold(engine);
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        const uint32_t row = (uint32_t)ps_clock(&engine->ledger, vcpu)[PS_CLOCK_ROW];
+        if (row != PS_NO_STATE)
+            ps_automaton_leave(engine->automaton, row, (uint64_t)engine->guests[vcpu].now_ns);
+    }
+    engine->n_vcpus = engine->n_outside = 0;
+}
+
+int ps_engine_renew(struct ps_engine *engine, const struct ps_workload *workload,
+                    uint32_t n_vcpus)
+{
+    assert(n_vcpus && (workload ? workload->n_sources : 0) == engine->n_sources);
+    if (engine->failed)
+        return PS_ENGINE_NO_MEMORY;
+    leave_all(engine);
+    engine->config.workload = workload;
+    engine->sources = workload ? workload->sources : NULL;
+    engine->now_ns = engine->until_ns = engine->counted_ns = engine->config.start_ns;
+    engine->cursor = 0;
+    engine->batch = 0;
+    engine->had_input = engine->stopped = 0;
+    engine->pool.used = 0;
+    engine->pool.free = engine->ended.head = PS_NIL;
+    ps_engine_log(engine, NULL, 0);
+    ps_engine_log_vectors(engine, NULL, 0);
+    ps_engine_clear(engine);
+    return ps_engine_grow(engine, n_vcpus);
+}

@@ -1,4 +1,4 @@
-/* A clone and a restored engine go on exactly as the original does. */
+/* A clone and a restored engine go on exactly as the original does; a renewed one as a new one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -112,6 +112,17 @@ int main(void)
     go(other, 40000);
     CHECK(same(clone, other));
     ps_engine_destroy(clone);
+
+    struct ps_engine *fresh; /* begun again, it is what a new one is */
+    CHECK(ps_engine_create(&config, &fresh) == 0);
+    CHECK(ps_engine_renew(other, &workload, VCPUS) == 0);
+    CHECK(same(fresh, other));
+    feed(fresh, 5, 200);
+    feed(other, 5, 200);
+    go(fresh, 5000);
+    go(other, 5000);
+    CHECK(same(fresh, other));
+    ps_engine_destroy(fresh);
     ps_engine_destroy(other);
     return 0;
 }

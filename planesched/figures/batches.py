@@ -1,6 +1,6 @@
-"""Batch means: figures of equal stretches of time, one after the other."""
+"""Batch means: figures of equal stretches of time, or of equal parts of many vCPUs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,12 +14,13 @@ from .planes import exits, switches
 __all__ = ["Batches"]
 
 ROW_COUNTS = ("arrived", "finished", "injected", "latency_ns", "response_ns", "sojourn_ns")
+_COUNTED = ("rows", "planes", "switches")
 _TIMED = ("latency", "response", "sojourn")
 
 
 @dataclass(eq=False)
 class Batches(Alike):
-    """Figures of equal stretches of time, one after the other.
+    """Figures of equal stretches of time, one after the other, or of equal parts of many vCPUs.
 
     Attributes
     ----------
@@ -72,8 +73,7 @@ class Batches(Alike):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Give the arrays by name."""
-        names = ("rows", "planes", "switches", *_TIMED)
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in (*_COUNTED, *_TIMED)}
 
     def trimmed(self) -> Self:
         """Give the same without the buckets at both ends that are empty everywhere."""
@@ -105,7 +105,7 @@ class Batches(Alike):
         return self.widened(first, last - first), other.widened(first, last - first)
 
     def beside(self, other: Self) -> Self:
-        """Give the sum: other vCPUs in the same stretches of time."""
+        """Give the sum, batch by batch: of other vCPUs."""
         return self._by(np.add, other)
 
     def since(self, other: Self) -> Self:
@@ -113,8 +113,26 @@ class Batches(Alike):
         return self._by(np.subtract, other)
 
     def after(self, other: Self) -> Self:
-        """Give both, one after the other: further stretches of time."""
-        return self._by(lambda mine, theirs: np.concatenate((mine, theirs)), other)
+        """Give both, one after the other: further batches."""
+        return self.one_after_another([self, other])
+
+    @classmethod
+    def one_after_another(cls, several: Sequence[Self]) -> Self:
+        """Give all of several, over the same buckets."""
+        if len(several) == 1:
+            return several[0]
+        first = min(batches.first for batches in several)
+        count = max(batches.first + batches.latency.shape[2] for batches in several) - first
+        made = [np.concatenate([getattr(each, name) for each in several]) for name in _COUNTED]
+        for name in _TIMED:
+            shape = (sum(map(len, several)), several[0].latency.shape[1], count)
+            made.append(np.zeros(shape, dtype=np.uint64))
+            at = 0
+            for each in several:
+                old, start = getattr(each, name), each.first - first
+                made[-1][at : at + len(old), :, start : start + old.shape[2]] = old
+                at += len(old)
+        return cls.of(made, first)
 
     def _by(self, join: Callable[..., NDArray[Any]], other: Self) -> Self:
         """Join each array with the other's, over the same buckets."""

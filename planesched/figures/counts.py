@@ -1,7 +1,8 @@
 """What figures of planes and of jobs have in common: counters by plane, and how two are merged."""
 
 from abc import ABC, abstractmethod
-from typing import Any, overload
+from functools import cache
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,28 +121,48 @@ def merged(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]
     Counts and sums add up, of extremes the farther one is kept: by the names of the fields, which
     end in ``_ns`` for times, and then are the greatest or, with ``_min_ns``, the least.
     """
-    out = np.zeros_like(mine)
-    for name in mine.dtype.names or ():
-        base = mine.dtype[name].base
-        joined: Any = np.add
-        if base == WIDE:
-            joined = _wide_sum
+    how = _joining(mine.dtype)
+    # A record in each row, of words.
+    one, other = (
+        np.ascontiguousarray(each).view(np.uint64).reshape(-1, mine.dtype.itemsize // 8)
+        for each in (mine, theirs)
+    )
+    out = one + other
+    out[:, how.high] += out[:, how.low] < one[:, how.low]
+    out[:, how.least] = np.minimum(one[:, how.least], other[:, how.least])
+    out[:, how.most] = np.maximum(one[:, how.most], other[:, how.most])
+    return out.view(mine.dtype).reshape(mine.shape)
+
+
+class _Joining(NamedTuple):
+    """Words of a record: halves of sums of 128 bits, what is the least of both, and the most."""
+
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    least: NDArray[np.intp]
+    most: NDArray[np.intp]
+
+
+@cache
+def _joining(dtype: np.dtype[Any]) -> _Joining:
+    """Say what becomes of the words of a record, by the names of its fields; others add up."""
+    wide_, least, most = [], [], []
+    for name, (field, offset, *_) in (dtype.fields or {}).items():
+        assert field.base in (WIDE, np.dtype("u8")), "all are words, or two"
+        words = np.arange(offset // 8, (offset + field.itemsize) // 8)
+        if field.base == WIDE:
+            wide_.append(words)
         elif name.endswith("_min_ns"):
-            joined = np.minimum
+            least.append(words)
         elif name.endswith("_ns"):
-            joined = np.maximum
-        out[name] = joined(mine[name], theirs[name])
-    return out
+            most.append(words)
+    none = np.empty(0, np.intp)
+    sums = np.concatenate([none, *wide_])
+    lows, highs = sums[::2], sums[1::2]
+    return _Joining(lows, highs, np.concatenate([none, *least]), np.concatenate([none, *most]))
 
 
 def wide(lo: int, hi: int) -> int:
     """Return the number that two words of 64 bits hold."""
     value = hi << 64 | lo
     return value - (1 << 128) if value >> 127 else value
-
-
-def _wide_sum(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.void]:
-    out = np.empty_like(a)
-    out["lo"] = a["lo"] + b["lo"]
-    out["hi"] = a["hi"] + b["hi"] + (out["lo"] < a["lo"])
-    return out

@@ -65,7 +65,7 @@ class Result(Alike):
     time_ns : ndarray of int64, shape (vcpus, 4)
         What each vCPU did: running, in userspace, blocked, in transitions; rows sum to elapsed_ns.
     batches : Batches
-        The same by stretches of time; a replay is one.
+        The same by stretches of time, or by parts of many vCPUs; a replay is one.
     livelocks : list of tuple
         (vCPU, how often, time in ns of the first, planes that took part).
     partial : bool

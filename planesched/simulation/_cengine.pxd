@@ -125,6 +125,9 @@ cdef extern from "planesched/engine.h" nogil:
 
     int ps_engine_create(const ps_engine_config *config, ps_engine **out) noexcept
     int ps_engine_grow(ps_engine *engine, uint32_t n_vcpus) noexcept
+    int ps_engine_renew(
+        ps_engine *engine, const ps_workload *workload, uint32_t n_vcpus
+    ) noexcept
     int ps_engine_feed(
         ps_engine *engine, const ps_job *jobs, uint64_t n, uint64_t *index, ps_job_mistake *mistake
     ) noexcept

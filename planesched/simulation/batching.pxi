@@ -30,6 +30,7 @@ cdef class Sums:
     cdef const uint32_t *rows_of
     # Of what is kept: how many there are and room for; the buckets; where the arrays are.
     cdef uint32_t count, room, n_rows, n_planes, first, width
+    cdef bint clean  # behind those that are kept everything is zero
     cdef uint64_t *counts
     cdef int64_t *times
     cdef int64_t *switches
@@ -48,6 +49,11 @@ cdef class Sums:
 
     def __len__(self):
         return self.count
+
+    def clear(self):
+        """Forget what was kept: the engine begins again."""
+        self.count = 0
+        self.clean = False
 
     def look(self):
         """Read what there is now, and keep nothing."""
@@ -81,20 +87,44 @@ cdef class Sums:
         for array in self.kept:
             array[1 : kept + 1] = array[2 : 2 * kept + 1 : 2].copy()
         self.count = kept + 1
+        self.clean = False
 
     def batches(self):
         """Give the batches: counts of rows, times, switches, three histograms; the first bucket."""
         cdef object array
-        first, end = self.first, self.first + self.width
-        if self.count:  # the last reading may be later than what is kept
-            low, high = self._span()
-            first, end = max(first, low), min(end, high)
+        first, end = self._kept_span()
         counts, times, switches, *timed = (array[: self.count] for array in self.kept)
         cut = [array[..., first - self.first : end - self.first] for array in timed]
         return [np.diff(array, axis=0) for array in (counts, times, switches, *cut)], first
 
-    def _span(self):
-        """Give the first bucket that any kept reading uses, and the one after the last."""
+    def last_batches(self):
+        """Give the same, made of what was kept, which is gone then."""
+        cdef object array
+        first, end = self._kept_span()
+        self._take_differences(self.counts, 6 * <size_t>self.n_rows)
+        self._take_differences(<uint64_t *>self.times, 4 * <size_t>self.n_planes)
+        self._take_differences(<uint64_t *>self.switches, 2)
+        for kind in range(3):
+            self._take_differences(self.timed[<int>kind], <size_t>self.n_rows * self.width)
+        counts, times, switches, *timed = (array[1 : self.count] for array in self.kept)
+        cut = [array[..., first - self.first : end - self.first] for array in timed]
+        self.kept = None
+        self.count = self.room = self.width = 0
+        return [counts, times, switches, *cut], first
+
+    cdef void _take_differences(self, uint64_t *array, size_t size) noexcept nogil:
+        """Of sums, `size` words at each end, make what was added since the end before."""
+        cdef size_t i
+        for i in range(self.count * size - 1, size - 1, -1):
+            array[i] -= array[i - size]
+
+    def _kept_span(self):
+        """Give the first bucket that is used, and the one after the last, among those kept."""
+        low, high = self.span()  # the last reading may be later than what is kept
+        return max(self.first, low), min(self.first + self.width, high)
+
+    def span(self):
+        """Give the first bucket that the last reading uses, and the one after the last."""
         cdef unsigned first, end
         self._used(&first, &end)
         return int(first), int(end)
@@ -134,6 +164,7 @@ cdef class Sums:
             for one, other in zip(new[3:], old[3:]):
                 one[: self.count, :, shift : shift + self.width] = other[: self.count]
         self.kept, self.room, self.first, self.width = new, room, first, width
+        self.clean = True
         self.counts = <uint64_t *><size_t>new[0].ctypes.data
         self.times = <int64_t *><size_t>new[1].ctypes.data
         self.switches = <int64_t *><size_t>new[2].ctypes.data
@@ -157,6 +188,12 @@ cdef class Sums:
             counts[6 * i + 3] = row.latency_ns.lo
             counts[6 * i + 4] = row.response_ns.lo
             counts[6 * i + 5] = row.sojourn_ns.lo
+            if (
+                self.clean and row.latency_min_ns > row.latency_max_ns
+                and row.response_min_ns > row.response_max_ns
+                and row.sojourn_min_ns > row.sojourn_max_ns
+            ):
+                continue  # nothing of it was timed
             self._put_timed(0, i, self.now.latency)
             self._put_timed(1, i, self.now.response)
             self._put_timed(2, i, self.now.sojourn)

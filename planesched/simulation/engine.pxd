@@ -20,6 +20,7 @@ cdef class Guests:
     cdef ps_workload c
     cdef ps_source *sources
     cdef list kept
+    cdef bint lent  # its sources are those of other guests, which it keeps
     cdef readonly uint32_t vcpus
     cdef int _take_source(self, ps_source *out, fields) except -1
 

@@ -300,6 +300,39 @@ cdef class Engine:
         if code:
             raise MemoryError(f"no memory for vcpus={vcpus}")
 
+    def renew(self, ids):
+        """Begin again from the start with other vCPUs, on which guests do the same.
+
+        Nothing is left of what happened, and no log; what is known of the policy's transitions is
+        used again.
+
+        Parameters
+        ----------
+        ids : ndarray of uint32
+            Their numbers, as `Guests` takes them.
+
+        Raises
+        ------
+        ValueError
+            If the engine has no guests, or a source is of some vCPUs only.
+        MemoryError
+            If there is no memory for them; an engine is of no use after that.
+        """
+        cdef uint32_t count = vcpu_count(len(ids))
+        cdef int error
+        if self._guests is None:
+            raise Mistake("ids", ids, "none: this engine has no guests of its own")
+        cdef Guests guests = others(self._guests, ids)
+        with Turn(self):
+            with nogil:
+                error = engine.ps_engine_renew(self.c, &guests.c, count)
+            self._guests = guests
+        self._began_ns = self._start_ns
+        self._log = self._vector_log = None
+        self._check_picks()
+        if error:
+            raise MemoryError(f"no memory for {count} vCPUs")
+
     def feed(self, jobs):
         """Take in jobs that are yet to arrive.
 

@@ -132,3 +132,18 @@ cdef class Guests:
                 raise Mistake("targets", fields["targets"], expected)
         ps_source_prepare(out, &ps_numpy_draws)
         return 0
+
+
+cdef Guests others(Guests guests, ids):
+    """Give the same guests on vCPUs of other numbers."""
+    cdef uint32_t i
+    cdef Guests out = Guests.__new__(Guests)
+    for i in range(guests.c.n_sources):
+        if guests.c.sources[i].members is not NULL or guests.c.sources[i].targets is not NULL:
+            raise Mistake("ids", ids, "none: these guests have sources of some vCPUs only")
+    out.kept = [guests.kept[0] if guests.lent else guests]
+    out.lent = True
+    out.c = guests.c
+    out.vcpus = <uint32_t>len(ids)
+    out.c.ids = <const uint32_t *><size_t>keep(out.kept, ids, np.uint32)
+    return out

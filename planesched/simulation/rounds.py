@@ -4,12 +4,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..figures.batches import Batches
 from ..figures.result import Result
 from ..layouts import TIMED
 from ..workload.numbered import Resolved
@@ -93,7 +93,9 @@ class Rounds:
         ends = self.plan.boundaries(self._done)
         if not ends:
             return False
-        self._round(ends)
+        if self.plan.by_vcpus:
+            return self._some_vcpus(ends)
+        self._round(self.cells, ends)
         if self._stop.is_set():
             return self._over is None or len(self._left) > 0
         self._done += len(ends)
@@ -107,19 +109,25 @@ class Rounds:
             self.plan.each_ns *= 2
         return not self._enough()
 
-    def _round(self, ends: list[int]) -> None:
+    def _some_vcpus(self, ends: list[int]) -> bool:
+        """Bring the next batches to the end, each some vCPUs; return whether there are more."""
+        batches = range(self._done, self._done + self.plan.at_once)
+        self._round([cell for cell in self.cells if cell.batch in batches], ends)
+        if not self._left:
+            self._done = batches.stop
+        return self._done < BATCHES
+
+    def _round(self, cells: list[Cell], ends: list[int]) -> None:
         last, stop = self.plan.last(ends[-1]), self._stop.is_set
-        self._left = set(self.cells)
+        self._left = set(cells)
         if self.workers == 1:
-            for cell in self.cells:
+            for cell in cells:
                 self._finish(cell, cell.run(ends, stop, keep=not last, told=self._tell), last=last)
             return
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(self.workers) as pool:
-            futures = {
-                pool.submit(cell.run, ends, stop, keep=not last): cell for cell in self.cells
-            }
+            futures = {pool.submit(cell.run, ends, stop, keep=not last): cell for cell in cells}
             try:
                 self._wait(futures, last=last)
             except BaseException:
@@ -145,8 +153,7 @@ class Rounds:
         if came:
             self._left.discard(cell)
         if came and last:
-            read = cell.read()
-            self._over = read if self._over is None else self._over.beside(read)
+            self._over = _added(self._over, cell.read(last=True))
             cell.forget()
 
     def _tell(self) -> None:
@@ -183,8 +190,10 @@ class Rounds:
             if furthest_ns <= self.plan.start_ns:
                 raise KeyboardInterrupt
             cells = [cell for cell in self.cells if cell.now_ns == furthest_ns]
-            read = reduce(Reading.beside, (cell.read() for cell in cells))
-        assert read.batches is not None
+            for cell in cells:
+                read = _added(read, cell.read())
+        assert read is not None
+        batches = Batches.one_after_another([read.batches[batch] for batch in sorted(read.batches)])
         order = self.resolved.order
         ids, times = np.concatenate(read.ids), np.concatenate(read.time_ns)
         by_id = np.argsort(ids, kind="stable")
@@ -194,10 +203,18 @@ class Rounds:
             tuple(read.row_planes[row] for row in order), ids[by_id], read.figures.copy(),
             read.totals.copy(), read.rows[order],
             {what: getattr(read, what)[order] for what in TIMED}, times[by_id],
-            read.batches.trimmed(), sorted(read.livelocks),
+            batches.trimmed(), sorted(read.livelocks),
             levels=self.resolved.levels, given=self.resolved.given, vectors=read.vectors,
             vector_times=read.vector_times,
         )  # fmt: skip
+
+
+def _added(sum_: Reading | None, read: Reading) -> Reading:
+    """Return the figures of both, in arrays of their own."""
+    if sum_ is None:
+        return read.own()
+    sum_.take_in(read)
+    return sum_
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from ..policytext import Given, as_policy
 from ..scenarios import Scenario
 from ..workload import Costs, Workload
 from ..workload.costs import Given as GivenCosts
-from ..workload.numbered import Resolved, groups
+from ..workload.numbered import Resolved, alike, groups
 from ..workload.recorded import recorded_jobs
-from .group import Cell
+from .group import Cell, Crew
 from .rounds import Rounds
 from .stopping import Plan
 
@@ -212,11 +212,16 @@ def prepare(
     workers = thread_count(threads)
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (2 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = _recorded(resolved, vcpus)
-    together = groups(workload, ids, size if log is None else _MOST_IN_A_CELL)
+    together = [
+        (batch, group)
+        for batch, part in enumerate(plan.parts(ids))
+        for group in groups(workload, part, size if log is None else _MOST_IN_A_CELL)
+    ]
     logs = [None] * len(together) if log is None else list(np.array_split(log, len(together)))
+    crew = Crew(reuse=cell is Cell and alike(workload))
     cells = [
-        cell(resolved, group, plan.start_ns, recorded, part, userspace)
-        for group, part in zip(together, logs, strict=True)
+        cell(resolved, group, plan.start_ns, recorded, its, userspace, batch, crew)
+        for (batch, group), its in zip(together, logs, strict=True)
     ]
     return Rounds(name, resolved, cells, workers, plan, progress, stop)
 

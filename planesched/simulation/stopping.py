@@ -6,12 +6,17 @@ from numpy.typing import NDArray
 from ..checks import whole, whole_ns
 from ..errors import Mistake
 from ..text import duration_ns
-from ..workload.numbered import Resolved
+from ..workload.numbered import Resolved, alike
 
 __all__ = ["BATCHES", "Plan"]
 
 BATCHES = 32
 """How many batches there are, or are at least where the end is not known beforehand."""
+
+# Where batches in time had fewer events of a vCPU than that, coming to it would take as long as
+# they do; where there are so many vCPUs for each batch, batches are of vCPUs instead.
+_EVENTS_OF_A_VCPU = 200
+_VCPUS_OF_A_BATCH = 256
 
 # Where it is not: batches at first, and between two looks.
 _LOOKS = 512
@@ -53,12 +58,32 @@ class Plan:
                 expected_ns = min(expected_ns, self.end_ns - self.start_ns)
         self.expected_ns = max(expected_ns, BATCHES)
         self.each_ns = max(1, self.expected_ns // _LOOKS)
+        self.by_vcpus = self.whole and self._by_vcpus(resolved, ids)
         whole_ns("duration + warmup", self.end_ns or self.start_ns + 4 * self.expected_ns)
+
+    def _by_vcpus(self, resolved: Resolved, ids: NDArray[np.uint32]) -> bool:
+        """Whether batches are equal parts of the vCPUs: many that are alike, each for a short time.
+
+        By their numbers, so that parts of them which are merged give the batches of all.
+        """
+        jobs = sum(source.rate_hz for source in resolved.sources()) * self.expected_ns / 1e9
+        if 2 * jobs >= _EVENTS_OF_A_VCPU * BATCHES or not alike(resolved.workload):
+            return False
+        counts = np.bincount(ids % BATCHES, minlength=BATCHES)
+        return bool(counts.min() >= _VCPUS_OF_A_BATCH)
 
     @property
     def whole(self) -> bool:
         """Whether it is known beforehand when to stop."""
         return self.jobs is None and self.precision is None
+
+    def parts(self, ids: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
+        """Give the vCPUs of each batch; all of them where batches are stretches of time."""
+        if not self.by_vcpus:
+            return [ids]
+        batch_of = ids % BATCHES
+        ends = np.cumsum(np.bincount(batch_of, minlength=BATCHES))
+        return np.split(ids[np.argsort(batch_of, kind="stable")], ends[:-1])
 
     def last(self, end_ns: int) -> bool:
         """Return whether this is known to be the end."""
@@ -66,6 +91,8 @@ class Plan:
 
     def boundaries(self, done: int) -> list[int]:
         """Give when the next batches end, after `done` of them; none at the end."""
+        if self.by_vcpus:
+            return [] if done >= BATCHES or self.end_ns is None else [self.end_ns]
         if self.whole and self.end_ns is not None:
             length = self.end_ns - self.start_ns
             count = min(BATCHES, length)

@@ -1,6 +1,7 @@
 """A workload under one policy, as the timed engine takes it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .costs import Costs
 from .sources import Calls, Ipis, Source
 from .workload import Workload, plane_of
 
-__all__ = ["Resolved", "calm_ns", "groups", "seed_words"]
+__all__ = ["Resolved", "alike", "calm_ns", "groups", "seed_words"]
 
 _DEFAULT_VECTOR = 0x30  # plus the number of the plane
 
@@ -98,6 +99,10 @@ class Resolved:
 
     def numbered(self) -> list[tuple[int, int, Source]]:
         """Give (plane, number, source) in the engine's order, by plane."""
+        return self._numbered
+
+    @cached_property
+    def _numbered(self) -> list[tuple[int, int, Source]]:
         found = []
         for number, source in enumerate(self.sources()):
             try:
@@ -189,10 +194,20 @@ class Resolved:
         }
 
 
+def alike(workload: Workload) -> bool:
+    """Tell whether all vCPUs do the same, each on its own."""
+    return all(
+        isinstance(source, Source) and source.vcpus is None and not isinstance(source, Ipis)
+        for source in workload.sources
+    )
+
+
 def groups(workload: Workload, ids: NDArray[np.uint32], size: int) -> list[NDArray[np.uint32]]:
     """Part vCPUs into those that talk to each other; those that do not, into groups of `size`."""
     talks = [s for s in workload.sources if isinstance(s, Ipis) and s.chance > 0]
-    leader = {int(vcpu): int(vcpu) for vcpu in ids} if talks else {}
+    if not talks:
+        return [ids[i : i + size] for i in range(0, len(ids), size)]
+    leader = {int(vcpu): int(vcpu) for vcpu in ids}
 
     def find(vcpu: int) -> int:
         while leader[vcpu] != vcpu:
@@ -206,7 +221,7 @@ def groups(workload: Workload, ids: NDArray[np.uint32], size: int) -> list[NDArr
         talkers = sorted({*senders, *targets}) if senders and targets else []
         for vcpu in talkers[1:]:
             leader[find(vcpu)] = find(talkers[0])
-    heads = np.array([find(int(vcpu)) for vcpu in ids]) if talks else ids
+    heads = np.array([find(int(vcpu)) for vcpu in ids])
     found, counts = np.unique(heads, return_counts=True)
     talking = [ids[heads == head] for head in found[counts > 1]]
     alone = ids[np.isin(heads, found[counts == 1])]

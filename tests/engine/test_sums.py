@@ -102,3 +102,7 @@ def test_batches_are_differences_of_what_adds_up(name):
             assert mine.tobytes() == whole[..., first:end].tobytes()
         sums.pair()
         ends = [ends[0], *ends[2::2]]
+    again, first = sums.batches()
+    last, same = sums.last_batches()
+    assert (first, [each.tobytes() for each in again]) == (same, [each.tobytes() for each in last])
+    assert len(sums) == 0

@@ -149,6 +149,13 @@ int ps_engine_feed(struct ps_engine *engine, const struct ps_job *jobs, uint64_t
 int ps_engine_at(struct ps_engine *engine, int64_t time_ns, uint32_t vcpu, unsigned event,
                  unsigned plane);
 
+/* Begin again from the start, with other vCPUs and a workload of as many sources of the same kinds:
+ * what happened, was fed, counted and logged is forgotten; memory, and what is known of the
+ * policy's transitions, is used again. Returns 0, or PS_ENGINE_NO_MEMORY, after which the engine
+ * can only be destroyed. */
+int ps_engine_renew(struct ps_engine *engine, const struct ps_workload *workload,
+                    uint32_t n_vcpus);
+
 /* Make another engine in `*out` that goes on as this one would: a snapshot, or a way not taken. The
  * caller destroys it; it shares nothing but what the caller owns, and has no log. Returns 0 or
  * PS_ENGINE_NO_MEMORY. */
