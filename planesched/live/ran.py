@@ -21,6 +21,10 @@ _FEW = 20
 """With fewer jobs a quantile says nothing."""
 _WIDE = 1000
 """An interval that reaches beyond so many times the value says nothing either."""
+_NOTHING = (
+    "predicted 0 ns: the plane runs already, so no switch; measured, the timer's exit, the posting "
+    "and the entry come first all the same"
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ class Ran:
             f"threads of vCPUs run {self.urgency}",
             "response is to the guest's report of the vector; live, switches and exits count as "
             "the time of the plane that was picked; in brackets: 95 % confidence",
+            *(said for said in [_NOTHING] if any(not row[2] for row in self._responses())),
             *(f"{what}: {facts[what]}" for what in ("processor", "kernel", "KVM", "local APIC")),
         ]
         shown = ("response", "", "predicted", "measured", "factor")

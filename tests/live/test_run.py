@@ -83,6 +83,7 @@ def test_the_same_arrivals_and_all_their_work(live, scenario, preset):
     assert ran.live.response["device"].min_ns > 1000
     predicted, measured = ran.switches_hz()
     assert measured > 0.4 * predicted
+    assert ("predicted 0 ns:" in str(ran)) == (0 in ran.table()["predicted_ns"])
 
 
 def test_a_guest_calls_another_plane(live, scenario):
