@@ -148,6 +148,7 @@ def run(args: argparse.Namespace) -> int:
     if len(args.policy) > 1 and not args.matrix:
         several = Words(" and ".join(args.policy))
         raise Mistake("POLICY", several, "one, or --matrix for a table of them")
+    _check_kind(args)
     for option in ("save", "explain"):
         if getattr(args, option) and args.matrix:
             raise Mistake(f"--{option}", Words("with --matrix"), "one policy")
@@ -181,10 +182,6 @@ def run(args: argparse.Namespace) -> int:
         return table.status
     [policy] = policies.values()
     if args.sends is not None or args.protocol is not None:
-        for option in ("explain", "vectors", "controller"):
-            if getattr(args, option):
-                both = Words("with --sends or --protocol")
-                raise Mistake(f"--{option}", both, "a search of planes")
         return run_wakeups(args, policy, None if args.events is DEFAULT else args.events)
     with watching() as told:
         report = check(policy, args.planes, args.vcpus, **options, **told)
@@ -194,6 +191,21 @@ def run(args: argparse.Namespace) -> int:
     if args.save:
         _save(report, args.save)
     return report.status
+
+
+def _check_kind(args: argparse.Namespace) -> None:
+    """Raise Mistake for an option that the search that is asked for would not look at."""
+    if args.sends is None and args.protocol is None:
+        for option, usual in (("senders", "repeat"), ("timeline", None)):
+            if getattr(args, option) != usual:
+                raise Mistake(f"--{option}", getattr(args, option), '--sends beside it: "irq 1"')
+        return
+    for option in ("matrix", "explain", "vectors", "controller", "tpr", "all", "assume"):
+        if getattr(args, option):
+            both = Words("with --sends or --protocol")
+            raise Mistake(f"--{option}", both, "a search of planes")
+    if args.vcpus != 1:
+        raise Mistake("--vcpus", args.vcpus, "1 with --sends: vCPUs share nothing but senders")
 
 
 def print_search(

@@ -13,9 +13,9 @@ from ..irqchip import as_controller
 from ..policy import Policy
 from ..policytext import as_policies
 from ..replaying import Agreement, TakenVectors, verify, verify_vectors
-from ..replaying.run import replay
+from ..replaying.run import replay, route_of
 from ..report.progress import progress
-from ..text import duration_ns
+from ..text import duration_ns, format_ns
 from ..traces import PlaneMap
 from ..workload import Costs
 from .again import add_baseline, baseline_of, print_changes
@@ -153,6 +153,9 @@ def run(args: argparse.Namespace) -> int:
         return _verify(args, policies, plane_map, planes)
     if args.online is not None:
         raise Mistake("--online", args.online, "--verify beside it")
+    if args.forward and all(route_of(each, args.route) == "own" for each in policies.values()):
+        expected = "a policy whose marker forwards (tdx, cca), or --route marker"
+        raise Mistake("--forward", Words(format_ns(args.forward)), expected)
     options: dict[str, Any] = {
         "plane_map": plane_map, "planes": planes, "vcpus": args.vcpus, "service": service,
         "costs": costs, "forward_ns": args.forward, "route": args.route, "main": args.main,
