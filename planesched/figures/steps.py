@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["foremost", "step_rows", "steps_said", "steps_text"]
 
+_MANY = 4
+"""Of more fields a sentence leaves out those that change nothing; the table has them."""
+_SAME = ("+0.0 %", "-0.0 %", "+0/s")
+
 
 def foremost(results: "Sequence[Result]") -> str | None:
     """Return the source, or level, of which a sentence tells: level1's, or the highest's."""
@@ -46,7 +50,10 @@ def steps_said(results: "Results", label: str) -> str:
     """Say what each field alone does to the switches, where more than one differs."""
     if label not in results.between:
         return ""
-    parts = [f"{change} {_more(one, other)}" for change, one, other in _way(results, label)]
+    steps = [(change, _more(one, other)) for change, one, other in _way(results, label)]
+    told = [step for step in steps if step[1] not in _SAME] if len(steps) > _MANY else steps
+    parts = [" ".join(step) for step in told]
+    parts += ["the others nothing"] * (len(told) < len(steps))
     return f" (field by field: {', '.join(parts)})"
 
 

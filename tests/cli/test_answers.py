@@ -85,6 +85,14 @@ def test_no_line_says_that_relaying_saves_switches(high, capsys):
     assert "steps from" not in told(capsys, "compare", high, *policies, "--no-steps")
 
 
+def test_of_many_fields_a_sentence_tells_those_that_change_something(high, capsys):
+    out = told(capsys, "compare", high, "--policy", "vsm", "--policy", "kvm_planes")
+    said = " ".join(out.split("field by field: ")[1].split(")")[0].split())
+    assert said.endswith(", the others nothing")
+    assert "+0.0 %" not in said
+    assert "+0.0 %" in out.partition("\nsteps from ")[2]
+
+
 def test_steps_are_what_those_policies_do(high):
     scenario = Scenario.load(high)
     found = compare(scenario).stepped(lambda between: compare(between, **scenario.arguments))
