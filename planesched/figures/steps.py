@@ -53,7 +53,8 @@ def steps_said(results: "Results", label: str) -> str:
     steps = [(change, _more(one, other)) for change, one, other in _way(results, label)]
     told = [step for step in steps if step[1] not in _SAME] if len(steps) > _MANY else steps
     parts = [" ".join(step) for step in told]
-    parts += ["the others nothing"] * (len(told) < len(steps))
+    if len(told) < len(steps):
+        parts.append("the others nothing" if told else "nothing")
     return f" (field by field: {', '.join(parts)})"
 
 

@@ -91,6 +91,8 @@ def test_of_many_fields_a_sentence_tells_those_that_change_something(high, capsy
     assert said.endswith(", the others nothing")
     assert "+0.0 %" not in said
     assert "+0.0 %" in out.partition("\nsteps from ")[2]
+    same = ("--policy", "tdx", "--policy", "cca", "--duration", "5ms")
+    assert "(field by field: nothing)" in told(capsys, "compare", "tdx-partitioning", *same)
 
 
 def test_steps_are_what_those_policies_do(high):
