@@ -103,7 +103,8 @@ def add_costs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cost", action="append", default=[], metavar="COST", dest="costs",
         help="what switches and exits take: REASON=TIME, any=TIME, exit=TIME, 0-1=TIME (from plane "
-        "0 to 1), a cost set's name or a TOML file of one; repeatable",
+        "0 to 1), a cost set's name (planesched explain kvm_exit says whose) or a TOML "
+        "file of one; repeatable",
     )  # fmt: skip
 
 

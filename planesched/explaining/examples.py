@@ -127,6 +127,8 @@ def example(kind: str, name: str) -> str:
         return f"planesched policies {name}"
     if kind == "figure":
         return "planesched " + _FIGURES.get(name, "simulate exit-cost --duration 20ms")
+    if kind == "cost set":
+        return f"planesched simulate exit-cost --duration 20ms --cost {name}"
     if kind == "mask":
         planes = "0,1" if name == "online" else "1"
         return f'planesched step vsm "irq 1" --from "current=0 {name}={planes}" --explain'

@@ -2,7 +2,7 @@
 
 The texts stand elsewhere, each once: fields, events, reasons, faults, flags and masks in the rules,
 properties in `planesched.checking.properties`, presets in `planesched.presets`, figures in
-`planesched.figures.words`.
+`planesched.figures.words`, cost sets in `planesched.workload.costs`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,6 +16,7 @@ from ..events import MASKS, ChipEvent, Event, Fault, Flags, Reason
 from ..figures.words import FIGURES
 from ..policy import ENUMS, Policy, field_names
 from ..presets import presets
+from ..workload.costs import cost_sets
 from . import rules
 from .examples import example
 
@@ -24,7 +25,18 @@ __all__ = ["KINDS", "SCHEMA", "Term", "lookup", "meaning", "terms"]
 SCHEMA = "planesched.terms/1"
 """Changes when what ``planesched explain --json`` gives changes its form."""
 
-KINDS = ("field", "property", "reason", "fault", "event", "flag", "mask", "preset", "figure")
+KINDS = (
+    "field",
+    "property",
+    "reason",
+    "fault",
+    "event",
+    "flag",
+    "mask",
+    "preset",
+    "figure",
+    "cost set",
+)
 """What a term may be; the same word may be several things."""
 
 
@@ -129,6 +141,11 @@ def _terms() -> Iterator[Term]:
         yield Term(
             name, "figure", text, {}, {}, ("docs/reference/simulation.md, Figures",),
             example("figure", name),
+        )  # fmt: skip
+    for each in cost_sets().values():
+        yield Term(
+            each.name, "cost set", f"{str(each.costs) or 'none'}. {each.note}", {}, {}, (each.source,),
+            example("cost set", each.name),
         )  # fmt: skip
 
 

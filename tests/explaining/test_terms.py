@@ -16,6 +16,7 @@ from planesched.explaining.terms import KINDS, lookup, terms
 from planesched.figures.words import FIGURES
 from planesched.irqchip import ChipEvent
 from planesched.policy import ENUMS, field_names
+from planesched.workload import cost_sets
 
 NAMES = {
     "field": field_names(),
@@ -27,6 +28,7 @@ NAMES = {
     "mask": MASKS,
     "preset": presets(),
     "figure": FIGURES,
+    "cost set": cost_sets(),
 }
 ALL = {(term.kind, term.name): term for term in terms()}
 
@@ -107,6 +109,10 @@ def test_the_examples_run_and_show_the_term(kind, capsys):
         elif kind == "figure":
             status, out = run(term.example, capsys)
             good = status == 0 and name.replace("_", " ") in out
+        elif kind == "cost set":
+            status, out = run(f"{term.example} --json", capsys)
+            costs = json.loads(out)["given"]["costs"]
+            good = status == 0 and str(cost_sets()[name].costs) in costs
         elif kind == "property":
             status, out = run(f"{term.example} --json", capsys)
             good = status in (0, 1) and [*json.loads(out)["verdicts"]] == [name]
