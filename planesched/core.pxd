@@ -75,6 +75,10 @@ cdef int fill_fields(ps_policy *out, object policy) except -1
 cdef Picker fill_algorithm(ps_policy *out, object policy)
 cdef int fill_chip_policy(ps_chip_policy *out, object controller) except -1
 cdef object chip_of(const ps_chip_policy *policy, const ps_apic *apic, unsigned plane)
+# A struct ps_kick_system and a struct ps_kicked, whose header is not installed.
+cdef int fill_kick(void *system, policy, unsigned planes, protocol, sends, bint repeat) except -1
+cdef tuple layer_masks(const void *kicked)
+cdef object state_record(const ps_state *s)
 
 
 # The PS_ABI_VERSION that this package was compiled with.

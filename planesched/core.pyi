@@ -1,5 +1,5 @@
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,3 +177,29 @@ class UserScheduler:
     def answer(self, vcpu: VCPU, reason: Reason | int = ..., now_ns: int = 0) -> Outcome | None: ...
 
 def as_user_scheduler(function: object) -> UserScheduler: ...
+
+KICK_KINDS: Final[dict[str, int]]
+KICK_SELF: Final[int]
+MAX_SENDS: Final[int]
+
+@disjoint_base
+class KickState:
+    def __init__(
+        self,
+        policy: Policy,
+        planes: int,
+        protocol: Sequence[int],
+        sends: Sequence[tuple[int, int, int, int]],
+        state: Any,
+        repeat: bool = False,
+    ) -> None: ...
+    @property
+    def phase(self) -> int: ...
+    @phase.setter
+    def phase(self, phase: int) -> None: ...
+    def do(self, kind: int, number: int = 0, event: int = 0) -> int | None: ...
+    def heals(self) -> bool: ...
+    @property
+    def masks(self) -> tuple[int, int, int, int, int, int]: ...
+    @property
+    def state(self) -> Any: ...

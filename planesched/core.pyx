@@ -14,8 +14,9 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsLongAndOverflow
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
+from planesched cimport _ckick as kick
 from planesched cimport _crun as loop
 from planesched cimport _cfigures as figures
 from planesched._clayouts cimport hold_enums, hold_layouts, ps_core_layouts, ps_core_numbers
@@ -63,4 +64,5 @@ include "core_vcpu.pxi"
 include "core_step.pxi"
 include "core_chip.pxi"
 include "core_run.pxi"
+include "core_kick.pxi"
 include "core_pick.pxi"

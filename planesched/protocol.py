@@ -12,7 +12,7 @@ from typing import Any, Self
 from .errors import Mistake, unknown
 from .events import MAX_PLANES
 
-__all__ = ["PROTOCOL_FIELDS", "Protocol", "ProtocolField"]
+__all__ = ["PROTOCOL_FIELDS", "Protocol", "ProtocolField", "protocol_numbers", "send_numbers"]
 
 
 @dataclass(frozen=True)
@@ -186,3 +186,15 @@ class Protocol:
 
     def __str__(self) -> str:
         return ",".join(f"{name}={value}" for name, value in self.changed().items()) or "correct"
+
+
+def protocol_numbers(protocol: Protocol) -> tuple[int, ...]:
+    """Return the fields as C holds them, in their order."""
+    looker = 255 if protocol.looker == "host" else int(protocol.looker)
+    fields = list(PROTOCOL_FIELDS.values())[1:]
+    return looker, *(field.values.index(getattr(protocol, field.name)) for field in fields)
+
+
+def send_numbers(kind: str, plane: int, *, kicked: bool, posted: bool) -> tuple[int, int, int, int]:
+    """Return a sender's send as C holds it."""
+    return int(kind == "nmi"), plane, int(kicked), int(posted)

@@ -4,7 +4,7 @@
 #ifndef PLANESCHED_CHECKER_KICK_SEARCH_H
 #define PLANESCHED_CHECKER_KICK_SEARCH_H
 
-#include "checker/kick.h"
+#include "core/kick.h"
 
 #define PS_KICK_NOWHERE UINT32_MAX
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..checks import planes_of
+from ..core import KICK_KINDS, KICK_SELF, KickState
 from ..events import MASKS, Event
 from ..policy import Policy
 from ..reference import BLOCKED
 from ..reference_kick import PHASES, PROPERTIES
-from .search import KICK_KINDS, KICK_SELF, KickState
 
 __all__ = ["Interleaving", "Row", "interleaving"]
 

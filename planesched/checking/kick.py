@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import VM
+from ..core import KICK_SELF, VM
 from ..errors import Mistake, unknown
 from ..events import Event, takes_plane
 from ..layouts import STATE
 from ..policy import Policy
 from ..policytext import Given
-from ..protocol import PROTOCOL_FIELDS, Protocol
+from ..protocol import PROTOCOL_FIELDS, Protocol, protocol_numbers
 from ..protocols import as_protocol
 from .alphabet import Item, parse_events
 from .interleaving import interleaving
-from .search import KICK_SELF, KickSearch
-from .sends import Sent, parse_sends, protocol_numbers
+from .search import KickSearch
+from .sends import Sent, parse_sends
 from .threads import Watched
 from .wakeup_report import KICK_PROPERTIES, KickReport, KickVerdict
 

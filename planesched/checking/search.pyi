@@ -10,7 +10,7 @@ from ..irqchip import Chip, Controller
 from ..policy import Policy
 from .vectors import Chips
 
-__all__ = ["KickSearch", "KickState", "Search"]
+__all__ = ["KickSearch", "Search"]
 
 PRIORITY: Final[int]
 WAKEUP: Final[int]
@@ -106,33 +106,8 @@ class Search:
         ]
     ]: ...
 
-KICK_KINDS: Final[dict[str, int]]
-KICK_SELF: Final[int]
-MAX_SENDS: Final[int]
 MAX_KICK_EVENTS: Final[int]
 N_KICK_PROPERTIES: Final[int]
-
-@disjoint_base
-class KickState:
-    def __init__(
-        self,
-        policy: Policy,
-        planes: int,
-        protocol: Sequence[int],
-        sends: Sequence[tuple[int, int, int, int]],
-        state: Any,
-        repeat: bool = False,
-    ) -> None: ...
-    @property
-    def phase(self) -> int: ...
-    @phase.setter
-    def phase(self, phase: int) -> None: ...
-    def do(self, kind: int, number: int = 0, event: int = 0) -> int | None: ...
-    def heals(self) -> bool: ...
-    @property
-    def masks(self) -> tuple[int, int, int, int, int, int]: ...
-    @property
-    def state(self) -> Any: ...
 
 @disjoint_base
 class KickSearch:

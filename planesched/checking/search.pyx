@@ -8,22 +8,24 @@ Longer than 300 lines because each call that the search has is documented here.
 
 import numpy as np
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from planesched._clayouts cimport hold_layouts, ps_checker_layouts
+from planesched cimport _ckick as kick
 from planesched.checking cimport _ckick as k
 from planesched.checking cimport _csearch as c
 from planesched.core cimport (
-    Outcome, Picker, chip_of, fill_algorithm, fill_chip_policy, fill_policy,
+    Outcome, Picker, chip_of, fill_algorithm, fill_chip_policy, fill_kick,
+    layer_masks, state_record,
 )
 from planesched.csched cimport ps_apic, ps_boot, ps_outcome, ps_policy, ps_state
 
 from ..errors import Mistake, Words
 from ..layouts import ACT, STATE
 
-__all__ = ["KickSearch", "KickState", "Search"]
+__all__ = ["KickSearch", "Search"]
 
 hold_layouts(ps_checker_layouts)
 

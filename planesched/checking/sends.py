@@ -1,13 +1,13 @@
-"""What senders send, and a protocol as C holds it."""
+"""What senders send."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..core import MAX_SENDS
 from ..errors import Mistake
-from ..protocol import PROTOCOL_FIELDS, Protocol
-from .search import MAX_SENDS
+from ..protocol import send_numbers
 
-__all__ = ["Sent", "parse_sends", "protocol_numbers"]
+__all__ = ["Sent", "parse_sends"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Sent:
     @property
     def numbers(self) -> tuple[int, int, int, int]:
         """As C holds it."""
-        return int(self.kind == "nmi"), self.plane, int(self.kicked), int(self.posted)
+        return send_numbers(self.kind, self.plane, kicked=self.kicked, posted=self.posted)
 
 
 def parse_sends(sends: str | Iterable[str | Sent]) -> tuple[Sent, ...]:
@@ -65,10 +65,3 @@ def _sent(word: str) -> Sent:
             "that is so",
         )
     return Sent(kind, int(plane), *how[" ".join(more)])
-
-
-def protocol_numbers(protocol: Protocol) -> tuple[int, ...]:
-    """Return the fields as C holds them, in their order."""
-    looker = 255 if protocol.looker == "host" else int(protocol.looker)
-    fields = list(PROTOCOL_FIELDS.values())[1:]
-    return looker, *(field.values.index(getattr(protocol, field.name)) for field in fields)

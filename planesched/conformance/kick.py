@@ -8,11 +8,12 @@ import numpy as np
 
 from .. import reference_kick as slow
 from ..checks import one_of, planes_of, several
+from ..core import KICK_KINDS, MAX_SENDS, KickState
 from ..errors import Mistake, TypeMistake, Words
 from ..events import MASKS, Event, event_number, takes_plane
 from ..layouts import STATE
 from ..policy import Policy
-from ..protocol import PROTOCOL_FIELDS, Protocol
+from ..protocol import PROTOCOL_FIELDS, Protocol, protocol_numbers, send_numbers
 from ..reference import BLOCKED, USER
 from ..reference_kick import PHASES, PROPERTIES
 from .case import Case, Step
@@ -23,8 +24,6 @@ KICK_KEYS = ("protocol", "sends", "phase", "blocked")
 """What a case of this kind says beside the others' keys; ``sends`` makes it one."""
 
 LAYER = ("posted", "pnmi", "kick", "mute", "look", "seen")
-MAX_SENDS = 8
-"""Senders of a case at most, as of a search (csrc/checker/kick.h)."""
 _SENDING = ("test", "post", "kick")
 _ALONE = ("look", "take", "end", "check", "enter", "sleep", "answer", "poll", "restore")
 
@@ -160,14 +159,14 @@ class _Slow:
 
 class _Core:
     def __init__(self, case: KickCase) -> None:
-        from ..checking.search import KICK_KINDS, KickState
-        from ..checking.sends import Sent, protocol_numbers
-
         self.kinds = KICK_KINDS
         record = np.zeros((), STATE)
         for name, value in zip((*MASKS, "current", "status"), case.start(), strict=True):
             record[name] = value
-        sends = [Sent(s.kind, s.plane, s.kicked, s.posted).numbers for s in case.make_sends()]
+        sends = [
+            send_numbers(send.kind, send.plane, kicked=send.kicked, posted=send.posted)
+            for send in case.make_sends()
+        ]
         numbers = protocol_numbers(case.make_protocol())
         self.state = KickState(case.make_policy(), case.planes, numbers, sends, record)
         if case.phase is not None:

@@ -14,14 +14,15 @@ import slow_kick
 from planesched import STATE, Policy, presets, reference
 from planesched import reference_kick as slow
 from planesched.checking.kick import KICK_EVENTS, KICK_PROPERTIES, check_wakeups
-from planesched.checking.search import KICK_SELF, KickSearch
-from planesched.checking.sends import parse_sends, protocol_numbers
+from planesched.checking.search import KickSearch
+from planesched.checking.sends import parse_sends
 from planesched.cli import main
 from planesched.conformance import conform
 from planesched.conformance.kick import kick_case
+from planesched.core import KICK_SELF
 from planesched.events import MASKS, Event
 from planesched.policy import Call
-from planesched.protocol import PROTOCOL_FIELDS, Protocol
+from planesched.protocol import PROTOCOL_FIELDS, Protocol, protocol_numbers
 from planesched.protocols import as_protocol, protocols
 
 CASES = Path(__file__).parents[1] / "data" / "kick" / "cases.toml"

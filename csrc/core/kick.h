@@ -2,8 +2,8 @@
  * senders, and every act that can happen. Which plane runs is ps_step's alone; this decides when a
  * posted event becomes an irq or nmi of the rules.
  */
-#ifndef PLANESCHED_CHECKER_KICK_H
-#define PLANESCHED_CHECKER_KICK_H
+#ifndef PLANESCHED_CORE_KICK_H
+#define PLANESCHED_CORE_KICK_H
 
 #include "planesched/step.h"
 

@@ -3,7 +3,7 @@
  *
  * Longer than 300 lines because it is one text: every act and property stands here once.
  */
-#include "checker/kick.h"
+#include "core/kick.h"
 
 /* ---- What the acts ask ---- */
 
