@@ -1,6 +1,6 @@
 """The properties that a search looks at, each in one sentence and one formula."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +154,9 @@ PROPERTIES = {item.name: item for item in _ALL}
 
 
 def _split(properties: Iterable[str | Predicate]) -> Iterable[str | Predicate]:
-    for item in several("properties", properties, "names of properties, or predicates"):
+    # `PROPERTIES` itself is a mapping, of which the names are meant.
+    given = list(properties) if isinstance(properties, Mapping) else properties
+    for item in several("properties", given, "names of properties, or predicates"):
         yield from item.split(",") if isinstance(item, str) else [item]
 
 
