@@ -143,10 +143,9 @@ def _terms() -> Iterator[Term]:
             example("figure", name),
         )  # fmt: skip
     for each in cost_sets().values():
-        yield Term(
-            each.name, "cost set", f"{str(each.costs) or 'none'}. {each.note}", {}, {}, (each.source,),
-            example("cost set", each.name),
-        )  # fmt: skip
+        text = f"{str(each.costs) or 'none'}. {each.note}"
+        shown = example("cost set", each.name)
+        yield Term(each.name, "cost set", text, {}, {}, (each.source,), shown)
 
 
 def _named(kind: str, members: Iterable[Any]) -> Iterator[Term]:
