@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from .result import Result
 
 __all__ = [
-    "QUANTILES", "RESPONSE", "costs_text", "levels_text", "rests_on", "sure_text", "trace_lacks",
-    "trace_text",
+    "ENOUGH", "QUANTILES", "RESPONSE", "costs_text", "levels_text", "rests_on", "sure_text",
+    "trace_lacks", "trace_text",
 ]  # fmt: skip
 
 QUANTILES = "quantiles to 0.8 %"
 """The middle of a bucket (planesched/histogram.h) is off by at most 1/128 of a value."""
 
-_ENOUGH = 100
+ENOUGH = 100
 """Of fewer responses the 99th percentile is no more than the longest."""
 
 RESPONSE = f"response to the plane's first instruction, {QUANTILES}"
@@ -100,7 +100,7 @@ def sure_text(results: "Sequence[Result]") -> list[str]:
     few, spans = [], []
     for result in results:
         found = result.response[name]
-        if 0 < found.count < _ENOUGH:
+        if 0 < found.count < ENOUGH:
             few.append(f"{result.label} {found.count}")
         elif found.count and result.trace is None:
             sure = found.interval("p99")

@@ -12,7 +12,7 @@ from ..figures.budget import percent
 from ..figures.equal import Alike
 from ..figures.likeness import apart
 from ..figures.notes import starves
-from ..figures.rests import RESPONSE
+from ..figures.rests import ENOUGH, RESPONSE
 from ..figures.written import html, write, written_by
 from ..policy import Policy
 from ..text import counted, fill, fitted, format_ns, width
@@ -192,7 +192,10 @@ class Sweep(Alike):
     def rests(self) -> str:
         """Say what all points rest on, in one line."""
         named = ", ".join(f"{name} {value}" for name, value in self.given.items() if value != "")
-        return f"{named}, {RESPONSE}"
+        counts = (row["injected"] for row in self.rows() if row["kind"] == "source")
+        least = min((count for count in counts if count), default=ENOUGH)
+        few = f", p99 of as few as {least} responses" if least < ENOUGH else ""
+        return f"{named}, {RESPONSE}{few}"
 
     def cited(self, command: str) -> str:
         """Return the block for a mail, 72 columns wide; `command` is what makes it again."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from planesched import Scenario, Workload, compare, simulate
+from planesched import Scenario, Workload, compare, simulate, sweep
 from planesched.cli import main
 from planesched.figures.likeness import unlike
 from planesched.workload import Periodic
@@ -232,6 +232,15 @@ def test_frames_take_results_by_arrow(relayed):
     assert frame.columns == list(relayed.table())
     assert frame["exits"].dtype == pl.Int64
     assert list(relayed) == [relayed[0], relayed[1]]
+
+
+def test_of_how_few_responses_a_sweeps_p99_may_be(high, capsys):
+    found = sweep(
+        {"seed": [1]}, **{**Scenario.load(high).arguments, "policy": "vsm", "duration": "20 ms"}
+    )
+    least = min(row["injected"] for row in found.rows() if row["kind"] == "source")
+    assert 0 < least < 100
+    assert found.rests().endswith(f", p99 of as few as {least} responses")
 
 
 def test_policies_of_a_grid_are_named_once(high, capsys):
