@@ -100,7 +100,8 @@ class Toml:
         except tomllib.TOMLDecodeError as error:
             at = re.search(r"at line (\d+)", str(error))
             line = int(at[1]) if at else 0
-            raise InputError(self.path, line, str(error), "a TOML file") from None
+            why = re.sub(r" \(at line \d+, (.*)\)", r", \1", str(error))
+            raise InputError(self.path, line, f"no TOML ({why})", "a TOML file") from None
         except ValueError:  # Python's own: it reads no int of over 4300 digits
             found = "a whole number of thousands of digits"
             raise InputError(self.path, 0, found, "numbers below 2^63") from None

@@ -65,7 +65,7 @@ def test_toml(tmp_path):
 def test_no_toml(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text("a = 1\nb = = 2\n")
-    with pytest.raises(InputError, match=r"x\.toml:2: found .*, expected a TOML file"):
+    with pytest.raises(InputError, match=r"x\.toml:2: found no TOML \(.*\), expected a TOML file"):
         Toml(path)
     for text, found in (
         (f"a = {5000 * '1'}", "a whole number of thou"),
