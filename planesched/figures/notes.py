@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..policy import Rank
 from ..text import counted, format_ns
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ def warnings(result: "Result") -> list[str]:
         out.append(
             f"vCPU {vcpu}: livelock at {format_ns(first_ns)} among planes {among} "
             f"({counted(count, 'time')})"
+        )
+    policy = result.policy
+    if policy.rank is Rank.locked and policy.marker is None:
+        level0 = result.levels.get("level0")
+        whose = "" if level0 is None else f"; the guest OS is plane {level0}"
+        out.append(
+            f"rank=locked, and no plane is locked in here: plane {policy.boot}, where vCPUs boot, "
+            f"outranks all others{whose}"
         )
     stats, jobs = result.stats, result.jobs
     for plane in range(result.planes):

@@ -125,6 +125,15 @@ def test_response_comes_before_latency_and_says_what_it_is(relayed):
     assert at["latency p99, timer"][0].value == "0 ns"
 
 
+def test_planes_that_nobody_locks_in_are_warned_of():
+    found = simulate("vsm_locked", 2, 1, TIMER, duration="5 ms")
+    assert found.levels["level0"] == 1
+    said = " ".join(str(found).split())
+    assert said.startswith("WARNING: rank=locked, and no plane is locked in here: plane 0, where")
+    assert "the guest OS is plane 1" in said
+    assert "WARNING" not in str(simulate("vsm", 2, 1, TIMER, duration="5 ms"))
+
+
 def test_costs_from_plane_to_plane_that_mislead_are_named():
     run = {"planes": 2, "vcpus": 1, "workload": TIMER, "duration": "5 ms"}
     said = " ".join(str(compare(["vsm", "kvm_planes"], costs={"0-2": "1 us"}, **run)).split())
