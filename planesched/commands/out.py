@@ -206,12 +206,17 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def read_once(trace: str | None) -> bool:
+    """Whether a trace is gone when it was read: standard input, or a pipe such as <(zcat ...)."""
+    return trace == "-" or (trace is not None and Path(trace).is_fifo())
+
+
 def stepped(args: argparse.Namespace, found: Results, run: Callable[..., Results]) -> Results:
     """Return results with the steps between policies, if they are whole; Ctrl-C leaves these out.
 
-    Standard input is read once: a trace that came from there has no steps.
+    Standard input and pipes are read once: a trace that came from there has no steps.
     """
-    if args.no_steps or found.partial or getattr(args, "trace", None) == "-":
+    if args.no_steps or found.partial or read_once(getattr(args, "trace", None)):
         return found
     try:
         return found.stepped(run)

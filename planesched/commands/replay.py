@@ -44,6 +44,7 @@ from .out import (
     check_out,
     headed,
     print_answer,
+    read_once,
     stepped,
     write_out,
     write_plot,
@@ -136,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.out, ENDINGS)
     check_drawings(args.plot, args.timeline, args.report)
     asked, baseline = asked_moment(args), baseline_of(args)
-    if asked is not None and (args.verify or args.trace == "-"):
+    if asked is not None and (args.verify or read_once(args.trace)):
         found = "with --verify" if args.verify else "with a trace that can be read once"
         raise Mistake("--explain-at", Words(found), "a run that can be done again")
     rules = args.rules

@@ -121,6 +121,16 @@ def test_standard_input_and_bad_lines(run, demo, tmp_path):
     assert b"-: tracefs, 768 ms, 2 vCPUs, 932 interrupts" in done.stdout
 
 
+def test_a_pipe_is_read_once(demo):
+    """As by <(zcat ...): no steps between policies, for which it would be read again."""
+    words = ["/dev/stdin", *MAPPED, "--policy", "vsm", "--policy", "kvm_planes"]
+    text = lzma.decompress(demo.read_bytes())
+    done = subprocess.run([*COMMAND, *words], input=text, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"/dev/stdin: tracefs, 768 ms, 2 vCPUs, 932 interrupts" in done.stdout
+    assert b"not like for like: kvm_planes" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
