@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .result import Result
 
-__all__ = ["REST", "budget", "per_second", "percent", "role", "running_share", "spent"]
+__all__ = ["REST", "budget", "change", "per_second", "percent", "role", "running_share", "spent"]
 
 REST = ("switching", "userspace", "blocked")
 """What a vCPU's time goes into where no plane runs."""
@@ -29,6 +29,11 @@ def budget(result: "Result") -> dict[str, float]:
 def percent(share: float, digits: int = 2, sign: str = "") -> str:
     """Write a share: ``12.34 %``; with a `sign` of "+" a change: ``+37 %``."""
     return f"{100 * share:{sign}.{digits}f} %"
+
+
+def change(part: float) -> str:
+    """Write by how much something changed: ``+37 %``, of less than one with a decimal."""
+    return percent(part, 1 if 0 < abs(part) < 0.01 else 0, "+")
 
 
 def role(level: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..text import counted, fill, fitted, format_ns, listed
-from .budget import per_second, percent, running_share
+from .budget import change, per_second, percent, running_share
 from .likeness import likeness
 from .notes import starved, warnings
 from .rests import RESPONSE, sure_text, trace_lacks
@@ -35,7 +35,7 @@ def verdicts(results: "Results") -> list[str]:
     out = []
     for result in results[1:]:
         rate = per_second(result, result.stats.switches)
-        more = f" ({percent(rate / base - 1, 0, '+')})" if base else ""
+        more = f" ({change(rate / base - 1)})" if base else ""
         instead = f"{_answered(result, name)}, with {first.label} {_answered(first, name)}"
         out.append(
             f"{result.label} makes {rate:,.0f} switches/s a vCPU{more}"
@@ -86,7 +86,7 @@ def cited(results: "Results", command: str, sentence: str | None = None) -> str:
     rows = []
     for place, result in enumerate(results[:_MOST]):
         rate = per_second(result, result.stats.switches)
-        more = f" {percent(rate / base - 1, 0, '+')}" if place and base else ""
+        more = f" {change(rate / base - 1)}" if place and base else ""
         cells = [result.label, f"{rate:,.0f}{more}"]
         cells.append(f"{per_second(result, result.stats.exits):,.0f}")
         cells.append(percent(running_share(result), 1))

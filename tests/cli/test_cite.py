@@ -8,6 +8,7 @@ import pytest
 
 import planesched
 from planesched.cli import main
+from planesched.figures.budget import change
 from planesched.text import format_ns
 
 LONG = "vsm:preempt=relay,marker=2,direction=lowest_first"
@@ -129,3 +130,11 @@ def test_how_sure_a_p99_is_stands_below_it(capsys, monkeypatch):
     assert "100 ms of 4 vCPUs" in " ".join(lines)
     _, lines = cite(capsys, monkeypatch, *words, "--duration", "1ms")
     assert "p99 response of secure kernel is of few responses: vsm:marker=2 5" in lines
+
+
+def test_a_small_change_is_no_zero(capsys, monkeypatch):
+    words = ["replay", ":demo", "--map", "0x26=level1", "--policy", "vsm", "--policy", "kvm_planes"]
+    _, lines = cite(capsys, monkeypatch, *words, "--no-steps")
+    assert "kvm_planes makes 285 switches/s a vCPU (-0.5 %)" in " ".join(lines)
+    assert change(0) == "+0 %"
+    assert change(0.374) == "+37 %"
