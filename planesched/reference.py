@@ -171,6 +171,8 @@ class Rules:
 
     def first(self, planes: int) -> int:
         """Give the plane of `planes` that no other of them comes before."""
+        if not planes:
+            return NOBODY
         for plane in range(MAX_PLANES):
             if planes & bit(plane) and not planes & self.before(plane):
                 return plane

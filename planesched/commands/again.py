@@ -12,8 +12,12 @@ from .out import asked_width
 
 __all__ = ["add_baseline", "baseline_of", "print_changes", "run_again"]
 
-# What says how an answer is shown: that is this call's, and not that of then.
-_SHOWN = ("format", "json", "cite", "wide", "out", "plot", "report", "baseline", "threads")
+# What says how an answer is shown, and what else is written: that is this call's, and not that of
+# then, whose files stay as they are.
+_SHOWN = (
+    "format", "json", "cite", "wide", "out", "plot", "report", "baseline", "threads", "save",
+    "timeline", "c_table",
+)  # fmt: skip
 
 
 def add_baseline(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +63,9 @@ def run_again(args: argparse.Namespace) -> int:
     made = parser.parse_args(words[2:])
     for name in _SHOWN:
         if name in made:
-            setattr(made, name, args.format == "json" if name == "json" else getattr(args, name))
+            setattr(
+                made, name, args.format == "json" if name == "json" else getattr(args, name, None)
+            )
     made.command, made.then, made.kept = then["command"], then, args.again
     status: int = module.run(made)
     return status

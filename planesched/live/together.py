@@ -95,17 +95,10 @@ class LiveCell(Cell):
         self.engine = engine
         return engine
 
-    def run(
-        self,
-        ends: list[int],
-        stop: Callable[[], bool],
-        *,
-        keep: bool,
-        told: Callable[[], object] | None = None,
-    ) -> bool:
+    def run(self, ends: list[int], stop: Callable[[], bool], **how: Any) -> bool:
         """Go on as any cell does; told to stop, go on to where all others do."""
         self.thread = threading.get_native_id()
-        return super().run(ends, lambda: stop() and self._is_there(), keep=keep, told=told)
+        return super().run(ends, lambda: stop() and self._is_there(), **how)
 
     def _is_there(self) -> bool:
         behind_ns = self.meeting.call() - self.reached_ns

@@ -97,7 +97,8 @@ def replay(
         Of several VMs only one (see `traces.read`); ``arrivals`` is then ``"injected"``.
     log : int
         How many outcomes each `Result.log` has room for, 32 bytes each; the first ones, as
-        `VM.run` logs them. What the first vCPU does at once, as it begins, is counted, not logged.
+        `VM.run` logs them; with 0 it is None. What the first vCPU does at once, as it begins, is
+        counted, not logged.
     progress : callable, optional
         Called after every chunk with the part that is done, 0..1 (0 where that is not known), and
         the jobs replayed so far.
@@ -306,7 +307,7 @@ class _Run:
         if isinstance(self.engine, Watched):
             self.engine.watch()
         self.fed = 0
-        self.log = np.zeros(log, OUTCOME)
+        self.log = np.zeros(log, OUTCOME) if log else None
         self.engine.log_to(self.log)
 
     def feed(self, number: int, jobs: NDArray[np.void], vcpus: int) -> None:
@@ -331,10 +332,13 @@ class _Run:
             engine.grow(vcpus)
             engine.advance(engine.now_ns)
         figures, totals, rows, *timed = engine.read()
-        written = self.log[: engine.logged]
         time_ns = engine.time_ns()
-        order = np.argsort(written["time_ns"], kind="stable")
-        before = engine.before if isinstance(engine, Watched) else None
+        written = before = None
+        if self.log is not None:
+            written = self.log[: engine.logged]
+            order = np.argsort(written["time_ns"], kind="stable")
+            written = written[order]
+            before = engine.before[order] if isinstance(engine, Watched) else None
         return Result(
             label=self.label,
             policy=engine.policy,
@@ -356,8 +360,8 @@ class _Run:
             levels=self.levels,
             given=given,
             trace=trace,
-            log=written[order],
-            states=None if before is None else before[order],
+            log=written,
+            states=before,
             vectors=None if engine.controller is None else engine.vectors(),
             vector_times=None if engine.controller is None else VectorTimes(*engine.vector_times()),
         )

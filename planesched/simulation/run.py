@@ -82,7 +82,8 @@ def simulate(
         How many; as many as there are processors by default.
     log : int
         How many outcomes `Result.log` has room for, 32 bytes each, an equal part for each group of
-        vCPUs that are simulated together; the first ones after `warmup`, as `VM.run` logs them.
+        vCPUs that are simulated together; the first ones after `warmup`, as `VM.run` logs them;
+        with 0 it is None.
         What vCPUs do at once, as they begin, is counted and not logged.
     progress : callable, optional
         Called some times a second with the part that is done, 0..1, and the arrivals and ends of

@@ -174,6 +174,21 @@ def test_an_answer_is_made_again_and_compared_with(high, tmp_path, capsys):
     assert "it is not what it was" in capsys.readouterr().err
 
 
+def test_what_was_written_then_is_not_written_again(tmp_path, capsys):
+    """--again shows an answer; a file of then stays as it is, or is not there."""
+    then, cases = tmp_path / "then.json", tmp_path / "cases.toml"
+    words = ["check", "vsm:preempt=none", "--planes", "2", "--save", str(cases)]
+    assert main([*words, "--json"]) == 1
+    command = shlex.join(["planesched", *words, "--json"])
+    document = json.loads(capsys.readouterr().out) | {"command": command}
+    then.write_text(json.dumps(document))
+    assert "priority" in cases.read_text()
+    cases.unlink()
+    assert main(["compare", "--again", str(then), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["verdicts"] == document["verdicts"]
+    assert not cases.exists()
+
+
 def test_what_is_no_answer(high, tmp_path, capsys):
     (tmp_path / "x.json").write_text("[1]")
     assert main(["compare", "--again", str(tmp_path / "x.json")]) == 2
