@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["ALPHABETS", "DEFAULT", "GUEST_OS", "Alphabet"]
+__all__ = ["ACTS", "ALPHABETS", "DEFAULT", "GUEST_OS", "Alphabet"]
 
 GUEST_OS = -1
 """Stands for the guest OS's plane: ``os:halt`` is a halt that it alone does, ``hold os`` holds it.
@@ -93,3 +93,19 @@ _ALL = (
 
 ALPHABETS: Mapping[str, Alphabet] = MappingProxyType({each.name: each for each in _ALL})
 """The alphabets by name."""
+
+ACTS = {
+    "arrival": "an irq for any plane; where the marker is the one that calls down (tdx, cca), for "
+    "the marker, which alone knows where it goes",
+    "os": "os:safe_halt is a safe_halt that the guest OS's plane alone does, hold os holds it",
+    "safe_halt": "halt, but only with interrupts on and unmasked, as Linux's safe_halt() idles",
+    "safe_call": "call, but only with interrupts on and unmasked",
+    "safe_return": "return, but only with interrupts on and unmasked",
+    "answer": "in userspace: the default userspace scheduler enters its pick (3.5)",
+    "ipi": "the current plane sends an irq to the same plane of another vCPU",
+    "ipi_wait": "as ipi, and the plane waits until the interrupt is injected there",
+    "tlb_lock": "the current plane holds off TLB flushes of the planes below on the other vCPUs",
+    "tlb_unlock": "the current plane lets its TLB locks go, as its return does",
+    "tlb_flush": "the current plane flushes; it does nothing while a lock is held against it",
+}
+"""What a search has beside the events of the rules, each in a sentence."""

@@ -9,9 +9,10 @@ from .out import print_json
 
 DESCRIPTION = """\
 Say what a term means: a policy's field, a property that check looks at, a reason, a fault, an
-event, a flag, a mask of the state, a preset, a figure of a table, a cost set. Each comes with its
-rule, its values and who has them, where that stands, and a command that shows it. Without a TERM,
-list them. Why one step did what it did: planesched step --explain."""
+event, a flag, a mask of the state, a preset, a figure of a table, a cost set, an alphabet of check
+and what stands in it. Each comes with its rule, its values and who has them, where that stands, and
+a command that shows it. Without a TERM, list them. Why one step did what it did: planesched step
+--explain."""
 EXAMPLE = "planesched explain preempt"
 
 

@@ -127,6 +127,13 @@ def example(kind: str, name: str) -> str:
         return f"planesched policies {name}"
     if kind == "figure":
         return "planesched " + _FIGURES.get(name, "simulate exit-cost --duration 20ms")
+    if kind == "alphabet":
+        return f"planesched check vsm --events {name}"
+    if kind == "act":
+        events = {"os": "irq, os:halt", "answer": "call, answer"}.get(name, f"irq, call, {name}")
+        policy = "kvm_user" if name == "answer" else "vsm"
+        vcpus = " --vcpus 2" if name.startswith(("ipi", "tlb")) else ""
+        return f'planesched check {policy}{vcpus} --events "{events}"'
     if kind == "cost set":
         return f"planesched simulate exit-cost --duration 20ms --cost {name}"
     if kind == "mask":

@@ -2,7 +2,8 @@
 
 The texts stand elsewhere, each once: fields, events, reasons, faults, flags and masks in the rules,
 properties in `planesched.checking.properties`, presets in `planesched.presets`, figures in
-`planesched.figures.words`, cost sets in `planesched.workload.costs`.
+`planesched.figures.words`, cost sets in `planesched.workload.costs`,
+acts and alphabets of searches in `planesched.checking.alphabets`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ..checking.alphabets import ACTS, ALPHABETS
 from ..checking.properties import PROPERTIES
 from ..errors import Mistake, nearest
 from ..events import MASKS, ChipEvent, Event, Fault, Flags, Reason
@@ -36,6 +38,8 @@ KINDS = (
     "preset",
     "figure",
     "cost set",
+    "act",
+    "alphabet",
 )
 """What a term may be; the same word may be several things."""
 
@@ -146,6 +150,13 @@ def _terms() -> Iterator[Term]:
         text = f"{str(each.costs) or 'none'}. {each.note}"
         shown = example("cost set", each.name)
         yield Term(each.name, "cost set", text, {}, {}, (each.source,), shown)
+    searched = ("docs/reference/checker.md, What may happen",)
+    for name, text in ACTS.items():
+        yield Term(name, "act", text, {}, {}, searched, example("act", name))
+    for alphabet in ALPHABETS.values():
+        text = f"{alphabet.question} ({', '.join(alphabet.events)})"
+        shown = example("alphabet", alphabet.name)
+        yield Term(alphabet.name, "alphabet", text, {}, {}, searched, shown)
 
 
 def _named(kind: str, members: Iterable[Any]) -> Iterator[Term]:

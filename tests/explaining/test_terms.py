@@ -8,6 +8,7 @@ import pytest
 
 from planesched import Event, Fault, Flags, Policy, Reason, presets
 from planesched.checking import PROPERTIES
+from planesched.checking.alphabets import ACTS, ALPHABETS
 from planesched.cli import main
 from planesched.errors import Mistake
 from planesched.events import MASKS
@@ -29,6 +30,8 @@ NAMES = {
     "preset": presets(),
     "figure": FIGURES,
     "cost set": cost_sets(),
+    "act": ACTS,
+    "alphabet": ALPHABETS,
 }
 ALL = {(term.kind, term.name): term for term in terms()}
 
@@ -56,6 +59,11 @@ def test_what_a_figure_means_is_what_the_reference_says(root):
     for name, meaning in FIGURES.items():
         assert f"| *{name.replace('_', ' ')}* | {meaning} |" in text
     assert lookup("idle entries") == [ALL["figure", "idle_entries"]]
+
+
+def test_the_checkers_page_has_each_act(root):
+    text = (root / "docs/reference/checker.md").read_text()
+    assert [name for name in ACTS if name not in text] == []
 
 
 def test_a_fields_values_are_those_it_takes_each_with_the_presets_that_have_it():
@@ -109,6 +117,10 @@ def test_the_examples_run_and_show_the_term(kind, capsys):
         elif kind == "figure":
             status, out = run(term.example, capsys)
             good = status == 0 and name.replace("_", " ") in out
+        elif kind in ("act", "alphabet"):
+            status, out = run(term.example, capsys)
+            happens = [name] if kind == "act" else ALPHABETS[name].events
+            good = status in (0, 1) and all(act in out for act in happens)
         elif kind == "cost set":
             status, out = run(f"{term.example} --json", capsys)
             costs = json.loads(out)["given"]["costs"]
