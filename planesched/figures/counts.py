@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,45 +121,38 @@ def merged(mine: NDArray[np.void], theirs: NDArray[np.void]) -> NDArray[np.void]
     Counts and sums add up, of extremes the farther one is kept: by the names of the fields, which
     end in ``_ns`` for times, and then are the greatest or, with ``_min_ns``, the least.
     """
-    how = _joining(mine.dtype)
     # A record in each row, of words.
     one, other = (
         np.ascontiguousarray(each).view(np.uint64).reshape(-1, mine.dtype.itemsize // 8)
         for each in (mine, theirs)
     )
     out = one + other
-    out[:, how.high] += out[:, how.low] < one[:, how.low]
-    out[:, how.least] = np.minimum(one[:, how.least], other[:, how.least])
-    out[:, how.most] = np.maximum(one[:, how.most], other[:, how.most])
+    for how, words in _runs(mine.dtype):
+        if how == "wide":
+            low, high = (slice(words.start + half, words.stop, 2) for half in (0, 1))
+            out[:, high] += out[:, low] < one[:, low]
+        else:
+            _EXTREMES[how](one[:, words], other[:, words], out=out[:, words])
     return out.view(mine.dtype).reshape(mine.shape)
 
 
-class _Joining(NamedTuple):
-    """Words of a record: halves of sums of 128 bits, what is the least of both, and the most."""
-
-    low: NDArray[np.intp]
-    high: NDArray[np.intp]
-    least: NDArray[np.intp]
-    most: NDArray[np.intp]
+_EXTREMES = {"least": np.minimum, "most": np.maximum}
 
 
 @cache
-def _joining(dtype: np.dtype[Any]) -> _Joining:
-    """Say what becomes of the words of a record, by the names of its fields; others add up."""
-    wide_, least, most = [], [], []
+def _runs(dtype: np.dtype[Any]) -> list[tuple[str, slice]]:
+    """List the runs of a record's words that do not just add up, and what becomes of them."""
+    found: list[tuple[str, slice]] = []
     for name, (field, offset, *_) in (dtype.fields or {}).items():
         assert field.base in (WIDE, np.dtype("u8")), "all are words, or two"
-        words = np.arange(offset // 8, (offset + field.itemsize) // 8)
-        if field.base == WIDE:
-            wide_.append(words)
-        elif name.endswith("_min_ns"):
-            least.append(words)
-        elif name.endswith("_ns"):
-            most.append(words)
-    none = np.empty(0, np.intp)
-    sums = np.concatenate([none, *wide_])
-    lows, highs = sums[::2], sums[1::2]
-    return _Joining(lows, highs, np.concatenate([none, *least]), np.concatenate([none, *most]))
+        kind = "wide" if field.base == WIDE else "least" if name.endswith("_min_ns") else "most"
+        if kind == "most" and not name.endswith("_ns"):
+            continue
+        start, stop = offset // 8, (offset + field.itemsize) // 8
+        if found and found[-1][0] == kind and found[-1][1].stop == start:
+            start = found.pop()[1].start
+        found.append((kind, slice(start, stop)))
+    return found
 
 
 def wide(lo: int, hi: int) -> int:

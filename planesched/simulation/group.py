@@ -325,7 +325,8 @@ class Cell:
         assert self._sums is not None
         gives = last and len(self._sums) > 2  # of one batch a copy takes less
         arrays, first = self._sums.last_batches() if gives else self._sums.batches()
-        return replace(self.reading, batches={self.batch: Batches.of(arrays, first)})
+        self.reading.batches = {self.batch: Batches.of(arrays, first)}
+        return self.reading
 
     def forget(self) -> None:
         """Keep nothing but how far it came: others have the figures."""
