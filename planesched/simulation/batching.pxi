@@ -23,7 +23,7 @@ cdef class Sums:
     """
 
     cdef Engine owner
-    cdef engine.ps_reading now
+    cdef engine.ps_reading now  # into `arrays`
     cdef readonly object arrays
     cdef readonly uint64_t finished, arrived
     cdef object order, kept
@@ -38,7 +38,7 @@ cdef class Sums:
 
     def __init__(self, Engine owner not None, order):
         self.owner = owner
-        self.arrays = _room(engine.ps_engine_n_rows(owner.c), None)
+        self.arrays = _room(engine.ps_engine_n_rows(owner._made()), None)
         point_to(&self.now, self.arrays)
         self.order = np.ascontiguousarray(order, dtype=np.uint32)
         self.rows_of = <const uint32_t *><size_t>self.order.ctypes.data
@@ -50,6 +50,14 @@ cdef class Sums:
     def __len__(self):
         return self.count
 
+    cdef int _made(self, bint kept) except -1:
+        """Raise an error where `__init__` was not called, or nothing is kept."""
+        if self.owner is None:
+            raise TypeError("Sums that were not initialised")
+        if kept and not self.count:
+            raise RuntimeError("nothing is kept yet")
+        return 0
+
     def clear(self):
         """Forget what was kept: the engine begins again."""
         self.count = 0
@@ -58,6 +66,7 @@ cdef class Sums:
     def look(self):
         """Read what there is now, and keep nothing."""
         cdef uint32_t row
+        self._made(False)
         with Turn(self.owner):
             with nogil:
                 engine.ps_engine_read_sums(self.owner.c, &self.now)
@@ -83,6 +92,7 @@ cdef class Sums:
     def pair(self):
         """Make batches twice as long: every other end is forgotten."""
         cdef object array
+        self._made(True)
         kept = (self.count - 1) // 2
         for array in self.kept:
             array[1 : kept + 1] = array[2 : 2 * kept + 1 : 2].copy()
@@ -121,12 +131,14 @@ cdef class Sums:
 
     def _kept_span(self):
         """Give the first bucket that is used, and the one after the last, among those kept."""
+        self._made(True)
         low, high = self.span()  # the last reading may be later than what is kept
         return max(self.first, low), min(self.first + self.width, high)
 
     def span(self):
         """Give the first bucket that the last reading uses, and the one after the last."""
         cdef unsigned first, end
+        self._made(False)
         self._used(&first, &end)
         return int(first), int(end)
 

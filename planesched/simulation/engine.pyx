@@ -320,6 +320,7 @@ cdef class Engine:
         """
         cdef uint32_t count = vcpu_count(len(ids))
         cdef int error
+        self._made()
         if self._guests is None:
             raise Mistake("ids", ids, "none: this engine has no guests of its own")
         cdef Guests guests = others(self._guests, ids)

@@ -122,7 +122,7 @@ class Cell:
     log : ndarray of dtype OUTCOME, optional
         Takes outcomes from `start_ns` on.
     userspace : UserScheduler, or what that takes, optional
-    batch : int
+    batch : int, optional
         Where batches are of vCPUs, the number of theirs.
     crew : Crew, optional
         Shared with cells whose vCPUs are like these.
@@ -136,7 +136,7 @@ class Cell:
         recorded: NDArray[np.void],
         log: NDArray[np.void] | None = None,
         userspace: object = None,
-        batch: int = 0,
+        batch: int | None = None,
         crew: Crew | None = None,
     ) -> None:
         self.batch = batch
@@ -205,7 +205,7 @@ class Cell:
         """Go on in strides of 8 to 24 ms or so: all vCPUs are at one time when it is to stop."""
         while engine.now_ns < end_ns:
             if stop():
-                self._look(engine)
+                self._stopped(engine)
                 return False
             to_ns = self._stride_end(engine.now_ns, end_ns)
             began_s = time.perf_counter()
@@ -213,10 +213,14 @@ class Cell:
                 engine.advance(to_ns)
             except KeyboardInterrupt:
                 engine.advance(to_ns)
-                self._look(engine)
+                self._stopped(engine)
                 raise
             self._crew.learn(time.perf_counter() - began_s, self._calm_ns * len(self.ids))
         return True
+
+    def _stopped(self, engine: Engine) -> None:
+        """Read what there is; a batch of vCPUs ends here then, one in time has none."""
+        self._look(engine, keep=self.batch is not None)
 
     def _stride_end(self, now_ns: int, end_ns: int) -> int:
         """Say how far to go; what grew in quiet times must not hold a burst that takes seconds."""
@@ -325,7 +329,7 @@ class Cell:
         assert self._sums is not None
         gives = last and len(self._sums) > 2  # of one batch a copy takes less
         arrays, first = self._sums.last_batches() if gives else self._sums.batches()
-        self.reading.batches = {self.batch: Batches.of(arrays, first)}
+        self.reading.batches = {self.batch or 0: Batches.of(arrays, first)}
         return self.reading
 
     def forget(self) -> None:

@@ -214,7 +214,7 @@ def prepare(
     size = min(_MOST_IN_A_CELL, -(-len(ids) // (2 * workers)) if workers > 1 else _MOST_IN_A_CELL)
     recorded = _recorded(resolved, vcpus)
     together = [
-        (batch, group)
+        (batch if plan.by_vcpus else None, group)
         for batch, part in enumerate(plan.parts(ids))
         for group in groups(workload, part, size if log is None else _MOST_IN_A_CELL)
     ]

@@ -152,6 +152,7 @@ def test_a_subclass_that_forgets_to_initialise_is_told(name):
     given = {
         "restore": [Engine("vsm")], "grow": [2], "feed": [make_jobs()], "at": [0, 0, "resched"],
         "advance": [1], "log_to": [None], "log_vectors_to": [None],
+        "renew": [np.zeros(1, np.uint32)],
     }  # fmt: skip
     if name in of_itself:
         getattr(Forgetful(), name)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from planesched import Costs, Engine, Workload, compare, simulate
+from planesched.layouts import JOB
 from planesched.policytext import as_policy
-from planesched.simulation.engine import Guests
+from planesched.simulation.engine import Guests, Sums
+from planesched.simulation.group import Cell
 from planesched.workload import Exponential, Ipis, Poisson
 from planesched.workload.numbered import Resolved
 
@@ -104,6 +106,31 @@ def test_policies_take_turns_by_batches_of_vcpus():
     assert found.difference("switches").high < 0
 
 
+def test_who_stops_at_once_knows_figures_of_the_vcpus_that_began():
+    told = []
+
+    def stop(part, events):
+        told.append(part)
+        raise KeyboardInterrupt
+
+    found = RUN(vcpus=MANY, threads=1, progress=stop)
+    assert found.partial
+    assert found.vcpus == 256
+    found = found.interval("sojourn_mean", "s2")
+    assert 0 < found.value < found.high == np.inf
+
+
+@pytest.mark.parametrize(("batch", "ends"), [(3, 1), (None, 0)])
+def test_a_batch_of_vcpus_ends_where_it_is_stopped(batch, ends):
+    resolved = Resolved(WORK, as_policy("vsm", 3), 3, Costs.of(None), 1)
+    ids, nothing = np.arange(9, dtype=np.uint32), np.zeros(0, JOB)
+    cell = Cell(resolved, ids, 0, nothing, batch=batch)
+    looks = iter([False, False, False, True])
+    assert not cell.run([10**9], lambda: next(looks), keep=False)
+    assert [len(each) for each in cell.read().batches.values()] == [ends]
+    assert cell.now_ns > 0
+
+
 ENGINES = {
     "plain": {},
     "costly": {"costs": {"any": Exponential("2 us")}},
@@ -157,3 +184,9 @@ def test_engines_without_guests_of_all_vcpus_begin_once():
     with pytest.raises(ValueError, match="sources of some vCPUs only"):
         engine.renew(ids)
     assert engine.vcpus == 2
+
+
+@pytest.mark.parametrize("name", ["look", "keep", "pair", "span", "batches", "last_batches"])
+def test_sums_that_were_not_initialised_say_so(name):
+    with pytest.raises(TypeError, match="not initialised"):
+        getattr(Sums.__new__(Sums), name)()
