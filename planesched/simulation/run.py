@@ -219,7 +219,8 @@ def prepare(
         for group in groups(workload, part, size if log is None else _MOST_IN_A_CELL)
     ]
     logs = [None] * len(together) if log is None else list(np.array_split(log, len(together)))
-    crew = Crew(reuse=cell is Cell and alike(workload))
+    # Who logs begins with short strides.
+    crew = Crew(reuse=cell is Cell and alike(workload)) if log is None else None
     cells = [
         cell(resolved, group, plan.start_ns, recorded, its, userspace, batch, crew)
         for (batch, group), its in zip(together, logs, strict=True)
