@@ -150,7 +150,7 @@ def _main(argv: Sequence[str] | None) -> int:
         # The interpreter flushes once more at its end, and must find somewhere to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         print(f"planesched: error: {_one_line(error)}", file=sys.stderr)
         return 2
     return status
@@ -243,4 +243,4 @@ def _one_line(error: Exception) -> str:
     """Say what went wrong: an OSError's number means nothing to a reader."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())
+    return " ".join(str(error).split()) or "there is no memory for that"

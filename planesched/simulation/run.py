@@ -1,5 +1,6 @@
 """Simulation: what a policy does with generated guests (rules, section 7)."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -27,6 +28,8 @@ from .stopping import Plan
 __all__ = ["prepare", "settings_of", "simulate"]
 
 _MOST_IN_A_CELL = 4096
+_BYTES = 128
+"""What each vCPU takes at least; without a check the kernel ends somebody, not a MemoryError us."""
 
 
 def simulate(
@@ -254,7 +257,11 @@ def cells(
 
 def _ids(vcpus: int | range | Iterable[int]) -> NDArray[np.uint32]:
     if not isinstance(vcpus, Iterable):
-        return np.arange(vcpu_count(vcpus), dtype=np.uint32)
+        count = vcpu_count(vcpus)
+        most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _BYTES
+        if count > most:
+            raise Mistake("vcpus", count, f"at most {most:,}: this machine's memory has no more")
+        return np.arange(count, dtype=np.uint32)
     numbers = [whole(f"vcpus[{i}]", vcpu, 0, 2**32 - 1) for i, vcpu in enumerate(vcpus)]
     if not numbers or len(set(numbers)) < len(numbers):
         raise Mistake("vcpus", numbers, "one number or more, each once")

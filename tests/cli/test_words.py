@@ -39,6 +39,8 @@ REPLAY = "replay :demo --map 0x26=level1 --policy vsm"
         ),
         ("sweep exit-cost --grid workload.scal=1,2", "did you mean scale?"),
         ("sweep exit-cost --grid polcy=vsm", "--grid='polcy', expected one of policy"),
+        (f"{REPLAY} --vcpus 4000000000", "error: no memory for vcpus=4000000000"),
+        ("simulate exit-cost --vcpus 4000000000", "vcpus=4000000000, expected at most "),
         ("sweep exit-cost --grid seed=x", "--grid seed='x', expected a whole number"),
         ("sweep exit-cost --grid workload.scale=0", "--grid workload.scale='0', expected a number"),
         ("sweep exit-cost --grid slice_ns=x", "slice_ns='x', expected a time with its unit"),

@@ -203,6 +203,12 @@ def test_the_longest_time_without_running_is_that_of_a_timeline():
     assert result.rows["sojourn_max_ns"].tolist()[:2] == [100, 110]
 
 
+def test_more_vcpus_than_memory_has_room_for_are_refused_at_once():
+    workload = Workload([Times(0, 10, times=[5])])
+    with pytest.raises(ValueError, match=r"vcpus=4294967295, expected at most [\d,]+: "):
+        simulate("vsm", 2, 2**32 - 1, workload, duration=500)
+
+
 def test_a_plane_that_never_runs_starves_to_the_end():
     # As in kvm_planes, where only plane 0 preempts (systems.md, 9.2.5, a).
     workload = Workload([Times(1, 10, times=[5]), Times(2, 10, times=[50])])
