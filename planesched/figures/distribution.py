@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Mistake, TypeMistake, unknown
+from ..text import counted, format_ns
 from .equal import Alike
 from .interval import Interval, mean_interval, ratio_interval
 
@@ -134,7 +135,7 @@ class Parts(Alike):
         return np.divide(self.sums, self.counts, out=out, where=self.counts > 0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Distribution(Alike):
     """Times of one plane or source: to the injection, to the first instruction, or to the end.
 
@@ -155,6 +156,8 @@ class Distribution(Alike):
     >>> from planesched.workload import Periodic
     >>> timer = Workload([Periodic("level1", "2 us", period="1 ms", name="timer")])
     >>> found = simulate("vsm", 2, 1, timer, duration="1 s", costs="any=3us").response["timer"]
+    >>> found
+    <Distribution of 1001 times: mean 3.00 us, p50 3.00 us, p99 3.00 us, max 3.00 us>
     >>> found.count, found.mean_ns, found.quantile_ns(0.99), found.interval().half
     (1001, 3000.0, 3000.0, 0.0)
     """
@@ -165,6 +168,14 @@ class Distribution(Alike):
     high: int
     buckets: NDArray[np.uint64]
     parts: "Parts | None" = None
+
+    def __repr__(self) -> str:
+        if not self.count:
+            return "<Distribution of no times>"
+        of = {"mean": self.mean_ns, "p50": self.quantile_ns(0.5), "p99": self.quantile_ns(0.99)}
+        of["max"] = self.high
+        shown = ", ".join(f"{name} {format_ns(value)}" for name, value in of.items())
+        return f"<Distribution of {counted(self.count, 'time')}: {shown}>"
 
     @property
     def mean_ns(self) -> float:

@@ -35,7 +35,8 @@ def write(
         import_module("planesched.report.page").write_page(path, answer)
         return
     if ending not in ENDINGS:
-        raise Mistake("path", os.fspath(path), f"a name that ends with {', '.join(ENDINGS)}")
+        known = ENDINGS if answer is None else (*ENDINGS, ".html")
+        raise Mistake("path", os.fspath(path), f"a name that ends with {', '.join(known)}")
     if ending == ".json":
         with replacing(path) as file:
             file.write(json.dumps(document(), indent=2) + "\n")

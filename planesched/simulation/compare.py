@@ -17,7 +17,8 @@ from .run import prepare, settings_of
 
 __all__ = ["compare"]
 
-# Batches after which it is the next policy's turn, so that who stops early sees them all.
+# Batches after which it is the next policy's turn; the first turn has one, so that who stops early
+# sees them all.
 _TURN = 4
 
 
@@ -108,8 +109,6 @@ def compare(
         )
         for number, (label, policy) in enumerate(chosen.items())
     ]  # fmt: skip
-    for run in runs:
-        run.plan.at_once = _TURN
     with ctrl_c_sets(stop):
         try:
             _take_turns(runs, stop)
@@ -119,9 +118,11 @@ def compare(
 
 
 def _take_turns(runs: list[Rounds], stop: threading.Event) -> None:
-    left = runs
+    left, turn = runs, 1
     while left and not stop.is_set():
-        left = [run for run in left if not stop.is_set() and run.step()]
+        for run in left:
+            run.plan.at_once = turn
+        left, turn = [run for run in left if not stop.is_set() and run.step()], _TURN
 
 
 def _merged(runs: list[Rounds]) -> Results:

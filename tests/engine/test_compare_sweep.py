@@ -180,6 +180,16 @@ def test_compare_takes_turns_so_that_all_policies_have_the_same_time_at_the_end(
     assert not np.isnan(found.difference("response_mean", "middle").value)
 
 
+def test_who_stops_a_comparison_early_sees_all_policies():
+    def stop(part, events):
+        if part > 1.1 / 32:  # each had one batch, and the first has begun with more
+            raise KeyboardInterrupt
+
+    found = compare(["vsm", "vsm_relay"], 3, 1, WORK, duration="2 s", threads=1, progress=stop)
+    assert found.labels == ("vsm", "vsm_relay")
+    assert found.partial
+
+
 def test_what_differs_between_policies_is_said_and_what_starves_too():
     work = Workload(
         [
