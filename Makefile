@@ -105,9 +105,10 @@ build/ctest/$(1)/%.o: csrc/%.c Makefile
 	@mkdir -p $$(@D)
 	$(1) $(C_FLAGS) -MMD -MP -c -o $$@ $$<
 build/ctest/%.$(1): csrc/tests/%.c $(C_SOURCES:csrc/%.c=build/ctest/$(1)/%.o)
-	$(1) $(C_FLAGS) -MMD -MP -MF $$@.d -MT $$@ -pthread -o $$@ $$(filter %.c %.o,$$^) -lm
+	$(1) $(C_FLAGS) -MMD -MP -MF $$@.d -MT $$@ -pthread -o $$@ $$(filter %.c %.o,$$^) -lm $$(WRAP)
 endef
 $(foreach cc,$(CCS),$(eval $(call C_RULE,$(cc))))
+build/ctest/test_no_memory.%: WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 lint: build  ## ruff, mypy --strict, pyright, cython-lint
 	$(V)/ruff check .

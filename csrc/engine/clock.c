@@ -64,6 +64,20 @@ int ps_engine_advance(struct ps_engine *engine, int64_t until_ns, uint64_t patie
     return 0;
 }
 
+void ps_engine_fail(struct ps_engine *engine)
+{
+    engine->failed = 1;
+    /* All are at the end of time and nothing arrives, so that no loop needs to ask: what did not
+     * find room would be tried for ever. */
+    engine->n_looked_at = engine->n_dues = 0;
+    for (uint32_t vcpu = 0; vcpu < engine->n_vcpus; vcpu++) {
+        struct ps_guest *guest = &engine->guests[vcpu];
+        guest->arrival_ns = PS_NEVER_NS;
+        guest->now_ns = PS_NEVER_NS - 1;
+        guest->input.head = guest->input.tail = PS_NIL;
+    }
+}
+
 int64_t ps_engine_next_event_ns(const struct ps_engine *engine)
 {
     int64_t next = PS_NEVER_NS;

@@ -55,7 +55,7 @@ static void send_one(struct ps_engine *engine, uint32_t vcpu, uint32_t number)
     if (chance >= source->chance)
         return;
     if (ps_pool_empty(&engine->pool) && ps_pool_reserve(&engine->pool, 1)) {
-        engine->failed = 1;
+        ps_engine_fail(engine);
         return;
     }
     const uint32_t index = ps_pool_take(&engine->pool);

@@ -228,6 +228,8 @@ void ps_vcpu_pass_time(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
 void ps_vcpu_do_next_event(struct ps_engine *engine, uint32_t vcpu);
 /* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
+/* Without memory: nothing happens to any vCPU any more. */
+void ps_engine_fail(struct ps_engine *engine);
 /* When the next event happens; `*rank`: what comes first at equal times (rules, 7). */
 int64_t ps_vcpu_next_ns(const struct ps_engine *engine, uint32_t vcpu, unsigned *rank);
 

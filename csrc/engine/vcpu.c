@@ -204,7 +204,7 @@ static void end_transition(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
     pass_time(v, NULL, guest->ready_ns);
-    while (!ps_vcpu_in_transition(v) && guest->arrival_ns < guest->now_ns && !v.engine->failed)
+    while (!ps_vcpu_in_transition(v) && guest->arrival_ns < guest->now_ns)
         let_arrive(v);
 }
 

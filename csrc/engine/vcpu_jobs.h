@@ -161,12 +161,17 @@ PS_INLINE uint32_t take_arrival(const struct ps_vcpu v, uint32_t *row)
     return index;
 }
 
+PS_SELDOM int make_room(struct ps_engine *engine)
+{
+    if (ps_pool_reserve(&engine->pool, 1))
+        ps_engine_fail(engine);
+    return !engine->failed;
+}
+
 /* Whether there is a node for one more job; if not, the engine is at its end. */
 static inline int has_room(struct ps_engine *engine)
 {
-    if (PS_RARELY(ps_pool_empty(&engine->pool)) && ps_pool_reserve(&engine->pool, 1))
-        engine->failed = 1;
-    return !engine->failed;
+    return !ps_pool_empty(&engine->pool) || make_room(engine);
 }
 
 /* An event that was told happens. The automaton does not know it: it is stepped without. */

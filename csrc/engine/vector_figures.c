@@ -5,17 +5,13 @@
 
 /* ---- Of vectors that no source brings ---- */
 
-/* The histograms of a vector, made if need be; NULL, and the engine is at its end, without memory.
- * There are as many as vectors that come: 58 KiB each. */
-static struct ps_vector_times *times_of(struct ps_engine *engine, size_t at)
+PS_SELDOM struct ps_vector_times *make_times(struct ps_engine *engine, size_t at)
 {
-    if (engine->timed[at])
-        return &engine->times[engine->timed[at] - 1u];
     if (engine->n_times == engine->room_for_times) {
         const uint32_t room = engine->n_times ? 2 * engine->n_times : 4;
         void *wider = realloc(engine->times, room * sizeof *engine->times);
         if (!wider) {
-            engine->failed = 1;
+            ps_engine_fail(engine);
             return NULL;
         }
         engine->times = (struct ps_vector_times *)wider;
@@ -25,6 +21,13 @@ static struct ps_vector_times *times_of(struct ps_engine *engine, size_t at)
     memset(times, 0, sizeof *times);
     engine->timed[at] = (uint16_t)engine->n_times;
     return times;
+}
+
+/* The histograms of a vector, made if need be; NULL, and the engine is at its end, without memory.
+ * There are as many as vectors that come: 58 KiB each. */
+static struct ps_vector_times *times_of(struct ps_engine *engine, size_t at)
+{
+    return engine->timed[at] ? &engine->times[engine->timed[at] - 1u] : make_times(engine, at);
 }
 
 void ps_vectors_count(struct ps_engine *engine, unsigned plane, unsigned vector,
@@ -45,11 +48,13 @@ void ps_vectors_respond(struct ps_engine *engine, uint32_t vcpu, uint64_t respon
     const struct ps_guest *guest = &engine->guests[vcpu];
     const size_t at = guest->current * PS_N_VECTORS + guest->vector;
     struct ps_vector_row *row = &engine->vectors[at];
-    if (guest->posted[PS_CLOCK_POSTED + guest->current] < engine->n_sources || engine->failed)
+    if (guest->posted[PS_CLOCK_POSTED + guest->current] < engine->n_sources)
         return; /* it counts by source */
+    struct ps_vector_times *times = times_of(engine, at);
     ps_wide_add(&row->response_ns, response_ns);
     ps_extend_range(&row->response_min_ns, &row->response_max_ns, response_ns);
-    times_of(engine, at)->response[ps_bucket(response_ns)]++;
+    if (times)
+        times->response[ps_bucket(response_ns)]++;
 }
 
 /* ---- Reading ---- */

@@ -136,7 +136,7 @@ PS_SELDOM unsigned post_notice(const struct ps_vcpu v, unsigned plane, unsigned 
     if (notes & (PS_NOTE_VINA_DROPPED | PS_NOTE_VINA_PENDING))
         return 0;
     if (ps_pool_empty(&engine->pool) && ps_pool_reserve(&engine->pool, 1)) {
-        engine->failed = 1;
+        ps_engine_fail(engine);
         return 1;
     }
     const uint32_t index = ps_pool_take(&engine->pool);
