@@ -183,7 +183,8 @@ cdef class VM:
         events : ndarray, shape (n,), dtype EVENT
             In order of time, not before the last event of an earlier run. Where there are
             controllers, ``arg`` is the vector of an irq or a line, or the value of TPR, and
-            ``kind`` may be a `ChipEvent`.
+            ``kind`` may be a `ChipEvent`. They are read as they lie: nobody, `progress` neither,
+            may change them, or a state, before the run is over.
         log : ndarray, shape (m,), dtype OUTCOME, optional
             Filled with the outcomes that entered a plane, exited, blocked, woke, faulted or
             notified (VINA), in order: from one to the next of a vCPU it does one thing;

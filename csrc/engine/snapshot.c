@@ -1,6 +1,17 @@
 /* Snapshots: an engine that goes on as another would have. */
 #include "engine/vectors.h"
 
+/* An engine's pointers to what it holds itself: of a copy they lead to the other one at first. */
+static void point_to_own(struct ps_engine *engine)
+{
+    engine->ledger.figures = &engine->figures;
+    engine->ledger.clocks = engine->clocks;
+    engine->config.policy = &engine->policy;
+    engine->config.initial = &engine->boot;
+    if (engine->chipped)
+        engine->config.controller = &engine->chip;
+}
+
 int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
 {
     int failed = 0;
@@ -43,12 +54,7 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
     failed += !copy->automaton;
     copy->pool.capacity = engine->pool.used;
     copy->room_for_times = engine->n_times;
-    copy->ledger.clocks = copy->clocks;
-    copy->ledger.figures = &copy->figures;
-    copy->config.policy = &copy->policy;
-    copy->config.initial = &copy->boot;
-    if (engine->chipped)
-        copy->config.controller = &copy->chip;
+    point_to_own(copy);
     ps_engine_log(copy, NULL, 0); /* two do not write to one log */
     ps_engine_log_vectors(copy, NULL, 0);
     if (failed) {
@@ -69,11 +75,7 @@ int ps_engine_restore(struct ps_engine *engine, const struct ps_engine *snapshot
     const struct ps_engine before = *engine;
     *engine = *copy;
     *copy = before;
-    engine->ledger.figures = &engine->figures;
-    engine->config.policy = &engine->policy;
-    engine->config.initial = &engine->boot;
-    if (engine->chipped)
-        engine->config.controller = &engine->chip;
+    point_to_own(engine);
     ps_engine_destroy(copy);
     return 0;
 }

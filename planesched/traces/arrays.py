@@ -73,6 +73,9 @@ class Records:
         self._refuse(bad, "vector", vectors, "0 to 255, or -1 where there is none")
         waits = chunk["arg"]
         self._refuse((kinds == Kind.WAKEUP) & (waits < 0), "arg", waits, "a wait of 0 ns or more")
+        # A later entry of the same thread tells whose the wake-up was.
+        lone = (kinds == Kind.WAKEUP) & (vcpus == NO_VCPU) & (chunk["thread"] < 0)
+        self._refuse(lone, "thread", chunk["thread"], "a thread, where the vCPU is not known")
         if not self._read:
             self.first_ns = int(times[0])
         self.last_ns = int(times[-1])

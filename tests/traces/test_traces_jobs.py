@@ -89,6 +89,10 @@ def test_long_waits_and_services_are_no_overflow():
     assert stream.busy_ns == 5 * last
     with pytest.raises(ValueError, match=r"service.level0=.*below 2\^63"):
         traces.jobs(traces.Records(rows), PlaneMap(), service={"level0": last + 1})
+    lone = rows[:3].copy()
+    lone["kind"], lone["vcpu"], lone["thread"] = Kind.WAKEUP, 2**32 - 1, (7, 0, -1)
+    with pytest.raises(ValueError, match=r"records\[2\]\.thread=-1, expected a thread, where"):
+        list(traces.jobs(traces.Records(lone), PlaneMap()))
     rows["arg"][2] = -1
     with pytest.raises(ValueError, match=r"records\[2\]\.arg=-1, expected a wait of 0 ns"):
         list(traces.jobs(traces.Records(rows), PlaneMap()))
