@@ -32,6 +32,7 @@ __all__ = [
     "seed_number",
     "several",
     "slice_of",
+    "spread_over",
     "thread_count",
     "vcpu_count",
     "whole",
@@ -231,3 +232,12 @@ def slice_of(given: str | int | None) -> int | None:
     if length < 1:
         raise Mistake("slice_ns", given, "a time above 0")
     return length
+
+
+def spread_over(locked: "NDArray[np.uint16]", shape: tuple[int, ...]) -> "NDArray[np.uint16]":
+    """Return `locked` for every mask of an array of candidates."""
+    try:
+        return np.broadcast_to(locked, shape)
+    except ValueError:
+        expected = f"what broadcasts to {shape}, as candidates have"
+        raise Mistake("locked.shape", locked.shape, expected) from None

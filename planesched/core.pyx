@@ -30,16 +30,17 @@ from .checks import (
     plane_id,
     planes_of,
     record_array,
+    spread_over,
     vcpu_count,
     whole,
 )
 from .errors import Mistake, TypeMistake, Words
-from .events import MASKS, NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
+from .events import NO_PLANE, ChipEvent, Event, Fault, Flags, Notes, Reason
 from .events import chip_event_number, event_number, set_names
 from .figures.planes import Stats
 from .irqchip import DISABLED, MASK_BY, NMI_BLOCKED, RESCANS, Chip, as_controller
 from .layouts import APIC, EVENT, FIGURES, STATE
-from .policy import ENUMS, Policy, field_names
+from .policy import Policy, field_names, hold_fields
 from .policytext import as_policy
 from .text import counted
 

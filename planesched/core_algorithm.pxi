@@ -69,6 +69,8 @@ cdef class Picker:
         self.wrong.given = 0
         if error is not None:
             raise error
+        from .markup import state_text
+
         state = np.zeros((), dtype=STATE)
         memcpy(<void *><size_t>state.ctypes.data, &asked.state, sizeof(ps_state))
         raise Mistake(
@@ -76,13 +78,6 @@ cdef class Picker:
             f"a plane of base={planes_of(asked.base)} or pre={planes_of(asked.pre)}, asked at "
             f"{Event(asked.event).name.lower()} with {state_text(state)}",
         )
-
-
-def state_text(state):
-    """Give a state in words: its planes and every mask that is not empty."""
-    masks = [(name, planes_of(state[name])) for name in MASKS]
-    shown = [f"{name}={_listed(planes)}" for name, planes in masks if planes]
-    return " ".join([f"current={state['current']}", *shown])
 
 
 cdef int ask_python(

@@ -69,7 +69,7 @@ def pick_many(candidates, policy, locked=None, out=None, planes=None):
         return found
     operands = [words, _checked_out(out, words.shape)]
     if locked is not None and policy.rank.name == "locked":
-        operands.append(_broadcast(_words("locked", locked), words.shape))
+        operands.append(spread_over(_words("locked", locked), words.shape))
     dtypes = (np.uint16, np.int8, np.uint16)[:len(operands)]
     modes = (READ, WRITE, READ)[:len(operands)]
     with np.nditer(operands, FLAGS, modes, dtypes, casting="equiv", buffersize=BUFFER) as blocks:
@@ -109,14 +109,6 @@ def _words(name, values):
     if not np.can_cast(array.dtype, np.uint16, "equiv"):
         raise TypeMistake(f"{name}.dtype", str(array.dtype), "uint16")
     return array
-
-
-def _broadcast(locked, shape):
-    try:
-        return np.broadcast_to(locked, shape)
-    except ValueError:
-        expected = f"what broadcasts to {shape}, as candidates have"
-        raise Mistake("locked.shape", locked.shape, expected) from None
 
 
 def _checked_out(out, shape):

@@ -40,23 +40,5 @@ def policy_table():
     ]
 
 
-def check_policy_fields(table):
-    """Raise ImportError unless Policy has the fields, values and standards of a C policy."""
-    standard = Policy()
-    for name in POLICY_FIELDS:
-        if name not in [row[0] for row in table]:
-            raise ImportError(f"Policy.{name} is no field of struct ps_policy (policy.h)")
-    for place, (name, values, number) in enumerate(table):
-        if place >= len(POLICY_FIELDS) or POLICY_FIELDS[place] != name:
-            raise ImportError(f"ps_policy.{name} is not field {place} of Policy (policy.py)")
-        value = getattr(standard, name)
-        enum = ENUMS.get(name)
-        found = " ".join(enum.__members__) if enum else "false true"
-        if (enum or isinstance(value, bool)) and found != values.strip():
-            raise ImportError(f"{name} has the values {values} in policy.h, {found} in policy.py")
-        if as_number(value) != number:
-            raise ImportError(f"{name} is {number} by default in policy.h, {value} in policy.py")
-
-
 POLICY_FIELDS = tuple([name for name in field_names() if name != "algorithm"])
-check_policy_fields(policy_table())
+hold_fields(policy_table())

@@ -233,22 +233,11 @@ cdef class VCPU:
         return VCPU, (self.vm, self.index)
 
     def __repr__(self):
-        s = self.state
-        how = "in userspace" if self.user else "blocked" if self.blocked else "running"
-        parts = [f"plane {self.current} {how}"]
-        masks = {name: planes_of(s[name]) for name in MASKS}
-        waiting = [p for p in masks.pop("runnable") if p != self.current]
-        if waiting:
-            parts.append(f"{_listed(waiting)} suspended")
-        del masks["online"]
-        parts += [f"{name}: {_listed(planes)}" for name, planes in masks.items() if planes]
-        return f"<vCPU {self.index}: {', '.join(parts)}>"
+        from .markup import vcpu_text
+
+        return f"<vCPU {self.index}: {vcpu_text(self.state)}>"
 
     def _repr_html_(self):
         from .markup import state_table
 
         return state_table(self.state, self.vm.planes)
-
-
-def _listed(planes):
-    return ",".join(map(str, planes))

@@ -1,4 +1,4 @@
-"""HTML as notebooks show it: tables, and what stands in them."""
+"""States as text, and HTML as notebooks show it: tables, and what stands in them."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -7,7 +7,7 @@ from typing import Any
 from .checks import planes_of
 from .events import MASKS
 
-__all__ = ["html_table", "preformatted", "state_table", "states_table"]
+__all__ = ["html_table", "preformatted", "state_table", "state_text", "states_table", "vcpu_text"]
 
 _MOST_ROWS = 20
 
@@ -41,6 +41,30 @@ def state_table(state: Any, planes: int) -> str:
         for plane in range(planes)
     ]
     return html_table(("plane", "", *shown), rows)
+
+
+def state_text(state: Any) -> str:
+    """Return a state in words: its planes and every mask that is not empty."""
+    masks = [(name, planes_of(state[name])) for name in MASKS]
+    shown = [f"{name}={_listed(planes)}" for name, planes in masks if planes]
+    return " ".join([f"current={state['current']}", *shown])
+
+
+def vcpu_text(state: Any) -> str:
+    """Return how a vCPU stands: what runs, what is suspended, and every mask with a plane."""
+    how = ("running", "in userspace", "blocked", "in userspace")[int(state["status"])]
+    masks = {name: planes_of(state[name]) for name in MASKS}
+    waiting = [plane for plane in masks.pop("runnable") if plane != state["current"]]
+    del masks["online"]
+    parts = [f"plane {state['current']} {how}"]
+    if waiting:
+        parts.append(f"{_listed(waiting)} suspended")
+    parts += [f"{name}: {_listed(planes)}" for name, planes in masks.items() if planes]
+    return ", ".join(parts)
+
+
+def _listed(planes: Iterable[int]) -> str:
+    return ",".join(map(str, planes))
 
 
 def states_table(vcpus: Sequence[Any]) -> str:

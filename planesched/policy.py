@@ -13,7 +13,7 @@ from typing import Any, Self
 from .algorithm import NAMED, Algorithm, as_algorithm
 from .checks import one_of, plane_count, plane_id
 from .errors import Mistake, TypeMistake, Words, unknown
-from .events import MAX_PLANES, Reason
+from .events import MAX_PLANES, NO_PLANE, Reason
 
 __all__ = [
     "MAX_PLANES",
@@ -323,6 +323,34 @@ class Policy:
 def field_names() -> tuple[str, ...]:
     """Give the names of a policy's fields, in order; the last, `algorithm`, has C beside them."""
     return tuple(item.name for item in fields(Policy))
+
+
+def hold_fields(table: Iterable[tuple[str, str, int]]) -> None:
+    """Raise ImportError unless Policy has the fields, values and standards of a C policy.
+
+    Parameters
+    ----------
+    table : iterable of (name, names of its values, number of its standard)
+        What C has, but for the algorithm.
+    """
+    standard, rows = Policy(), list(table)
+    names = [name for name in field_names() if name != "algorithm"]
+    for name in names:
+        if name not in [row[0] for row in rows]:
+            raise ImportError(f"Policy.{name} is no field of struct ps_policy (policy.h)")
+    for place, (name, values, number) in enumerate(rows):
+        if place >= len(names) or names[place] != name:
+            raise ImportError(f"ps_policy.{name} is not field {place} of Policy (policy.py)")
+        value = getattr(standard, name)
+        enum = ENUMS.get(name)
+        found = " ".join(enum.__members__) if enum else "false true"
+        if (enum or isinstance(value, bool)) and found != values.strip():
+            raise ImportError(f"{name} has the values {values} in policy.h, {found} in policy.py")
+        mine = NO_PLANE if value is None else value
+        if name == "accelerated":
+            mine = sum(1 << reason for reason in value)
+        if mine != number:
+            raise ImportError(f"{name} is {number} by default in policy.h, {value} in policy.py")
 
 
 def check_userspace(userspace: object, policies: Iterable[Policy]) -> None:

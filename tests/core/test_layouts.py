@@ -7,6 +7,8 @@ from itertools import cycle
 import pytest
 
 from planesched import layouts
+from planesched.core import policy_table
+from planesched.policy import hold_fields
 
 pytestmark = pytest.mark.python  # what compares them runs at every import
 
@@ -67,3 +69,17 @@ def test_another_number_is_no_import(enum, module):
 def test_a_number_without_a_name_is_no_import():
     with pytest.raises(ImportError, match="Fault: C has 3 numbers, and names 2"):
         layouts.hold_numbers([("Fault", "NONE", 0), ("Fault", "UD", 1), ("Fault", None, 3)])
+
+
+def test_a_policy_field_that_c_or_python_lacks_fails_the_import():
+    table = policy_table()
+    hold_fields(table)
+    name, values, number = table[0]
+    for wrong, why in (
+        (table[1:], f"Policy.{name} is no field of struct ps_policy"),
+        ([*table, ("more", "", 0)], f"ps_policy.more is not field {len(table)} of Policy"),
+        ([(name, f"{values} more", number), *table[1:]], f"{name} has the values .* more in"),
+        ([(name, values, number + 1), *table[1:]], f"{name} is {number + 1} by default"),
+    ):
+        with pytest.raises(ImportError, match=why):
+            hold_fields(wrong)
