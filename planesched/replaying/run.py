@@ -31,6 +31,7 @@ from .source import Source, digest_of, reader_of
 __all__ = ["going", "replay", "route_of"]
 
 Route = Literal["own", "marker"]
+_Stream = traces.JobStream | traces.VectorJobs
 
 
 def replay(
@@ -170,7 +171,32 @@ def replay(
         arrivals = "injected"
     times = _service(service)
     stream = _stream_of(controller)(reader, plane_map, service=times, arrivals=arrivals)
-    replayed, partial, chunk = 0, False, None
+    partial = _replay_all(runs, stream, vcpus, progress)
+    told = traces.evidence(reader, arrivals, vm=reader.vm is not None)
+    if told.refusal is not None and not partial:
+        raise InputError(reader.path, 0, *told.refusal)
+    shown = max(reader.n_vcpus, 1) if vcpus is None else vcpus
+    given = {
+        "trace": digest_of(named),
+        "map": [rule.text or str(rule) for rule in plane_map.rules],
+        "service_ns": times,
+        "costs": str(found),
+        "costs_ns": found.as_dict(),
+        **({} if slice_length is None else {"slice_ns": slice_length}),
+        **({} if controller is None else {"controller": str(controller)}),
+    }
+    summary = _summary(stream, plane_map, told.notes)
+    return Results([run.result(shown, summary, given, partial=partial) for run in runs], partial)
+
+
+def _replay_all(
+    runs: "list[_Run]",
+    stream: _Stream,
+    vcpus: int | None,
+    progress: Callable[[float, int], object] | None,
+) -> bool:
+    """Have every run take every chunk; return whether Ctrl-C came first. All are equally far."""
+    replayed, chunk = 0, None
     try:
         for number, (jobs, until_ns) in enumerate(stream, 1):
             seen = int(jobs["vcpu"].max()) + 1 if len(jobs) else 0
@@ -181,18 +207,19 @@ def replay(
                 run.take(*chunk)
             replayed += len(jobs)
             if progress is not None:
-                progress(reader.part, replayed)
+                progress(stream.reader.part, replayed)
     except KeyboardInterrupt:
         if chunk is None:
             raise
         for run in runs:  # all come as far as the one that was interrupted
             run.take(*chunk)
-        partial = True
-    told = traces.evidence(reader, arrivals, vm=reader.vm is not None)
-    if told.refusal is not None and not partial:
-        raise InputError(reader.path, 0, *told.refusal)
-    shown = max(reader.n_vcpus, 1) if vcpus is None else vcpus
-    summary = TraceSummary(
+        return True
+    return False
+
+
+def _summary(stream: _Stream, plane_map: traces.PlaneMap, notes: tuple[str, ...]) -> TraceSummary:
+    reader = stream.reader
+    return TraceSummary(
         producer=reader.producer,
         vcpus=reader.n_vcpus,
         arrivals=stream.arrivals,
@@ -202,19 +229,9 @@ def replay(
         lost=reader.lost,
         bad=reader.bad,
         bad_lines=tuple(reader.bad_lines),
-        notes=told.notes,
+        notes=notes,
         unmatched=plane_map.unmatched(stream.seen()),
     )
-    given = {
-        "trace": digest_of(named),
-        "map": [rule.text or str(rule) for rule in plane_map.rules],
-        "service_ns": times,
-        "costs": str(found),
-        "costs_ns": found.as_dict(),
-        **({} if slice_length is None else {"slice_ns": slice_length}),
-        **({} if controller is None else {"controller": str(controller)}),
-    }
-    return Results([run.result(shown, summary, given, partial=partial) for run in runs], partial)
 
 
 def going(
@@ -256,7 +273,7 @@ def going(
         run.take(number, jobs, seen, until_ns)
 
 
-def _stream_of(controller: object) -> type[traces.JobStream] | type[traces.VectorJobs]:
+def _stream_of(controller: object) -> type[_Stream]:
     return traces.JobStream if controller is None else traces.VectorJobs
 
 
