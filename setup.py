@@ -55,8 +55,8 @@ CHECKED = ["-O1", "-g1", "-UNDEBUG", "-fno-omit-frame-pointer", *SANITIZE]
 # What is hot is in csrc/; at -O3, what Cython writes takes twice as long to compile.
 HOT = [*COMMON, *(CHECKED if DEBUG else ["-O3", "-DNDEBUG", SYMBOLS])]
 WRAPPER = [*COMMON, *(CHECKED if DEBUG else ["-O2", "-DNDEBUG", SYMBOLS])]
-# Whose calls take microseconds and loop in csrc/: a quarter less to compile, and as fast. `core` has
-# calls of nanoseconds; at -O1 `VCPU.step` takes a tenth longer, and `Engine.advance` a thirtieth.
+# Whose calls take microseconds and loop in csrc/: a quarter less to compile, and as fast. `core`
+# has calls of nanoseconds; at -O1 `VCPU.step` takes a tenth longer, `Engine.advance` a thirtieth.
 PASSING = [*COMMON, *(CHECKED if DEBUG else ["-O1", "-DNDEBUG", SYMBOLS])]
 PASSES = {"planesched.checking.search", "planesched.live.machine", "planesched.traces.decoder"}
 
