@@ -329,7 +329,8 @@ class SlowVcpu:
             return working[0]
         if self.policy.idle in (Idle.leave, Idle.fall_through):
             return NOBODY
-        return self.took_from if self.took_from in below else self.main
+        heir = self.took_from if self.took_from in below else self.main
+        return NOBODY if heir == self.policy.marker else heir
 
 
 def simulate(policy, planes, end, *, vcpus=1, **guests) -> list[SlowVcpu]:

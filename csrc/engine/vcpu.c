@@ -19,7 +19,8 @@ static unsigned plane_to_hand_to(const struct ps_vcpu v)
         return ps_first(policy, s->locked, work);
     if (policy->idle != PS_IDLE_KEEP)
         return PS_NO_PLANE;
-    return guest->left != PS_NO_PLANE ? guest->left : engine->config.main_plane;
+    const unsigned heir = guest->left != PS_NO_PLANE ? guest->left : engine->config.main_plane;
+    return heir != policy->marker ? heir : PS_NO_PLANE; /* no idle plane calls itself */
 }
 
 /* The current plane has nothing to do. Where what it tries is refused, it halts. */

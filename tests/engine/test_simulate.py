@@ -203,6 +203,15 @@ def test_the_longest_time_without_running_is_that_of_a_timeline():
     assert result.rows["sojourn_max_ns"].tolist()[:2] == [100, 110]
 
 
+@pytest.mark.parametrize("planes", [1, 3])
+def test_an_idle_marker_does_not_call_itself(planes):
+    """One plane alone, or the guest OS in the marker's plane: it halts."""
+    work = Workload([Times(0, 10, times=[5, 50])], main=0)
+    found = simulate("kvm_planes", planes, 1, work, duration=500)
+    assert found.livelocks == []
+    assert sum(found.stats.blocked_ns) == 480
+
+
 def test_more_vcpus_than_memory_has_room_for_are_refused_at_once():
     workload = Workload([Times(0, 10, times=[5])])
     with pytest.raises(ValueError, match=r"vcpus=4294967295, expected at most [\d,]+: "):
