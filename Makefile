@@ -98,7 +98,7 @@ build/ctest/amalgamation.%: csrc/tests/amalgamation/main.c csrc/tests/check.h $(
 $(TSAN_BIN): csrc/tests/test_checker.c $(C_DEPS)
 	@mkdir -p $(@D)
 	$(lastword $(CCS)) $(filter-out $(SANITIZE),$(C_FLAGS)) -fsanitize=thread -o $@ $< \
-		$(wildcard csrc/checker/*.c) csrc/core/step_with.c
+		$(wildcard csrc/checker/*.c) csrc/core/kick.c csrc/core/step_with.c
 
 define C_RULE
 build/ctest/$(1)/%.o: csrc/%.c Makefile
