@@ -1,5 +1,6 @@
 """What results rest on: the trace that was read, which plane is whose, and what switches cost."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,9 @@ def sure_text(results: "Sequence[Result]") -> list[str]:
             few.append(f"{result.label} {found.count}")
         elif found.count and result.trace is None:
             sure = found.interval("p99")
-            if sure.low < sure.high:
+            if math.isinf(sure.high):
+                spans.append(f"{result.label} not known of so short a time")
+            elif sure.low < sure.high:
                 spans.append(f"{result.label} {format_ns(sure.low)} to {format_ns(sure.high)}")
     out = [f"p99 response of {name} is of few responses: {', '.join(few)}"] if few else []
     if spans:

@@ -188,6 +188,8 @@ def test_who_stops_a_comparison_early_sees_all_policies():
     found = compare(["vsm", "vsm_relay"], 3, 1, WORK, duration="2 s", threads=1, progress=stop)
     assert found.labels == ("vsm", "vsm_relay")
     assert found.partial
+    assert "with 95 % confidence: " in " ".join(str(found).split())
+    assert "not known of so short a time" in " ".join(str(found).split())
 
 
 def test_what_differs_between_policies_is_said_and_what_starves_too():
