@@ -161,7 +161,7 @@ PS_INLINE uint32_t take_arrival(const struct ps_vcpu v, uint32_t *row)
     return index;
 }
 
-PS_SELDOM int make_room(struct ps_engine *engine)
+PS_SELDOM int make_pool_room(struct ps_engine *engine)
 {
     if (ps_pool_reserve(&engine->pool, 1))
         ps_engine_fail(engine);
@@ -171,7 +171,7 @@ PS_SELDOM int make_room(struct ps_engine *engine)
 /* Whether there is a node for one more job; if not, the engine is at its end. */
 static inline int has_room(struct ps_engine *engine)
 {
-    return !ps_pool_empty(&engine->pool) || make_room(engine);
+    return !ps_pool_empty(&engine->pool) || make_pool_room(engine);
 }
 
 /* An event that was told happens. The automaton does not know it: it is stepped without. */
