@@ -41,29 +41,23 @@ _MOST = 16
 
 
 class Order(NamedTuple):
-    """What the machine is to do: one of ``ORDERS``, for a plane."""
+    """What the machine is to do for a plane. What runs tells how it ended and the vectors taken.
+
+    - ``reset``: make all planes as new; ``renew``: make it as new.
+    - ``post``: post a vector (`name`) to it; ``line``: for a line that is up, level-triggered.
+    - ``nmi``: post an NMI to it.
+    - ``give``: give it a command (`name`), and `argument`.
+    - ``run``: run it until it asks, or has taken so many vectors (`name`).
+    - ``eoi``: run it: the EOI that it does must have it left, and of this vector (`name`).
+    - ``sleep``: run it until it sleeps in HLT; ``asleep``: run it: it must sleep on.
+    - ``unhalt``: end its HLT.
+    - ``show``: tell what all APICs hold, and whether this plane takes interrupts.
+    """
 
     what: str
     plane: int = 0
     name: str | int = 0
     argument: int = 0
-
-
-ORDERS = {
-    "reset": "make all planes as new",
-    "renew": "make it as new",
-    "post": "post a vector (`name`) to it",
-    "line": "post a vector (`name`) to it for a line that is up, level-triggered",
-    "nmi": "post an NMI to it",
-    "give": "give it a command (`name`), and `argument`",
-    "run": "run it until it asks, or has taken so many vectors (`name`)",
-    "eoi": "run it: the EOI that it does must have it left, and of this vector (`name`)",
-    "sleep": "run it until it sleeps in HLT",
-    "asleep": "run it: it must sleep on",
-    "unhalt": "end its HLT",
-    "show": "tell what all APICs hold, and whether this plane takes interrupts",
-}
-"""What each order means. Those that run answer with how that ended and the vectors taken."""
 
 
 @dataclass(frozen=True)
