@@ -34,7 +34,7 @@ def load_document(path: str | os.PathLike[str]) -> dict[str, Any]:
     name = os.fspath(path)
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(name, 0, f"no JSON ({error})", "an answer as --json prints it") from None
     schema = found.get("schema") if isinstance(found, dict) else None
     if not str(schema).startswith("planesched."):
@@ -55,11 +55,29 @@ def load_answer(path: str | os.PathLike[str]) -> dict[str, Any]:
     found = load_document(path)
     schema = str(found["schema"])
     if schema.startswith("planesched.result/"):  # of one policy
-        return {**found, "results": [found]}
-    if not schema.startswith("planesched.results/"):
+        found = {**found, "results": [found]}
+    elif not schema.startswith("planesched.results/"):
         expected = "planesched.results: what compare, replay and simulate print"
         raise InputError(os.fspath(path), 0, f"the schema {schema!r}", expected)
+    if not _is_whole(found):
+        expected = "one that planesched wrote: version, given, results with label, policy, rows"
+        raise InputError(os.fspath(path), 0, "an answer that lacks something", expected)
     return found
+
+
+def _has(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and value.keys() >= set(keys)
+
+
+def _is_whole(found: Mapping[str, Any]) -> bool:
+    """Tell whether an answer has what is looked at."""
+    results = found.get("results")
+    return (
+        _has(found, "version", "given")
+        and isinstance(results, list)
+        and all(_has(each, "label", "policy", "rows") for each in results)
+        and all(_has(row, "kind", "name") for each in results for row in each["rows"])
+    )
 
 
 def changed_text(results: "Results", then: Mapping[str, Any], columns: int | None) -> str:
@@ -119,13 +137,13 @@ def _changes(result: "Result", then: Mapping[str, Any]) -> Iterator[tuple[str, s
                 yield from _change(title, before.get(name), row[name], "{:,.0f}".format)
         if row["level"] == "level0" and row["kind"] == "plane":
             share = "running_share"
-            yield from _change("guest OS", before[share], row[share], percent)
+            yield from _change("guest OS", before.get(share), row[share], percent)
         if row["kind"] == "source" or (not result.sources and row["kind"] == "plane"):
             name = "response_p99_ns"
             title = f"p99 response, {role(row['level'] or row['name'])}"
             if row["kind"] == "source":
                 title = f"p99 response, {row['name']}"
-            yield from _change(title, before[name], row[name], format_ns)
+            yield from _change(title, before.get(name), row[name], format_ns)
 
 
 def _change(title: str, was: Any, now: Any, write: Any) -> Iterator[tuple[str, str, str, str]]:

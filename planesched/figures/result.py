@@ -6,6 +6,9 @@ Longer than 300 lines because it is one class, and its figures are documented wh
 import io
 import json
 import os
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +36,12 @@ from .vectors import VectorTimes, vector_distribution
 __all__ = ["Result", "Timed"]
 
 _ARRAYS = ("vcpu_ids", "figures", "totals", "rows", "time_ns")
+_NO_RESULT = (
+    LookupError, ValueError, TypeError, AttributeError, EOFError, OverflowError, RuntimeError,
+    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What Python's and numpy's readers raise of a file that is damaged, or another's."""
+
 _FORM = 3
 _SHARES = {"userspace": 1, "blocked": 2, "switching": 3}
 _RATIOS = ("switches", "exits", "utilisation", "switches_hz", "exits_hz", *_SHARES)
@@ -421,16 +430,14 @@ class Result(Alike):
             if head.pop("form") != _FORM:
                 raise Mistake("form", None, str(_FORM))
             policy = Policy(**head.pop("policy"))
-            first = head.pop("first")
-        except (KeyError, ValueError, TypeError, EOFError) as error:
+            batched = Batches(**batches, first=head.pop("first"))
+            head["names"], head["row_planes"] = tuple(head["names"]), tuple(head["row_planes"])
+            head["livelocks"] = [(*item[:3], tuple(item[3])) for item in head["livelocks"]]
+            rest: Mapping[str, Any] = arrays | head
+            return cls(policy=policy, histograms=histograms, batches=batched, **rest)
+        except _NO_RESULT as error:
             found, expected = Words(str(error)), "a result that this version wrote"
             raise Mistake(os.fspath(path), found, expected) from None
-        head["names"], head["row_planes"] = tuple(head["names"]), tuple(head["row_planes"])
-        head["livelocks"] = [(*item[:3], tuple(item[3])) for item in head["livelocks"]]
-        rest: Mapping[str, Any] = arrays | head
-        return cls(
-            policy=policy, histograms=histograms, batches=Batches(**batches, first=first), **rest
-        )
 
 
 class Timed:

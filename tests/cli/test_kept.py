@@ -82,3 +82,18 @@ def test_one_policy_and_replays_are_compared_with_too(kept, capsys):
     assert [line for line in said.splitlines() if "p99 response, level1" in line]
     assert main([*words, "--baseline", kept("check", "vsm")]) == 2
     assert "found the schema 'planesched.check/1'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"schema": "planesched.results/1"}', "found an answer that lacks something"),
+        ('{"schema": "planesched.result/1", "rows": [1]}', "found an answer that lacks something"),
+        (100_000 * "[", "found no JSON"),
+    ],
+)
+def test_a_baseline_that_is_none(tmp_path, capsys, text, said):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    assert main(["simulate", "vsm-boot", "--duration", "1ms", "--baseline", str(path)]) == 2
+    assert said in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from busy_guests import BUSY, COSTS, check_books
 
 from planesched import Flags, Policy, Result, presets, simulate
+from planesched.errors import Mistake
 from planesched.figures.distribution import bucket_floor, bucket_of
 from planesched.workload import (
     Calls,
@@ -141,6 +142,24 @@ def test_a_result_survives_files_and_pickling(tmp_path):
     (tmp_path / "b.npz").write_bytes(b"no result")
     with pytest.raises(ValueError, match="expected a result that this version wrote"):
         Result.load(tmp_path / "b.npz")
+
+
+def test_a_saved_result_that_is_damaged_is_a_mistake(tmp_path):
+    path = tmp_path / "a.npz"
+    result = simulate("vsm", planes=2, workload=Workload(), duration="1 ms")
+    result.save(path)
+    whole = path.read_bytes()
+    refused = 0
+    chance = np.random.default_rng(5)
+    for at in chance.integers(len(whole), size=100):
+        damaged = bytearray(whole)
+        damaged[at : at + 30] = chance.bytes(30)
+        path.write_bytes(damaged if at % 3 else whole[:at])
+        try:
+            assert Result.load(path) == result  # no field that matters
+        except Mistake:
+            refused += 1
+    assert refused > 80
 
 
 def test_policies_see_the_same_arrivals():
