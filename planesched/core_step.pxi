@@ -1,18 +1,23 @@
 # One step of one vCPU: what is checked before, and what is noted behind it.
 
-# By the very strings that a caller's code holds: those are found by where they are in memory, and
-# others of the same characters by their hash.
+# By the very objects that a caller's code holds: those are found by where they are in memory, and
+# other strings of the same characters by their hash, other numbers by what `plane_id` takes.
 cdef dict EVENT_NUMBERS = {intern(event.name.lower()): int(event) for event in Event}
+cdef tuple PLANE_NUMBERS = tuple(range(PS_MAX_PLANES))  # of small numbers there is one each
 cdef void *EVENT_NAMES[PS_N_EVENTS]
+cdef void *PLANES[PS_MAX_PLANES]
 
 
-cdef int keep_names() except -1:
+cdef int keep_addresses() except -1:
+    cdef unsigned i
     for name, number in EVENT_NUMBERS.items():
         EVENT_NAMES[<unsigned>number] = <void *>name
+    for i in range(PS_MAX_PLANES):
+        PLANES[i] = <void *>PLANE_NUMBERS[i]
     return 0
 
 
-keep_names()
+keep_addresses()
 
 
 cdef inline unsigned number_of(object event) except? 255:
@@ -64,12 +69,10 @@ cdef int raise_busy(VM vm) except -1:
 
 cdef inline unsigned target_of(unsigned planes, unsigned event, object plane) except? 255:
     """Give the plane that an event names, as a number."""
-    cdef int overflow  # then it answers -1, which no plane is
-    cdef int64_t target
-    if type(plane) is int:
-        target = PyLong_AsLongAndOverflow(plane, &overflow)
-        if 0 <= target < planes:
-            return <unsigned>target
+    cdef unsigned number
+    for number in range(planes):
+        if PLANES[number] == <void *>plane:
+            return number
     return other_target(planes, event, plane)
 
 
