@@ -28,10 +28,8 @@ static void count_listed(const struct ps_engine *engine, uint32_t head, int64_t 
         if (node->kind == PS_JOB_NOTICE || node->kind == PS_JOB_TASK)
             continue;
         ps_wide_add(age_ns, (uint64_t)(now_ns - node->arrival_ns));
-        if (before)
-            rows[node->source].queued_before++;
-        else
-            rows[node->source].queued++;
+        rows[node->source].queued_before += before != 0;
+        rows[node->source].queued += !before;
     }
 }
 
@@ -68,6 +66,7 @@ void ps_engine_restart(struct ps_engine *engine)
 void ps_engine_fold(struct ps_engine *engine)
 {
     struct ps_automaton *automaton = engine->automaton;
+    ps_engine_fold_leaps(engine);
     engine->counted_ns = engine->now_ns;
     if (engine->together) {
         ps_automaton_fold(automaton, &engine->figures, (uint64_t)engine->now_ns);

@@ -85,10 +85,11 @@ int ps_engine_create(const struct ps_engine_config *config, struct ps_engine **o
     if (config->main_plane == PS_NO_PLANE)
         engine->config.main_plane = (uint8_t)ps_highest(engine->boot.online);
     engine->now_ns = engine->until_ns = engine->counted_ns = config->start_ns;
-    engine->pool.free = engine->ended.head = PS_NIL;
+    engine->ended.head = PS_NIL;
     engine->ledger.figures = &engine->figures;
     engine->ledger.n_planes = config->n_planes;
     if (take_controller(engine) || ps_engine_take_algorithm(engine) || take_workload(engine) ||
+        ps_engine_take_leaps(engine) || ps_pool_begin(&engine->pool) ||
         ps_engine_grow(engine, config->n_vcpus)) {
         ps_engine_destroy(engine);
         return PS_ENGINE_NO_MEMORY;
@@ -102,6 +103,7 @@ void ps_engine_destroy(struct ps_engine *engine)
     if (!engine)
         return;
     ps_automaton_destroy(engine->automaton);
+    ps_leaps_destroy(engine->leaps);
     free(engine->first_memory);
     free(engine->memories);
     free(engine->apics);
@@ -249,10 +251,9 @@ int ps_engine_renew(struct ps_engine *engine, const struct ps_workload *workload
     engine->cursor = 0;
     engine->batch = 0;
     engine->had_input = engine->stopped = 0;
-    engine->pool.used = 0;
-    engine->pool.free = engine->ended.head = PS_NIL;
+    engine->ended.head = PS_NIL;
     ps_engine_log(engine, NULL, 0);
     ps_engine_log_vectors(engine, NULL, 0);
     ps_engine_clear(engine);
-    return ps_engine_grow(engine, n_vcpus);
+    return ps_pool_begin(&engine->pool) ? PS_ENGINE_NO_MEMORY : ps_engine_grow(engine, n_vcpus);
 }

@@ -1,9 +1,10 @@
 /* The engine's insides, shared by its files. Each calls only those above it:
  *
- *     queue (nodes of jobs), log, livelock, picking (the algorithm), arrivals (of many sources)
+ *     queue (nodes of jobs), leaps (their table), leaping (what they count), log, livelock, picking
+ *     (the algorithm), arrivals (of many sources)
  *     vcpu.h (one vCPU as functions are given it), vcpu_step.h and .c (one step, its count and its
  *     cost), vectors (that bring jobs)
- *     vcpu_jobs.h, vcpu.c (what happens on one vCPU, in order of time)
+ *     vcpu_jobs.h, vcpu_leap.h, vcpu_leaps.c, vcpu.c (what happens on one vCPU, in order of time)
  *     ipi (vCPUs in one order), input (what is fed)
  *     counting (figures), snapshot
  *     clock (all vCPUs come to one time), life (an engine begins and ends), config (what it can be
@@ -14,6 +15,7 @@
 
 #include "core/automaton.h"
 #include "core/chiprun.h"
+#include "engine/leaps.h"
 #include "engine/queue.h"
 #include "planesched/engine.h"
 #include "planesched/jobs.h"
@@ -42,6 +44,7 @@ struct ps_guest {
     uint32_t arrival;       /* the number of its source; that of sources: it stands in `input` */
     uint32_t n_jobs;        /* in queues */
     uint32_t idle_steps;    /* since anything arrived, worked or ended; PS_NOTED: livelock told */
+    uint32_t place;         /* the number of the place where it was last, of those of leaps */
     uint16_t work;          /* planes whose queue is not empty */
     uint16_t waiting;       /* planes that called, and wait for the end of the call's job */
     uint8_t current, status;  /* as in the state */
@@ -109,6 +112,7 @@ struct ps_engine {
     int64_t *clocks;
     struct ps_pool pool;
     struct ps_automaton *automaton;
+    struct ps_leaps *leaps;  /* NULL: what it does is not leapt */
     struct ps_ledger ledger;
     struct ps_figures figures;
     struct ps_totals totals;
@@ -196,6 +200,9 @@ int ps_config_valid(const struct ps_engine_config *config);
 int ps_config_costly(const struct ps_engine_config *config);
 /* Take over what picks, and make the automaton for it. Returns 0 or PS_ENGINE_NO_MEMORY. */
 int ps_engine_take_algorithm(struct ps_engine *engine);
+/* Make the table of leaps, for an engine that makes any: planes do not call, forward or run by
+ * slices, have no controllers, and vCPUs send each other nothing. Returns as above. */
+int ps_engine_take_leaps(struct ps_engine *engine);
 /* A vCPU begins with the memory that it has at first. */
 void ps_engine_begin_memory(struct ps_engine *engine, uint32_t vcpu);
 /* What picks on one vCPU. */
@@ -228,6 +235,17 @@ void ps_vcpu_pass_time(struct ps_engine *engine, uint32_t vcpu, int64_t to_ns);
 void ps_vcpu_do_next_event(struct ps_engine *engine, uint32_t vcpu);
 /* Bring a vCPU to `until_ns`; takes from `patience`, returns 1 if that ended first, else 0. */
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience);
+/* The same step by step, or by leaps. */
+int ps_vcpu_advance_by_steps(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns,
+                             uint64_t *patience);
+int ps_vcpu_advance_by_leaps(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns,
+                             uint64_t *patience);
+/* What an event of leaps.h leads to is stepped, and the leap number `at` made of it. What came with
+ * it, a job or its end, is in the queues; an interrupt's was `posted_ns`, and is of `row`. */
+void ps_vcpu_make_leap(struct ps_engine *engine, uint32_t vcpu, uint32_t at, unsigned event,
+                       int64_t posted_ns, uint32_t row);
+/* A switch has ended: what came during it happens, and what takes no time. */
+void ps_vcpu_catch_up(struct ps_engine *engine, uint32_t vcpu);
 /* Without memory: nothing happens to any vCPU any more. */
 void ps_engine_fail(struct ps_engine *engine);
 /* When the next event happens; `*rank`: what comes first at equal times (rules, 7). */
@@ -256,6 +274,10 @@ void ps_vcpu_leave_automaton(struct ps_engine *engine, uint32_t vcpu);
 void ps_vcpu_enter_automaton(struct ps_engine *engine, uint32_t vcpu);
 /* Give a vCPU another state than a step would. */
 void ps_vcpu_set_state(struct ps_engine *engine, uint32_t vcpu, const struct ps_state *s);
+/* What one engine counted by leaps goes to the figures of another; or to its own, and begins from
+ * zero. */
+void ps_engine_give_leaps(const struct ps_engine *from, struct ps_engine *to);
+void ps_engine_fold_leaps(struct ps_engine *engine);
 /* Figures begin from zero. What was counted per transition goes to the figures. */
 void ps_engine_clear(struct ps_engine *engine);
 void ps_engine_fold(struct ps_engine *engine);

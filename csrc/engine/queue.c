@@ -1,6 +1,7 @@
 #include "engine/queue.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Count nodes that were given back, as far as `enough`. */
 static uint64_t given_back(const struct ps_pool *pool, uint64_t enough)
@@ -9,6 +10,16 @@ static uint64_t given_back(const struct ps_pool *pool, uint64_t enough)
     for (uint32_t node = pool->free; node != PS_NIL && n < enough; node = pool->nodes[node].next)
         n++;
     return n;
+}
+
+int ps_pool_begin(struct ps_pool *pool)
+{
+    pool->free = PS_NIL;
+    pool->used = 0;
+    if (ps_pool_reserve(pool, 1))
+        return -1;
+    memset(&pool->nodes[pool->used++], 0, sizeof *pool->nodes); /* PS_NOBODY */
+    return 0;
 }
 
 int ps_pool_reserve(struct ps_pool *pool, uint64_t n)

@@ -9,6 +9,8 @@
 #include "planesched/compiler.h"
 
 #define PS_NIL UINT32_MAX
+/* The first node is in no queue: what is to be done to a job where there is none is done to it. */
+#define PS_NOBODY 0u
 
 struct ps_node {
     int64_t arrival_ns;
@@ -59,11 +61,12 @@ static inline void ps_pool_give(struct ps_pool *pool, uint32_t node)
 
 static inline void ps_queue_push(struct ps_pool *pool, struct ps_queue *queue, uint32_t node)
 {
-    /* Without a branch: nobody can foretell whether a queue is empty. */
-    uint32_t *last = &pool->nodes[queue->tail].next;
-    last = queue->head == PS_NIL ? &queue->head : last;
+    /* Without a branch, for nobody can foretell whether a queue is empty; and not by `?:`, which
+     * compilers make a branch of. If it is, nobody comes before, and its head has all bits. */
+    const uint32_t before = 0u - (uint32_t)(queue->head != PS_NIL);
+    pool->nodes[queue->tail & before].next = node;
     pool->nodes[node].next = PS_NIL;
-    *last = node;
+    queue->head &= node | before;
     queue->tail = node;
 }
 
@@ -83,6 +86,8 @@ static inline uint32_t ps_queue_pop(struct ps_pool *pool, struct ps_queue *queue
     return node;
 }
 
+/* Begin, or begin again, with nobody's node. Returns 0, or -1 without memory. */
+int ps_pool_begin(struct ps_pool *pool);
 /* Make room for `n` more nodes. Returns 0, or -1 without memory; the nodes there are stay good. */
 int ps_pool_reserve(struct ps_pool *pool, uint64_t n);
 

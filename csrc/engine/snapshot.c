@@ -52,6 +52,10 @@ int ps_engine_clone(const struct ps_engine *engine, struct ps_engine **out)
 #undef PS_COPY
     copy->automaton = ps_automaton_clone(engine->automaton);
     failed += !copy->automaton;
+    copy->leaps = NULL; /* it makes its own */
+    failed += ps_engine_take_leaps(copy);
+    if (!failed && engine->leaps)
+        ps_engine_give_leaps(engine, copy);
     copy->pool.capacity = engine->pool.used;
     copy->room_for_times = engine->n_times;
     point_to_own(copy);

@@ -85,18 +85,24 @@ PS_INLINE struct ps_node *act_until_busy(const struct ps_vcpu v)
         if (ps_chipped(v) && guest->more) {
             take_more(v);
         } else if (guest->status) {
+            if (v.is == PS_RECORDED && guest->status != PS_STATUS_BLOCKED)
+                ps_leap_fail(v.engine->leaps); /* userspace may say another thing each time */
             if (guest->status == PS_STATUS_BLOCKED || !answer_exit(v))
                 return NULL;
         } else if (ps_has(ps_vcpu_able(v), guest->current)) {
             struct ps_node *job = ps_vcpu_job(v);
             if (job->left_ns)
                 return job;
+            if (v.is == PS_RECORDED)
+                ps_vcpu_end_leap(v);
             finish_job(v);
             continue;
         } else if (ps_has(ps_vcpu_eager(v), guest->current) ||
                    (ps_chipped(v) && holds_off(v))) {
             return NULL;
         } else {
+            if (v.is == PS_RECORDED)
+                ps_leap_try(v.engine->leaps);
             give_up(v);
         }
         /* What ps_guest_watch begins with, without the call. */
@@ -201,10 +207,9 @@ void ps_engine_respond(struct ps_engine *engine, uint32_t row, uint64_t response
 }
 
 /* The end of a transition: what arrived during it happens now, unless it begins another one. */
-static void end_transition(const struct ps_vcpu v)
+static void catch_up(const struct ps_vcpu v)
 {
     const struct ps_guest *guest = v.guest;
-    pass_time(v, NULL, guest->ready_ns);
     while (!ps_vcpu_in_transition(v) && guest->arrival_ns < guest->now_ns)
         let_arrive(v);
 }
@@ -217,7 +222,8 @@ PS_INLINE int do_next_event(const struct ps_vcpu v, struct ps_node **job, int64_
     if (ps_vcpu_in_transition(v)) {
         if (guest->ready_ns > until_ns)
             return 0;
-        end_transition(v);
+        pass_time(v, NULL, guest->ready_ns);
+        catch_up(v);
     } else {
         uint32_t number = 0;
         const int64_t now_ns = guest->now_ns;
@@ -278,7 +284,48 @@ int ps_vectors_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns
     return advance_one(v, until_ns, patience);
 }
 
+void ps_vcpu_catch_up(struct ps_engine *engine, uint32_t vcpu)
+{
+    const struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
+    catch_up(v);
+    act_until_busy(v);
+}
+
+void ps_vcpu_make_leap(struct ps_engine *engine, uint32_t vcpu, uint32_t at, unsigned event,
+                       int64_t posted_ns, uint32_t row)
+{
+    struct ps_vcpu v = ps_vcpu_of(engine, vcpu);
+    struct ps_guest *guest = v.guest;
+    struct ps_leaps *leaps = engine->leaps;
+    const uint16_t before = guest->work;
+    v.is = PS_USUAL;
+    if (!(leaps->leaps[at].bits & PS_LEAP_NEVER)) {
+        v.is = PS_RECORDED;
+        ps_leap_begin(leaps, guest->status);
+    }
+    if (event == ps_leap_ended(engine->config.n_planes))
+        guest->work = (uint16_t)(guest->work & ~ps_bit(guest->current));
+    if (event < engine->config.n_planes) {
+        mark_queued(guest, event, posted_ns);
+        leaps->made.queued = (uint8_t)(guest->work == before ? PS_LEAP_NOWHERE : event);
+        ps_vcpu_act(v, PS_EVENT_IRQ, event, posted_ns, row);
+    }
+    act_until_busy(v);
+    if (v.is == PS_RECORDED) {
+        ps_vcpu_end_leap(v);
+        ps_leap_keep(leaps, at);
+    }
+}
+
 int ps_vcpu_advance(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns, uint64_t *patience)
+{
+    if (engine->leaps && !ps_leaps_full(engine->leaps) && engine->looks_up && !engine->log.left)
+        return ps_vcpu_advance_by_leaps(engine, vcpu, until_ns, patience);
+    return ps_vcpu_advance_by_steps(engine, vcpu, until_ns, patience);
+}
+
+int ps_vcpu_advance_by_steps(struct ps_engine *engine, uint32_t vcpu, int64_t until_ns,
+                             uint64_t *patience)
 {
     if (engine->chipped)
         return ps_vectors_advance(engine, vcpu, until_ns, patience);

@@ -5,8 +5,9 @@
 #include "engine/parts.h"
 
 /* Chipped: planes have controllers. In an engine that is plain nothing costs, no plane calls, is
- * busy or forwards, and no vCPU sends: a loop that knows this from the start asks less. */
-enum ps_vcpu_kind { PS_USUAL, PS_PLAIN, PS_CHIPPED, PS_CHIPPED_PLAIN }; /* sums */
+ * busy or forwards, and no vCPU sends: a loop that knows this from the start asks less. Recorded:
+ * a leap is made of what it does. */
+enum ps_vcpu_kind { PS_USUAL, PS_PLAIN, PS_CHIPPED, PS_CHIPPED_PLAIN, PS_RECORDED }; /* sums */
 
 /* One vCPU while something happens to it: where its things stand, looked up once. */
 struct ps_vcpu {
@@ -74,6 +75,22 @@ static inline int ps_vcpu_computes(const struct ps_vcpu v)
 static inline int ps_vcpu_calls(const struct ps_vcpu v)
 {
     return !ps_plain(v) && ps_has(v.engine->callers, v.guest->current);
+}
+
+/* Where a vCPU is, as far as leaps ask. */
+static inline struct ps_place ps_vcpu_place(const struct ps_vcpu v)
+{
+    const struct ps_guest *guest = v.guest;
+    const struct ps_place place = {(uint32_t)v.clock[PS_CLOCK_ROW], guest->work,
+                                   guest->left, 0};
+    return place;
+}
+
+/* What a leap holds ends here: before this, or what takes no time has all happened. */
+static inline void ps_vcpu_end_leap(const struct ps_vcpu v)
+{
+    ps_leap_end(v.engine->leaps, ps_vcpu_place(v), v.guest->current, v.guest->status,
+                v.guest->work);
 }
 
 static inline struct ps_vcpu ps_vcpu_of(struct ps_engine *engine, uint32_t vcpu)

@@ -40,13 +40,12 @@ static inline uint32_t next_call(const struct ps_vcpu v, unsigned plane)
     return first;
 }
 
-static inline void pass_transition(struct ps_engine *engine, struct ps_guest *guest, int64_t length)
+/* The figures count by spells of a state; a part of the spell was a switch. */
+static inline void ps_count_transition(struct ps_figures *f, unsigned status, unsigned current,
+                                       uint64_t length)
 {
-    struct ps_figures *f = &engine->figures;
-    guest->time_ns[PS_TIME_TRANSITION] += length;
-    /* The figures count by spells of a state; this part of the spell was a switch. */
-    ps_wide_sub(&f->time_ns[guest->status][guest->current], (uint64_t)length);
-    ps_wide_add(&f->time_ns[PS_TIME_TRANSITION][guest->current], (uint64_t)length);
+    ps_wide_sub(&f->time_ns[status][current], length);
+    ps_wide_add(&f->time_ns[PS_TIME_TRANSITION][current], length);
 }
 
 /* Time passes up to `to_ns`; `job`: what the current plane works on, or NULL. */
@@ -58,7 +57,8 @@ PS_INLINE void pass_time(const struct ps_vcpu v, struct ps_node *job, int64_t to
     assert(length >= 0);
     ps_wide_add(&engine->totals.load_ns, (uint64_t)length * guest->n_jobs);
     if (ps_vcpu_in_transition(v)) {
-        pass_transition(engine, guest, length);
+        guest->time_ns[PS_TIME_TRANSITION] += length;
+        ps_count_transition(&engine->figures, guest->status, guest->current, (uint64_t)length);
     } else {
         guest->time_ns[guest->status] += length;
         if (v.sliced)

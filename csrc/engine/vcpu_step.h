@@ -102,7 +102,7 @@ static inline int64_t ps_vcpu_drawn_ns(const struct ps_vcpu v, int64_t cost_ns)
 }
 
 /* What a switch or an exit takes. */
-static inline int64_t ps_vcpu_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
+PS_INLINE int64_t ps_vcpu_cost_ns(const struct ps_vcpu v, const struct ps_done *done)
 {
     const struct ps_costs *costs = v.engine->config.costs;
     int64_t cost_ns = 0;
@@ -128,6 +128,22 @@ PS_INLINE void ps_count_starved(const struct ps_vcpu v, unsigned current, unsign
     }
 }
 
+/* A step that began in `from` is part of a leap. */
+static inline void ps_vcpu_note_step(const struct ps_vcpu v, uint32_t from, unsigned event,
+                                     unsigned plane, unsigned status, struct ps_done done)
+{
+    const struct ps_engine *engine = v.engine;
+    int64_t cost_ns = 0;
+    if (engine->costly && done.bits & PS_MARK_SWITCHED)
+        cost_ns = engine->config.costs->switch_ns[done.reason][done.was][v.guest->current];
+    if ((uint32_t)v.clock[PS_CLOCK_ROW] == PS_NO_STATE)
+        from = PS_NO_STATE;
+    ps_leap_note(engine->leaps, engine->automaton, from, event, plane, status, v.guest->work,
+                 cost_ns);
+    if (cost_ns)
+        ps_vcpu_end_leap(v);
+}
+
 /* Let an event happen. `posted_ns` and `row`: of the job behind an irq; with controllers `row` is
  * its node. Returns its fault. */
 PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned plane,
@@ -136,6 +152,7 @@ PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned 
     struct ps_engine *engine = v.engine;
     struct ps_guest *guest = v.guest;
     const unsigned status = guest->status;
+    const uint32_t from = (uint32_t)v.clock[PS_CLOCK_ROW];
     const struct ps_done done = ps_vcpu_step(v, event, plane, posted_ns, row);
     if (!ps_plain(v))
         guest->ready_ns = guest->now_ns;
@@ -160,6 +177,8 @@ PS_INLINE unsigned ps_vcpu_act(const struct ps_vcpu v, unsigned event, unsigned 
             guest->left = done.was;
         ps_count_starved(v, done.was, status);
     }
+    if (v.is == PS_RECORDED)
+        ps_vcpu_note_step(v, from, event, plane, status, done);
     return done.bits & PS_MARK_FAULT;
 }
 
