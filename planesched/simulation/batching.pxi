@@ -132,8 +132,10 @@ cdef class Sums:
     def _kept_span(self):
         """Give the first bucket that is used, and the one after the last, among those kept."""
         self._made(True)
-        low, high = self.span()  # the last reading may be later than what is kept
-        return max(self.first, low), min(self.first + self.width, high)
+        # The last reading may be later than what is kept, and lie beyond all of its buckets.
+        low, high = self.span()
+        first = max(self.first, min(low, self.first + self.width - 1))
+        return first, max(first + 1, min(self.first + self.width, high))
 
     def span(self):
         """Give the first bucket that the last reading uses, and the one after the last."""

@@ -1,14 +1,16 @@
 """What adds up is the same whether each vCPU is looked at, as a whole reading does, or not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from engine_by_hand import make_jobs
 
 from planesched import Costs, Engine, Policy, Workload
-from planesched.figures.batches import ROW_COUNTS
+from planesched.figures.batches import ROW_COUNTS, Batches
 from planesched.figures.planes import exits, switches
 from planesched.simulation.engine import Guests, Sums
-from planesched.workload import Exponential, Ipis, Poisson
+from planesched.workload import Exponential, Ipis, Periodic, Poisson
 from planesched.workload.numbered import Resolved
 
 # How things stand, which `sums` leaves out.
@@ -106,3 +108,20 @@ def test_batches_are_differences_of_what_adds_up(name):
     last, same = sums.last_batches()
     assert (first, [each.tobytes() for each in again]) == (same, [each.tobytes() for each in last])
     assert len(sums) == 0
+
+
+def test_nothing_kept_has_buckets_where_times_lie_beyond_those_of_the_beginning():
+    """Stopped before the first batch ends: no batch, and quantiles of none."""
+    work = [Periodic(1, "50 us", period="1 ms", name="timer")]
+    engine = make(work, {"exit": "20 us"}, replace(VSM, scheduler="user"))
+    sums = Sums(engine, range(4))
+    sums.keep()
+    engine.advance(10_000_000)
+    sums.look()
+    least_ns = engine.read()[2]["latency_min_ns"][0]
+    assert least_ns >= 20_000
+    arrays, first = sums.batches()
+    batches = Batches.of(arrays, first).trimmed()
+    assert len(batches) == 0
+    for what in ("latency", "response", "sojourn"):
+        assert batches.parts(what, [0]).quantiles(0.99).shape == (0,)
