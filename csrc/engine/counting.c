@@ -28,8 +28,10 @@ static void count_listed(const struct ps_engine *engine, uint32_t head, int64_t 
         if (node->kind == PS_JOB_NOTICE || node->kind == PS_JOB_TASK)
             continue;
         ps_wide_add(age_ns, (uint64_t)(now_ns - node->arrival_ns));
-        rows[node->source].queued_before += before != 0;
-        rows[node->source].queued += !before;
+        if (before)
+            rows[node->source].queued_before++;
+        else
+            rows[node->source].queued++;
     }
 }
 

@@ -6,6 +6,7 @@ from ..policy import Rank
 from ..text import counted, format_ns
 
 if TYPE_CHECKING:
+    from .jobs import JobStats
     from .result import Result
 
 __all__ = ["notes", "starved", "starves", "warnings"]
@@ -17,7 +18,7 @@ _PART = 0.05
 def starved(result: "Result", plane: int) -> bool:
     """Whether a plane had work and hardly got any of it done: quantiles then say nothing."""
     jobs = result.jobs
-    return starves(_came(result, plane), int(jobs.finished[plane]), int(jobs.queued[plane]))
+    return starves(_came(jobs, plane), int(jobs.finished[plane]), int(jobs.queued[plane]))
 
 
 def starves(came: int, done: int, left: int) -> bool:
@@ -46,7 +47,7 @@ def warnings(result: "Result") -> list[str]:
     for plane in range(result.planes):
         if not starved(result, plane):
             continue
-        left, came = int(jobs.queued[plane]), _came(result, plane)
+        left, came = int(jobs.queued[plane]), _came(jobs, plane)
         how = "starved" if stats.running_ns[plane] else "never ran"
         out.append(
             f"{result.called(plane)} {how}: "
@@ -58,25 +59,25 @@ def warnings(result: "Result") -> list[str]:
 def notes(result: "Result") -> list[str]:
     """Return `warnings`, and then what is pending or unfinished elsewhere at the end."""
     out = warnings(result)
+    stats, jobs = result.stats, result.jobs
     for plane in range(result.planes):
         if starved(result, plane):
             continue
         out += [f"{result.called(plane)}: {pending}" for pending in _pending(result, plane)]
-        merged = int(result.stats.coalesced[plane])
+        merged = int(stats.coalesced[plane])
         if merged:
             out.append(
                 f"{result.called(plane)}: {counted(merged, 'interrupt')} coalesced; latency and "
                 "response count from the first, once"
             )
-        left = int(result.jobs.queued[plane])
+        left = int(jobs.queued[plane])
         if left:
             out.append(f"{result.called(plane)}: {counted(left, 'job')} unfinished at the end")
     return out
 
 
-def _came(result: "Result", plane: int) -> int:
+def _came(jobs: "JobStats", plane: int) -> int:
     """Return how many jobs a plane had to do, with those that were there before counting began."""
-    jobs = result.jobs
     return int(jobs.arrived[plane]) + int(jobs.queued_before[plane])
 
 

@@ -29,7 +29,7 @@ __all__ = ["prepare", "settings_of", "simulate"]
 
 _MOST_IN_A_CELL = 4096
 _BYTES = 128
-"""What each vCPU takes at least; without a check the kernel ends somebody, not a MemoryError us."""
+"""What each vCPU takes at least: where memory ends the kernel kills, and no MemoryError comes."""
 
 
 def simulate(

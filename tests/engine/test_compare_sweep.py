@@ -163,10 +163,7 @@ def test_points_of_a_sweep_are_in_the_order_of_their_numbers(tmp_path):
 
 
 def test_compare_takes_turns_so_that_all_policies_have_the_same_time_at_the_end():
-    told = []
-
     def stop(part, events):
-        told.append(part)
         if part > 0.5:
             raise KeyboardInterrupt
 

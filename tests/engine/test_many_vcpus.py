@@ -85,10 +85,7 @@ def test_others_have_batches_in_time(given):
 
 
 def test_policies_take_turns_by_batches_of_vcpus():
-    told = []
-
     def stop(part, events):
-        told.append(part)
         if part > 0.5:
             raise KeyboardInterrupt
 
@@ -107,10 +104,7 @@ def test_policies_take_turns_by_batches_of_vcpus():
 
 
 def test_who_stops_at_once_knows_figures_of_the_vcpus_that_began():
-    told = []
-
     def stop(part, events):
-        told.append(part)
         raise KeyboardInterrupt
 
     found = RUN(vcpus=MANY, threads=1, progress=stop)
