@@ -139,7 +139,7 @@ class Ran:
             f"threads of vCPUs run {self.urgency}",
             "response is to the guest's report of the vector; live, switches and exits count as "
             "the time of the plane that was picked; in brackets: 95 % confidence",
-            *(said for said in [_NOTHING] if any(not row[2] for row in self._responses())),
+            *([_NOTHING] if any(factor == "-" for *_, factor in responses) else []),
             *(f"{what}: {facts[what]}" for what in ("processor", "kernel", "KVM", "local APIC")),
         ]
         shown = ("response", "", "predicted", "measured", "factor")
