@@ -28,10 +28,8 @@ static void count_listed(const struct ps_engine *engine, uint32_t head, int64_t 
         if (node->kind == PS_JOB_NOTICE || node->kind == PS_JOB_TASK)
             continue;
         ps_wide_add(age_ns, (uint64_t)(now_ns - node->arrival_ns));
-        if (before)
-            rows[node->source].queued_before++;
-        else
-            rows[node->source].queued++;
+        struct ps_row *row = &rows[node->source];
+        ++*(before ? &row->queued_before : &row->queued);
     }
 }
 
